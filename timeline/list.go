@@ -109,7 +109,7 @@ func (e *Engine) fillPage(ctx context.Context, events *eventPage, beside *merge.
 	m := events.m
 	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
 	defer account.Close()
-	m.Limit(listAhead, window.MaxRows, account)
+	m.Limit(listAhead, window.TargetRows, account)
 	m.Listing(events.size, func() bool { return !events.Empty() })
 	if beside != nil {
 		m.PlanBeside(beside)

@@ -14,7 +14,7 @@ import (
 const (
 	MaxOutOfWindow   = 7 // digests of rows that were delivered out of their window
 	maxSources       = 8
-	maxWidest        = 31 * 24 * time.Hour
+	maxLongest       = 31 * 24 * time.Hour
 	maxClockLag      = 1 << 31 // seconds
 	maxAcceptedStart = 1 << 37 // seconds since 1970
 )
@@ -43,11 +43,11 @@ type Source struct {
 	Answered bool
 	// Finished says that everything was read, or that the source has stopped.
 	Finished bool
-	// Level is the level of the grid by which windows are planned, Widest the widest window that fits into a call (0 = any
+	// Level is the level of the grid by which windows are planned, Longest the longest window that fits into a call (0 = any
 	// does), and Rate the rows in ten hours (0 = not known).
-	Level  window.Level
-	Widest time.Duration
-	Rate   int
+	Level   window.Level
+	Longest time.Duration
+	Rate    int
 	// Reached is the time that everything was delivered up to.
 	Reached time.Time
 	// Window is the window inside which reading goes on; nil = none.
@@ -111,7 +111,7 @@ func (e *Events) encode() ([]byte, error) {
 func (s *Source) pack(now time.Time) *cursorpb.Source {
 	m := &cursorpb.Source{
 		State: uint32(s.State), Reason: uint32(s.Reason), Answered: s.Answered, Finished: s.Finished,
-		Level: uint32(s.Level), Widest: uint32(s.Widest / time.Second), Rate: uint32(s.Rate), Fingerprint: s.Fingerprint,
+		Level: uint32(s.Level), Widest: uint32(s.Longest / time.Second), Rate: uint32(s.Rate), Fingerprint: s.Fingerprint,
 	}
 	times := []time.Time{s.Reached}
 	if w := s.Window; w != nil {
@@ -163,14 +163,14 @@ func decodeEvents(plain []byte) (*Events, error) {
 }
 
 func unpackSource(now time.Time, m *cursorpb.Source) (Source, error) {
-	widest := time.Duration(m.GetWidest()) * time.Second
-	if m.GetState() > math.MaxUint8 || m.GetReason() > maxReason || m.GetLevel() > uint32(window.Era) || widest > maxWidest || m.GetRate() > window.MaxRate ||
+	longest := time.Duration(m.GetWidest()) * time.Second
+	if m.GetState() > math.MaxUint8 || m.GetReason() > maxReason || m.GetLevel() > uint32(window.Era) || longest > maxLongest || m.GetRate() > window.MaxRate ||
 		m.GetBegun() < 0 || m.GetBegun() > maxAcceptedStart {
 		return Source{}, ErrMalformed
 	}
 	s := Source{
 		State: parleyv1.SourceState(m.GetState()), Reason: parleyv1.ErrorReason(m.GetReason()), Answered: m.GetAnswered(), Finished: m.GetFinished(),
-		Level: window.Level(m.GetLevel()), Widest: widest, Rate: int(m.GetRate()), Fingerprint: m.GetFingerprint(),
+		Level: window.Level(m.GetLevel()), Longest: longest, Rate: int(m.GetRate()), Fingerprint: m.GetFingerprint(),
 	}
 	if m.GetBegun() > 0 {
 		s.AcceptedStart = time.Unix(m.GetBegun(), 0).UTC()

@@ -27,7 +27,7 @@ func fullEvents() *Events {
 	for src := range 3 {
 		s := Source{
 			State: parleyv1.SourceState_SOURCE_STATE_READ, Reason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, Answered: true, Finished: src == 1,
-			Level: window.Day, Widest: 30 * time.Minute, Rate: window.MaxRate, Reached: now.Add(-time.Hour),
+			Level: window.Day, Longest: 30 * time.Minute, Rate: window.MaxRate, Reached: now.Add(-time.Hour),
 			AcceptedStart: time.Date(2017, 1, 1, 0, 0, 1, 0, time.UTC),
 			Counts:        Counts{Events: 1 << 40, Duplicates: 1 << 30, OutOfWindow: 1 << 20, LeftOut: 1 << 20, Pages: 1 << 33, FromCache: 1 << 32, Requests: 1 << 33},
 			Fingerprint:   ^uint64(0),

@@ -29,7 +29,7 @@ func (r *Reader) Limit(account *ledger.Account, unit int64) { r.account, r.rowUn
 func (r *Reader) Full() bool { return r.account.Full() }
 
 // Load is how full a window is: the number of its rows, or more if they are large. A window is planned for a load of
-// window.MaxRows.
+// window.TargetRows.
 func (r *Reader) Load(rows int, size int64) int {
 	if r.rowUnit <= 0 {
 		return rows

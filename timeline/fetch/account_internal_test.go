@@ -57,7 +57,7 @@ func TestLargeRowsMakeNarrowWindows(t *testing.T) {
 			h := &heavy{every: 2 * time.Minute, bytes: c.bytes}
 			h.asked = func() { h.most = max(h.most, account.Held()) }
 			r := &Reader{
-				Source: parleyv1.Source_SOURCE_CHAT, MaxPages: 1000, Events: h, account: account, rowUnit: WindowBytes(books.Config()) / window.MaxRows,
+				Source: parleyv1.Source_SOURCE_CHAT, MaxPages: 1000, Events: h, account: account, rowUnit: WindowBytes(books.Config()) / window.TargetRows,
 			}
 			from := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
 			b := r.read(t.Context(), window.Window{Span: window.Span{Start: from, End: c.level.Next(from)}, Level: c.level}, nil, false)

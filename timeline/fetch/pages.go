@@ -112,7 +112,7 @@ const fewestJudged, mostJudged = 2, 8
 // so that splitting saves no time. Such a window is read on unless its first pages promise more than may be held.
 func (r *Reader) tooMuch(w window.Window, pages int, rows *rowSet) bool {
 	load := r.Load(rows.rows, rows.size)
-	if r.account.Overdrawn() && load >= window.MaxRows/2 {
+	if r.account.Overdrawn() && load >= window.TargetRows/2 {
 		return true // smaller windows give memory back earlier
 	}
 	limit := float64(r.Load(0, r.account.Each()))
@@ -146,5 +146,5 @@ func (r *Reader) covered(w window.Window, rows *rowSet) float64 {
 
 // tooLarge reports whether even an hour is cut: its rows are few, but take much more memory than a window is planned for.
 func (r *Reader) tooLarge(rows *rowSet) bool {
-	return rows.wholeWindow && r.rowUnit > 0 && r.Query.Conversation == "" && rows.size >= r.rowUnit*window.MaxRows*5/2
+	return rows.wholeWindow && r.rowUnit > 0 && r.Query.Conversation == "" && rows.size >= r.rowUnit*window.TargetRows*5/2
 }

@@ -34,9 +34,9 @@ func (r *sourceReader) planBeside(other *sourceReader) {
 		page := float64(r.fetch.PageSize)
 		rows := min(max(float64(r.pageRows)*rowMargin, page*minPages), page*maxPages)
 		// Under a filter, there are fewer events than rows: the estimate by rows is the higher one.
-		r.density.Seek(rows, max(float64(other.counts.Events)/hours, other.density.RowsPerHour()))
+		r.density.LimitNextByRows(rows, max(float64(other.counts.Events)/hours, other.density.RowsPerHour()))
 	case r.fetch.Query.Conversation != "":
-		r.density.Reach(unknownReach)
+		r.density.LimitNext(unknownReach)
 	default: // the other walk met nothing: one window up to the present may be empty, too
 	}
 }

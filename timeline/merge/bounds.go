@@ -18,7 +18,7 @@ type bounds struct {
 	bornAt   time.Time   // time at which the conversation began, where the interval was narrowed to it; zero = it was not
 	open     bool        // the interval has no start: rows from before 1970 belong to its first window
 	marks    []time.Time // times at which an interval is cut that reaches back far
-	pivot    time.Time   // end of an era: before it, a window may span many years
+	eraEnd   time.Time   // end of an era: before it, a window may span many years
 	clipped  []string    // fields of the filter that narrowed the interval
 }
 
@@ -41,7 +41,7 @@ func (m *Merger) settled(src parleyv1.Source) time.Time {
 
 // setBounds sets the interval of a source and the times at which it is cut.
 func (m *Merger) setBounds(r *sourceReader) {
-	r.interval, r.pivot, r.marks = m.span, window.YearOf(m.firstNow), []time.Time{millennium, chatBeginning}
+	r.interval, r.eraEnd, r.marks = m.span, window.YearOf(m.firstNow), []time.Time{millennium, chatBeginning}
 	m.narrowByFilter(r)
 	m.narrowByLife(r)
 	if !m.filter.Possible(r.src) || slices.Contains(m.req.Foreign, r.src) || !r.interval.End.After(r.interval.Start) {
@@ -54,8 +54,8 @@ func (m *Merger) setBounds(r *sourceReader) {
 		r.marks[1] = copilotBeginning
 	case parleyv1.Source_SOURCE_CALL:
 		// What is older is asked for all the same, in one request.
-		r.pivot = window.Day.Floor(m.graphNow.Add(-m.cfg.CallsKept))
-		r.marks[1] = r.pivot
+		r.eraEnd = window.Day.Floor(m.graphNow.Add(-m.cfg.CallsKept))
+		r.marks[1] = r.eraEnd
 	default:
 	}
 	if r.interval.Start.IsZero() {

@@ -78,10 +78,10 @@ type Merger struct {
 func (m *Merger) Limit(windows, rows int, account *ledger.Account) {
 	m.ahead = windows
 	for _, r := range m.readers {
-		unit := m.cfg.WindowBytes / window.MaxRows
+		unit := m.cfg.WindowBytes / window.TargetRows
 		if r.fetch.Query.Conversation != "" {
 			unit = account.Each() / int64(rows)
-			r.density.Most = float64(max(rows/2, window.MaxRows))
+			r.density.TargetRows = float64(max(rows/2, window.TargetRows))
 		}
 		r.fetch.Limit(account, unit)
 	}

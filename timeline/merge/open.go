@@ -97,7 +97,7 @@ func (m *Merger) newReader(sources query.Sources, src parleyv1.Source) *sourceRe
 	r := &sourceReader{
 		src: src, desc: m.desc,
 		progress: progress{
-			state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, Most: window.MaxRows},
+			state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, TargetRows: window.TargetRows},
 		},
 		selection: selection{filter: m.filter, pushed: pushed.Fields, getter: sources.Getters[src]},
 		fetch: &fetch.Reader{

@@ -43,7 +43,7 @@ func (r *sourceReader) halve(w window.Window) []*task {
 	if !ok {
 		return []*task{{read: &pendingRead{window: w, indivisible: true}}}
 	}
-	r.density.Widest = first.End.Sub(first.Start)
+	r.density.Longest = first.End.Sub(first.Start)
 	if r.desc {
 		first, second = second, first
 	}

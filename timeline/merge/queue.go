@@ -173,7 +173,7 @@ func (r *sourceReader) readsReverseChain() bool { return r.desc && r.fetch.Query
 // holdsPage reports whether a window is expected to hold the rows of a List's page. It is also true while windows take too long for a
 // call: a second reading at the same time would only slow down the first one.
 func (r *sourceReader) holdsPage(w window.Window) bool {
-	return r.density.Widest > 0 || r.density.RowsPerHour()*w.Hours() >= float64(r.pageRows)
+	return r.density.Longest > 0 || r.density.RowsPerHour()*w.Hours() >= float64(r.pageRows)
 }
 
 // fillQueue begins to read windows until ahead of them are ready or being read.

@@ -96,8 +96,8 @@ func (r *sourceReader) newReverseChain() *fetch.ReverseChain {
 }
 
 // plan cuts a span into windows of a level at most.
-func (r *sourceReader) plan(rest window.Span, widest window.Level) *window.Plan {
-	return &window.Plan{Rest: rest, Widest: widest, Desc: r.desc, Pivot: r.pivot}
+func (r *sourceReader) plan(rest window.Span, maxLevel window.Level) *window.Plan {
+	return &window.Plan{Rest: rest, MaxLevel: maxLevel, Desc: r.desc, EraEnd: r.eraEnd}
 }
 
 // poll makes the next entry available if that is possible without waiting. It returns false when a window must be waited for.

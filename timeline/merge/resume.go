@@ -93,7 +93,7 @@ func (m *Merger) extend(saved *cursor.Events, asked []parleyv1.Source, now time.
 func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 	r.state, r.reason = s.State, s.Reason
 	r.answered, r.finished = s.Answered, s.Finished
-	r.density.Level, r.density.Widest, r.density.Known = s.Level, s.Widest, s.Rate
+	r.density.Level, r.density.Longest, r.density.SavedRate = s.Level, s.Longest, s.Rate
 	r.reached = window.Later(s.Reached, r.interval.Start)
 	if w := s.Window; w != nil {
 		r.position, r.oversized = &position{window: w.Window}, w.Oversized
@@ -129,7 +129,7 @@ func (r *sourceReader) reopen(asked bool) {
 func (r *sourceReader) save(outOfTime bool) cursor.Source {
 	s := cursor.Source{
 		State: r.state, Reason: r.reason, Answered: r.answered, Finished: r.finished,
-		Level: r.density.Level, Widest: r.density.Widest, Rate: r.density.Rate(),
+		Level: r.density.Level, Longest: r.density.Longest, Rate: r.density.Rate(),
 		Reached: r.reached, Counts: r.allCounts(), AcceptedStart: r.acceptedStart, Gaps: r.gaps, Fingerprint: uint64(r.fingerprintNow()),
 	}
 	if at, oversized := r.savedPosition(outOfTime); at != nil {

@@ -9,7 +9,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-func TestAddGap(t *testing.T) {
+func TestGapsAreJoinedAndBounded(t *testing.T) {
 	t.Parallel()
 	at := func(hour int) time.Time { return time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC) }
 	const a, b = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP, parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE

@@ -25,7 +25,7 @@ func (l Level) TooMuch(pages, rows int) bool {
 	case l >= month:
 		return pages >= 4
 	default:
-		return rows >= 5*MaxRows/2
+		return rows >= 5*TargetRows/2
 	}
 }
 

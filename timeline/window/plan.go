@@ -6,12 +6,12 @@ import "time"
 type Plan struct {
 	// Rest is the span that is not cut yet.
 	Rest Span
-	// Widest is the level of the widest windows.
-	Widest Level
+	// MaxLevel is the level of the widest windows.
+	MaxLevel Level
 	// Desc says that the walk runs from the newest to the oldest event.
 	Desc bool
-	// Pivot is the end of an era: the beginning of the current year, or of what Graph keeps.
-	Pivot time.Time
+	// EraEnd is the end of an era: the beginning of the current year, or of what Graph keeps.
+	EraEnd time.Time
 }
 
 // Next takes the next window off the rest. It returns false when nothing is left.
@@ -19,7 +19,7 @@ func (p *Plan) Next(d *Density) (Window, bool) {
 	if p.Rest.Empty() {
 		return Window{}, false
 	}
-	l := d.choose(p.Widest)
+	l := d.choose(p.MaxLevel)
 	if l == Era && p.era().Hours() <= Year.hours() {
 		l = Year
 	}
@@ -37,7 +37,7 @@ func (p *Plan) Next(d *Density) (Window, bool) {
 
 // firstCell is the end of the first cell of the rest.
 func (p *Plan) firstCell(l Level, d *Density) time.Time {
-	to := p.Pivot
+	to := p.EraEnd
 	if l != Era {
 		to = l.Next(p.Rest.Start)
 		if c := d.cell(); l == Hour && c < time.Hour {
@@ -45,8 +45,8 @@ func (p *Plan) firstCell(l Level, d *Density) time.Time {
 		}
 	}
 	to = Earlier(to, p.Rest.End)
-	if d.Widest > 0 {
-		to = Earlier(to, p.Rest.Start.Add(d.Widest))
+	if d.Longest > 0 {
+		to = Earlier(to, p.Rest.Start.Add(d.Longest))
 	}
 	return to
 }
@@ -58,11 +58,11 @@ func (p *Plan) lastCell(l Level, d *Density) time.Time {
 		from = p.Rest.End.Add(-1).Truncate(c)
 	}
 	from = Later(from, p.Rest.Start)
-	if l == Year && p.Rest.End.After(p.Pivot) {
-		from = Later(from, p.Pivot)
+	if l == Year && p.Rest.End.After(p.EraEnd) {
+		from = Later(from, p.EraEnd)
 	}
-	if d.Widest > 0 {
-		from = Later(from, p.Rest.End.Add(-d.Widest))
+	if d.Longest > 0 {
+		from = Later(from, p.Rest.End.Add(-d.Longest))
 	}
 	return from
 }
@@ -70,9 +70,9 @@ func (p *Plan) lastCell(l Level, d *Density) time.Time {
 // era is the era that comes next. It is empty when the current year comes next.
 func (p *Plan) era() Span {
 	s := p.Rest
-	if p.Desc && s.End.After(p.Pivot) {
+	if p.Desc && s.End.After(p.EraEnd) {
 		return Span{}
 	}
-	s.End = Earlier(s.End, p.Pivot)
+	s.End = Earlier(s.End, p.EraEnd)
 	return s
 }

@@ -6,13 +6,15 @@ import (
 	"time"
 )
 
-func TestWindows(t *testing.T) {
+// An interval that begins and ends off the grid.
+var start, end = time.Date(2024, 2, 27, 22, 30, 0, 5, time.UTC), time.Date(2024, 3, 2, 1, 0, 0, 0, time.UTC)
+
+func TestPlannedWindowsMeetOnTheGrid(t *testing.T) {
 	t.Parallel()
-	start, end := time.Date(2024, 2, 27, 22, 30, 0, 5, time.UTC), time.Date(2024, 3, 2, 1, 0, 0, 0, time.UTC)
 	for l := Hour; l <= Era; l++ {
 		for _, desc := range []bool{false, true} {
-			p := Plan{Rest: Span{start, end}, Widest: l, Desc: desc, Pivot: YearOf(end)}
-			d := Density{Level: l, Most: MaxRows}
+			p := Plan{Rest: Span{start, end}, MaxLevel: l, Desc: desc, EraEnd: YearOf(end)}
+			d := Density{Level: l, TargetRows: TargetRows}
 			var windows []Window
 			for w, ok := p.Next(&d); ok; w, ok = p.Next(&d) {
 				if w.Empty() || w.Start.Before(start) || w.End.After(end) {
@@ -41,11 +43,14 @@ func TestWindows(t *testing.T) {
 			}
 		}
 	}
-	// Years that have passed are one window.
+}
+
+func TestPastYearsAreOneWindow(t *testing.T) {
+	t.Parallel()
 	for _, desc := range []bool{false, true} {
-		whole, pivot := Span{start.AddDate(-6, 0, 0), end}, YearOf(end)
-		p, d := Plan{Rest: whole, Widest: Era, Desc: desc, Pivot: pivot}, Density{Level: Era, Most: MaxRows}
-		windows := []Window{{Span{whole.Start, pivot}, Era}, {Span{pivot, whole.End}, Year}}
+		whole, eraEnd := Span{start.AddDate(-6, 0, 0), end}, YearOf(end)
+		p, d := Plan{Rest: whole, MaxLevel: Era, Desc: desc, EraEnd: eraEnd}, Density{Level: Era, TargetRows: TargetRows}
+		windows := []Window{{Span{whole.Start, eraEnd}, Era}, {Span{eraEnd, whole.End}, Year}}
 		if desc {
 			slices.Reverse(windows)
 		}
@@ -58,6 +63,10 @@ func TestWindows(t *testing.T) {
 			t.Errorf("another window %v", got)
 		}
 	}
+}
+
+func TestFinerLevels(t *testing.T) {
+	t.Parallel()
 	for w, want := range map[Window]Level{
 		{Span{start, start.AddDate(9, 0, 0)}, Era}:    Year,
 		{Span{start, start.AddDate(1, 0, 0)}, Year}:   month,
@@ -76,8 +85,8 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// TestCells: an hour is cut on its own grid once it is known to hold too much, in whole seconds.
-func TestCells(t *testing.T) {
+// TestFullHoursAreCut: an hour is cut on its own grid once it is known to hold too much, in whole seconds.
+func TestFullHoursAreCut(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2025, 3, 3, 9, 50, 0, 0, time.UTC)
 	for _, c := range []struct {
@@ -90,14 +99,14 @@ func TestCells(t *testing.T) {
 		{8000, 10 * time.Minute, 5 * time.Minute},
 		{1e9, 150 * time.Second, 75 * time.Second},
 	} {
-		d := Density{rows: c.rows, hours: 1, Most: MaxRows, Level: Hour}
+		d := Density{rows: c.rows, hours: 1, TargetRows: TargetRows, Level: Hour}
 		d.Observe(Window{Span{at, at.Add(time.Hour)}, Hour}, int(c.rows))
-		p := &Plan{Rest: Span{at, at.Add(24 * time.Hour)}, Widest: Hour}
+		p := &Plan{Rest: Span{at, at.Add(24 * time.Hour)}, MaxLevel: Hour}
 		w, _ := p.Next(&d)
 		if took := w.End.Sub(w.Start); c.rows > 0 && took != c.want {
 			t.Errorf("%g rows an hour: a window of %v, want %v", c.rows, took, c.want)
 		}
-		p = &Plan{Rest: Span{at.Add(-24 * time.Hour), at}, Widest: Hour, Desc: true}
+		p = &Plan{Rest: Span{at.Add(-24 * time.Hour), at}, MaxLevel: Hour, Desc: true}
 		w, _ = p.Next(&d)
 		if took := w.End.Sub(w.Start); c.rows > 0 && took != c.back {
 			t.Errorf("%g rows an hour, backwards: a window of %v, want %v", c.rows, took, c.back)
