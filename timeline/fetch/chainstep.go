@@ -24,7 +24,7 @@ type chainStep struct {
 	res  *Result
 }
 
-// chainOutcome says how a chain goes on after the request for a page.
+// chainOutcome says what came of the request for a page. Together with the state of the chain, it decides the state after it.
 type chainOutcome int
 
 // The outcomes.
@@ -34,7 +34,7 @@ const (
 	pageUnordered                       // the first page is not in order: windows are read in place of the chain
 	linkNotCached                       // the rest of an old reading is not cached any more: the chain begins again
 	linkForgotten                       // Graph does not know the link any more: the chain begins again, from Graph
-	chainLoops                          // the chain came to a page that it has shown: it begins again, from Graph
+	chainLoops                          // the page, or its link, was shown before: the chain begins again, from Graph
 	chainLoopsAgain                     // the same in a chain that was begun again: it ends
 )
 
@@ -58,13 +58,13 @@ func (r *Reader) NextPage(ctx context.Context, chain *ReverseChain) *Result {
 		}
 		return s.beginAgain(graphPages)
 	case pageUnordered:
-		s.res.Start, s.res.Unordered = s.from.Rest.End, true
+		s.next.state, s.res.Start = windowsInstead, s.from.Rest.End
 		return s.res
 	case pageFailed:
 		f := failure.Classify(s.err, s.from.link != "")
-		s.res.Failed = &f
+		s.next.state, s.res.Failed = chainEnded, &f
 	case chainLoopsAgain:
-		reason = parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
+		s.next.state, reason = chainEnded, parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
 	default:
 		reason = s.addPage()
 	}
@@ -72,7 +72,7 @@ func (r *Reader) NextPage(ctx context.Context, chain *ReverseChain) *Result {
 		return r.Abandon(s.res, err)
 	}
 	s.build(reason)
-	if s.rows.doubt && s.page != nil && s.page.FromCache && s.from.mode != graphPages {
+	if s.rows.doubt && s.page != nil && s.page.FromCache && s.from.state != graphPages {
 		// Perhaps cached pages of different readings do not fit together. A chain from Graph alone decides.
 		*s.next, s.res = *s.from, emptyResult(s.from)
 		s.res.Chain = s.next
@@ -89,7 +89,7 @@ func emptyResult(chain *ReverseChain) *Result {
 // ask asks for the page. If Graph refuses the first page of a chain, it is asked for from a later start on, and the chain begins there.
 func (s *chainStep) ask(ctx context.Context) {
 	r := s.r
-	switch s.from.mode {
+	switch s.from.state {
 	case graphPages:
 		ctx = cache.WithoutCached(ctx)
 	case cachedPages:
@@ -102,14 +102,14 @@ func (s *chainStep) ask(ctx context.Context) {
 	for _, mark := range s.laterStarts() {
 		raised := *s.from
 		raised.Rest.Start, s.res.AcceptedStart = mark, mark
-		raised.begin(r)
+		raised.begin(r, raised.state)
 		s.from = &raised
 		if s.page, s.err = r.page(ctx, s.from.query, ""); s.laterStarts() == nil {
 			break
 		}
 	}
 	next := *s.from
-	next.More, next.heldBack = false, nil
+	next.heldBack = nil
 	s.next, s.res.Chain = &next, &next
 }
 
@@ -124,9 +124,9 @@ func (s *chainStep) laterStarts() []time.Time {
 
 // outcome decides how the chain goes on.
 func (s *chainStep) outcome() chainOutcome {
-	again := s.from.mode == graphPages
+	again := s.from.state == graphPages
 	switch {
-	case s.from.mode == cachedPages && errors.Is(s.err, cache.ErrNotCached):
+	case s.from.state == cachedPages && errors.Is(s.err, cache.ErrNotCached):
 		return linkNotCached
 	case s.err != nil && !again && failure.Classify(s.err, s.from.link != "").LinkLost:
 		return linkForgotten
@@ -143,10 +143,10 @@ func (s *chainStep) outcome() chainOutcome {
 	}
 }
 
-// beginAgain begins the chain again at its rest, in the given mode. The result stays empty.
-func (s *chainStep) beginAgain(mode chainMode) *Result {
-	s.next.begin(s.r)
-	s.next.mode, s.next.More, s.next.heldBack = mode, true, s.from.heldBack
+// beginAgain begins the chain again at its rest. The result stays empty.
+func (s *chainStep) beginAgain(state chainState) *Result {
+	s.next.begin(s.r, state)
+	s.next.heldBack = s.from.heldBack
 	s.res.Start = s.from.Rest.End
 	return s.res
 }
@@ -167,11 +167,12 @@ func (s *chainStep) addPage() parleyv1.ErrorReason {
 	s.rows.unbounded = next.unbounded
 	s.rows.add(next.unseen(r, page.Items, s.rows))
 	next.pages++
-	if next.mode != graphPages {
-		next.mode = anyPage
-		if page.FromCache && !page.Joined {
-			next.mode = cachedPages
-		}
+	switch {
+	case next.state == graphPages:
+	case page.FromCache && !page.Joined:
+		next.state = cachedPages
+	default:
+		next.state = anyPage
 	}
 	next.lowerOldest(r, page.Items)
 	return s.advance()
@@ -181,31 +182,38 @@ func (s *chainStep) addPage() parleyv1.ErrorReason {
 func (s *chainStep) advance() parleyv1.ErrorReason {
 	r, next, page := s.r, s.next, s.page
 	oldest, found := r.oldestOf(s.rows.items)
+	beforeInterval := (r.ByCreate || next.unbounded) && found && oldest.Before(next.Rest.Start.Add(-2*time.Second))
 	switch {
-	case page.Next == "":
-		if page.Rows == 0 && next.lastRows > 0 && r.isShort(next.lastRows) && next.mode != graphPages {
-			// A short page, then nothing: once more from here. Rows that appear now were cut before.
-			next.begin(r)
-			next.mode, next.More, next.lastRows = graphPages, true, 0
-		}
+	case page.Next == "" && s.mayBeCut():
+		// Once more from here. Rows that appear now were cut before.
+		next.begin(r, graphPages)
+		next.lastRows = 0
 		return failure.None
-	case (r.ByCreate || next.unbounded) && found && oldest.Before(next.Rest.Start.Add(-2*time.Second)):
-		return failure.None // before the interval, whose start Graph was not told
+	case page.Next == "", beforeInterval: // Graph was not told the start of the interval where pages go on before it
+		next.state = chainEnded
+		return failure.None
 	}
 	if more, doubt := next.links.Follow(page.Next, next.pages, r.MaxPages); !more {
+		next.state = chainEnded
 		return doubt
 	}
-	next.link, next.More = page.Next, true
+	next.link = page.Next
 	if page.Rows > 0 {
 		next.lastRows = page.Rows
 	}
 	return failure.None
 }
 
+// mayBeCut reports whether Graph may have ended a chain too early: its last page is empty, and the one before it was short. A chain that
+// was begun again has given the answer.
+func (s *chainStep) mayBeCut() bool {
+	return s.page.Rows == 0 && s.next.lastRows > 0 && s.r.isShort(s.next.lastRows) && s.next.state != graphPages
+}
+
 // build makes the result of the rows that are not held back. A reason of a doubt makes the rest of the chain a gap.
 func (s *chainStep) build(reason parleyv1.ErrorReason) {
 	s.res.Start = s.from.Rest.Start
-	if s.next.More {
+	if s.next.More() {
 		s.holdBack()
 		s.res.Start = s.next.Rest.End
 	}

@@ -35,8 +35,6 @@ type Result struct {
 
 	// Chain goes on with the chain of a chat's own messages; nil = the result is no page of a chain.
 	Chain *ReverseChain
-	// Unordered says that the chain does not come in order, so that windows are read in its place.
-	Unordered bool
 
 	// Unverified says that the window holds calls whose participants could not be verified.
 	Unverified bool

@@ -11,17 +11,16 @@ import (
 )
 
 // ReverseChain is the chain of pages of a chat's own messages, newest first. Graph orders them, so one chain serves the whole interval.
-// The value is the state between two pages: NextPage reads one page, and its result has the chain after it.
+// The value is the chain between two pages: NextPage reads one page, and its result has the chain after it.
 type ReverseChain struct {
 	// Rest is the span that is left. Its end moves down.
 	Rest window.Span
-	// More says that another page follows.
-	More bool
+
+	state chainState
 
 	// The request for the next page.
 	query source.EventQuery
 	link  string // link of the next page; empty = the first page
-	mode  chainMode
 
 	// The pages so far, since the chain was begun.
 	links    links.Set
@@ -36,29 +35,53 @@ type ReverseChain struct {
 	unbounded bool          // Graph does not honour the bounds: rows out of the span are left out
 }
 
-// chainMode says where the pages of a chain may come from.
-type chainMode int
+// chainState says where the next page of a chain may come from, or why there is none.
+//
+// Cached pages may be of different readings, between which rows have moved. They are good for as long as they fit together. When they
+// do not, the chain begins again: it asks for the first page of its rest, from Graph alone. It does so once.
+//
+//	state             what came of the request for a page               state after it
+//	anyPage           a page from Graph                                 anyPage
+//	anyPage           a cached page                                     cachedPages
+//	cachedPages       a cached page                                     cachedPages
+//	cachedPages       a page that another call was just asking for      anyPage
+//	cachedPages       the page is not cached                            anyPage, begun again
+//	both of them      Graph does not know the link any more             graphPages, begun again
+//	both of them      a page or link that the chain has shown           graphPages, begun again
+//	both of them      a cached page that does not fit the ones before   graphPages, begun again
+//	both of them      an empty last page after a short one              graphPages, begun again
+//	graphPages        a page                                            graphPages
+//	graphPages        a page or link that the chain has shown           chainEnded, with a gap
+//	all of them       a first page that is not in order                 windowsInstead
+//	all of them       the last page, or an error                        chainEnded
+type chainState int
 
-// The modes of a chain. It begins in anyPage, changes between this and cachedPages, and stays in graphPages.
+// The states of a chain. It begins in anyPage.
 const (
-	anyPage     chainMode = iota // from the cache or from Graph
-	cachedPages                  // from the cache: the page before was cached, so its link belongs to an old reading
-	graphPages                   // from Graph: the chain was begun anew, once
+	anyPage        chainState = iota // the page may come from the cache or from Graph
+	cachedPages                      // from the cache: the page before was cached, so its link belongs to an old reading
+	graphPages                       // from Graph: the chain was begun again
+	chainEnded                       // no page follows
+	windowsInstead                   // Graph does not send the pages in order: windows are read in place of the chain
 )
+
+// More reports whether another page follows.
+func (c *ReverseChain) More() bool { return c.state != chainEnded && c.state != windowsInstead }
+
+// Unordered reports whether windows are read in place of the chain, because Graph does not send its pages in order.
+func (c *ReverseChain) Unordered() bool { return c.state == windowsInstead }
 
 // NewReverseChain begins a chain that reads a span from its end on. delivered is the span that earlier calls have delivered.
 func (r *Reader) NewReverseChain(rest, delivered window.Span) *ReverseChain {
 	c := &ReverseChain{Rest: rest, delivered: delivered}
-	c.begin(r)
+	c.begin(r, anyPage)
 	return c
 }
 
-// begin begins a chain of pages at the rest.
-func (c *ReverseChain) begin(r *Reader) {
+// begin has the chain ask for the first page of its rest.
+func (c *ReverseChain) begin(r *Reader, state chainState) {
+	c.state = state
 	c.query, c.link, c.links, c.oldest = r.queryFor(c.Rest), "", links.Set{}, time.Time{}
-	if c.mode == cachedPages {
-		c.mode = anyPage
-	}
 	c.shown = &seen.Set{Most: seen.MostOfChain}
 }
 

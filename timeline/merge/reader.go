@@ -158,19 +158,20 @@ func (r *sourceReader) enter(res *fetch.Result) {
 	}
 	r.enterPosition(rereads)
 	r.enterFingerprint(res)
-	r.queueRest(res)
+	r.queueRest(res.Chain)
 	r.classifyResult(res)
 }
 
 // queueRest queues the rest of a chain.
-func (r *sourceReader) queueRest(res *fetch.Result) {
+func (r *sourceReader) queueRest(chain *fetch.ReverseChain) {
 	switch {
-	case res.Unordered && r.fetch.ByCreate: // only the end is sent: one window, not to be split
-		r.queue = append(r.queue, &task{read: &pendingRead{window: window.Window{Span: res.Chain.Rest, Level: window.Hour}}})
-	case res.Unordered:
-		r.queue = append(r.queue, &task{plan: r.plan(res.Chain.Rest, window.Era)})
-	case res.Chain != nil && res.Chain.More:
-		r.queue = append(r.queue, &task{read: &pendingRead{chain: res.Chain}})
+	case chain == nil:
+	case chain.Unordered() && r.fetch.ByCreate: // only the end is sent: one window, not to be split
+		r.queue = append(r.queue, &task{read: &pendingRead{window: window.Window{Span: chain.Rest, Level: window.Hour}}})
+	case chain.Unordered():
+		r.queue = append(r.queue, &task{plan: r.plan(chain.Rest, window.Era)})
+	case chain.More():
+		r.queue = append(r.queue, &task{read: &pendingRead{chain: chain}})
 	}
 }
 
