@@ -28,9 +28,9 @@ func (r *Reader) Limit(account *ledger.Account, unit int64) { r.account, r.rowUn
 // Full reports whether nothing more may be read ahead.
 func (r *Reader) Full() bool { return r.account.Full() }
 
-// Load is how full a window is: the number of its rows, or more if they are large. A window is planned for a load of
+// Weigh returns how full a window is: the number of its rows, or more if they are large. A window is planned for a weight of
 // window.TargetRows.
-func (r *Reader) Load(rows int, size int64) int {
+func (r *Reader) Weigh(rows int, size int64) int {
 	if r.rowUnit <= 0 {
 		return rows
 	}

@@ -72,7 +72,7 @@ func (r *Reader) NextPage(ctx context.Context, chain *ReverseChain) *Result {
 		return r.Abandon(s.res, err)
 	}
 	s.build(reason)
-	if s.rows.doubt && s.page != nil && s.page.FromCache && s.from.state != graphPages {
+	if s.rows.boundsDoubted && s.page != nil && s.page.FromCache && s.from.state != graphPages {
 		// Perhaps cached pages of different readings do not fit together. A chain from Graph alone decides.
 		*s.next, s.res = *s.from, emptyResult(s.from)
 		s.res.Chain = s.next
@@ -99,12 +99,12 @@ func (s *chainStep) ask(ctx context.Context) {
 	default:
 	}
 	s.page, s.err = r.page(ctx, s.from.query, s.from.link)
-	for _, mark := range s.laterStarts() {
+	for _, start := range s.startsAfterRefusal() {
 		raised := *s.from
-		raised.Rest.Start, s.res.AcceptedStart = mark, mark
+		raised.Rest.Start, s.res.AcceptedStart = start, start
 		raised.begin(r, raised.state)
 		s.from = &raised
-		if s.page, s.err = r.page(ctx, s.from.query, ""); s.laterStarts() == nil {
+		if s.page, s.err = r.page(ctx, s.from.query, ""); s.startsAfterRefusal() == nil {
 			break
 		}
 	}
@@ -113,13 +113,13 @@ func (s *chainStep) ask(ctx context.Context) {
 	s.next, s.res.Chain = &next, &next
 }
 
-// laterStarts returns the times from which the first page is asked for in turn after Graph refused it.
-func (s *chainStep) laterStarts() []time.Time {
+// startsAfterRefusal returns the times from which the first page is asked for in turn after Graph refused it.
+func (s *chainStep) startsAfterRefusal() []time.Time {
 	if s.err == nil || s.from.link != "" {
 		return nil
 	}
 	f := failure.Classify(s.err, false)
-	return s.r.laterStarts(s.from.Rest, &chainEnd{failed: &f})
+	return s.r.startsAfterRefusal(s.from.Rest, &chainEnd{failed: &f})
 }
 
 // outcome decides how the chain goes on.
@@ -220,7 +220,7 @@ func (s *chainStep) build(reason parleyv1.ErrorReason) {
 	if reason != failure.None {
 		s.addGap(s.from.Rest, reason)
 	}
-	s.rows.trim, s.rows.asked, s.rows.newestExpected = s.res.Span, s.res.Span, s.from.oldest
+	s.rows.span, s.rows.newestExpected = s.res.Span, s.from.oldest
 	s.rows.build(s.res)
 }
 

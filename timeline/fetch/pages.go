@@ -71,8 +71,8 @@ func (r *Reader) readPages(ctx context.Context, w window.Window, q source.EventQ
 // mayPrefetch reports whether the next page may be asked for while rows of the page before it are still coming.
 func (c *windowChain) mayPrefetch(next string, more int) bool {
 	r, rows := c.r, c.rows
-	load := r.Load(rows.rows+more, rows.size+r.pageBytes.Load())
-	split := !rows.unbounded && (c.divisible && c.window.Level.TooMuch(c.tail.Filled+1, load) || c.halvable && r.tooLarge(rows))
+	weight := r.Weigh(rows.rows+more, rows.size+r.pageBytes.Load())
+	split := !rows.unbounded && (c.divisible && c.window.Level.TooMuch(c.tail.Filled+1, weight) || c.halvable && r.needsHalves(rows))
 	return r.Query.Conversation == "" && more > 0 && !split && !c.links.Has(next) && r.reserveAhead(rows)
 }
 
@@ -97,7 +97,7 @@ func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, 
 	case page.Unbounded && n == 1 && rows.wholeWindow && !rows.wantUnbounded:
 		return chainEnd{boundsUnsent: true}, true
 	case doubt != parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP && !rows.unbounded &&
-		(c.divisible && r.tooMuch(c.window, c.tail.Filled, rows) || c.halvable && r.tooLarge(rows)):
+		(c.divisible && r.needsPieces(c.window, c.tail.Filled, rows) || c.halvable && r.needsHalves(rows)):
 		return chainEnd{split: true}, true
 	default:
 		return chainEnd{reason: doubt}, !more
@@ -108,25 +108,25 @@ func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, 
 // window is read by then.
 const fewestJudged, mostJudged = 2, 8
 
-// tooMuch reports whether a window that has another page is split. A chat's own messages come newest first and one page at a time,
+// needsPieces reports whether a window that has another page is split. A chat's own messages come newest first and one page at a time,
 // so that splitting saves no time. Such a window is read on unless its first pages promise more than may be held.
-func (r *Reader) tooMuch(w window.Window, pages int, rows *rowSet) bool {
-	load := r.Load(rows.rows, rows.size)
-	if r.account.Overdrawn() && load >= window.TargetRows/2 {
+func (r *Reader) needsPieces(w window.Window, pages int, rows *rowSet) bool {
+	weight := r.Weigh(rows.rows, rows.size)
+	if r.account.Overdrawn() && weight >= window.TargetRows/2 {
 		return true // smaller windows give memory back earlier
 	}
-	limit := float64(r.Load(0, r.account.Each()))
+	limit := float64(r.Weigh(0, r.account.Each()))
 	if r.Query.Conversation == "" || limit <= 0 {
-		return w.Level.TooMuch(pages, load)
+		return w.Level.TooMuch(pages, weight)
 	}
-	if float64(load) >= limit {
+	if float64(weight) >= limit {
 		return true
 	}
 	if pages < fewestJudged || pages > mostJudged {
 		return false
 	}
 	covered := r.covered(w, rows)
-	return covered > 0 && float64(load)/covered > limit*3/4
+	return covered > 0 && float64(weight)/covered > limit*3/4
 }
 
 // covered is the part of a chat's window that the rows reach back over from its end; 0 = unknown.
@@ -136,15 +136,15 @@ func (r *Reader) covered(w window.Window, rows *rowSet) float64 {
 		return 0
 	}
 	start := w.Start
-	for _, mark := range r.Marks {
-		if mark.Before(oldest) {
-			start = window.Later(start, mark) // hardly anything is older
+	for _, later := range r.LaterStarts {
+		if later.Before(oldest) {
+			start = window.Later(start, later) // hardly anything is older
 		}
 	}
 	return float64(w.End.Sub(oldest)) / float64(w.End.Sub(start))
 }
 
-// tooLarge reports whether even an hour is cut: its rows are few, but take much more memory than a window is planned for.
-func (r *Reader) tooLarge(rows *rowSet) bool {
+// needsHalves reports whether even an hour is cut: its rows are few, but take much more memory than a window is planned for.
+func (r *Reader) needsHalves(rows *rowSet) bool {
 	return rows.wholeWindow && r.rowUnit > 0 && r.Query.Conversation == "" && rows.size >= r.rowUnit*window.TargetRows*5/2
 }

@@ -46,8 +46,8 @@ type Reader struct {
 	// Start is the start of the interval. With OpenStart the first window holds all older rows, too.
 	Start     time.Time
 	OpenStart bool
-	// Marks are the times from which Graph is asked after it refused Start, in ascending order.
-	Marks []time.Time
+	// LaterStarts are the times from which Graph is asked after it refused Start, in ascending order.
+	LaterStarts []time.Time
 	// OpenEnd is an end that was pinned to the present; zero = none. Graph is asked up to the next whole minute, so that calls
 	// within a minute share pages.
 	OpenEnd time.Time
@@ -156,12 +156,12 @@ func (r *Reader) timeOf(item *source.Item) time.Time {
 	return item.Time
 }
 
-// laterStarts returns the times from which Graph is asked in turn after it refused the start of the whole interval.
-func (r *Reader) laterStarts(s window.Span, end *chainEnd) []time.Time {
-	if !end.refused() || !s.Start.Equal(r.Start) && !slices.ContainsFunc(r.Marks, s.Start.Equal) {
+// startsAfterRefusal returns the times from which Graph is asked in turn after it refused the start of the whole interval.
+func (r *Reader) startsAfterRefusal(s window.Span, end *chainEnd) []time.Time {
+	if !end.refused() || !s.Start.Equal(r.Start) && !slices.ContainsFunc(r.LaterStarts, s.Start.Equal) {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(r.Marks), func(mark time.Time) bool { return !mark.After(s.Start) || !mark.Before(s.End) })
+	return slices.DeleteFunc(slices.Clone(r.LaterStarts), func(start time.Time) bool { return !start.After(s.Start) || !start.Before(s.End) })
 }
 
 // beforeOpenStart reports whether a time lies before a span that has no lower bound.

@@ -151,8 +151,8 @@ func (c *ReverseChain) unseen(r *Reader, items []source.Item, rows *rowSet) []so
 		if !item.NoTime && c.outsideBounds(r, item) > 0 && c.delivered.Has(r.timeOf(item)) {
 			// Rows come newest first: an earlier call has delivered it.
 			rows.rows++
-			rows.leftOut++
-			rows.doubt = rows.doubt || !c.unbounded
+			rows.trimmed++
+			rows.boundsDoubted = rows.boundsDoubted || !c.unbounded
 			continue
 		}
 		unseen = append(unseen, *item)

@@ -19,23 +19,22 @@ type rowSet struct {
 	rowTally
 	rowMemory
 
-	r         *Reader
-	items     []source.Item
-	byKey     map[string]rowRef
-	ambiguous map[string]bool // keys of several rows that say different things
-	verified  bool            // the participants of every row name the user
-	chain     int             // number of the current chain
-	doubt     bool            // a row out of the window came
-	gaps      []window.Gap    // of single rows
+	r             *Reader
+	items         []source.Item
+	byKey         map[string]rowRef
+	ambiguous     map[string]bool // keys of several rows that say different things
+	verified      bool            // the participants of every row name the user
+	chain         int             // number of the current chain
+	boundsDoubted bool            // a row came that Graph was not asked for
+	gaps          []window.Gap    // of single rows
 }
 
 // rowBounds says which rows the result of a reading holds, and which ones Graph was asked for.
 type rowBounds struct {
 	wholeWindow   bool        // a whole window is read, not a page of an ordered chain
-	trim          window.Span // span of the rows that the result holds
-	asked         window.Span // Graph was asked for it
+	span          window.Span // span of the rows that the result holds: the window, or the part of a chain that a page shows
 	wantUnbounded bool        // the reading was asked for without bounds: it is everything that is left of the source
-	unbounded     bool        // the source was asked without the interval: rows out of the window are expected
+	unbounded     bool        // Graph is asked without bounds, or does not honour them: rows out of the span are expected and left out
 	// newestExpected is the time of the oldest row that earlier pages of an ordered chain had: a newer row breaks the order. Zero = there
 	// was no such row.
 	newestExpected time.Time
@@ -45,12 +44,12 @@ type rowBounds struct {
 type rowTally struct {
 	rows, duplicates, pages int
 	outOfWindow             int       // rows out of the window
-	leftOut                 int       // rows that were not added
+	trimmed                 int       // rows that were not added: earlier calls have delivered them
 	oldestRead              time.Time // time when the oldest page was read
 }
 
 func newRowSet(r *Reader, w window.Span) *rowSet {
-	return &rowSet{r: r, rowBounds: rowBounds{trim: w, asked: w}, byKey: map[string]rowRef{}}
+	return &rowSet{r: r, rowBounds: rowBounds{span: w}, byKey: map[string]rowRef{}}
 }
 
 // nextChain begins another chain. Its pages may repeat the rows of earlier chains.
@@ -96,7 +95,7 @@ func (s *rowSet) add(items []source.Item) {
 			continue
 		}
 		s.duplicates++
-		s.doubt = s.doubt || s.wholeWindow && !s.unbounded && !item.NoTime && s.isOutOfWindow(s.r.timeOf(item))
+		s.boundsDoubted = s.boundsDoubted || s.wholeWindow && !s.unbounded && !item.NoTime && s.isOutOfWindow(s.r.timeOf(item))
 		have := &s.items[at.item]
 		if at.chain != s.chain {
 			s.byKey[have.Key] = rowRef{at.item, s.chain}
@@ -150,7 +149,7 @@ func (s *rowSet) equal(o *rowSet) bool {
 // isSubset reports whether the other set holds the same version of each row of the window.
 func (s *rowSet) isSubset(o *rowSet) bool {
 	for i := range s.items {
-		if s.items[i].NoTime || !s.trim.Has(s.r.timeOf(&s.items[i])) {
+		if s.items[i].NoTime || !s.span.Has(s.r.timeOf(&s.items[i])) {
 			continue
 		}
 		at, known := o.byKey[s.items[i].Key]
@@ -174,18 +173,18 @@ func (s *rowSet) join(o *rowSet) {
 func (s *rowSet) build(res *Result) {
 	entries, edge := s.entries(res)
 	for _, gap := range s.gaps {
-		if s.trim.Has(gap.Start) {
+		if s.span.Has(gap.Start) {
 			res.Gaps = append(res.Gaps, gap)
 		}
 	}
-	if s.doubt {
-		res.Gaps = append(res.Gaps, window.Gap{Span: s.asked, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
+	if s.boundsDoubted {
+		res.Gaps = append(res.Gaps, window.Gap{Span: s.span, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
 	slices.SortFunc(entries, func(x, y chunk.Entry) int { return s.r.Compare(&x, &y) })
 	c := chunk.New(entries)
 	c.Edge = edge
 	c.Rows, c.Duplicates, c.Pages = s.rows, s.duplicates, s.pages
-	res.Trimmed += s.leftOut
+	res.Trimmed += s.trimmed
 	c.AcceptedStart, c.Trimmed = res.AcceptedStart, res.Trimmed
 	c.Read, c.Unfiltered = s.oldestRead, s.r.unfiltered.Load()
 	if s.verified {
@@ -197,10 +196,10 @@ func (s *rowSet) build(res *Result) {
 
 // entries makes the entries of the rows. The rows of the edge are returned as edge, and the rows out of the window are counted.
 func (s *rowSet) entries(res *Result) (entries []chunk.Entry, edge []chunk.Stamp) {
-	asked := s.trim
-	asked.End = window.Later(asked.End, s.r.queryFor(s.trim).End)
-	if s.r.OpenStart && s.trim.Start.Equal(s.r.Start) {
-		asked.Start = time.Time{}
+	chunkSpan := s.span
+	chunkSpan.End = window.Later(chunkSpan.End, s.r.queryFor(s.span).End)
+	if s.r.OpenStart && s.span.Start.Equal(s.r.Start) {
+		chunkSpan.Start = time.Time{}
 	}
 	entries = make([]chunk.Entry, 0, len(s.items))
 	for i := range s.items {
@@ -211,14 +210,14 @@ func (s *rowSet) entries(res *Result) (entries []chunk.Entry, edge []chunk.Stamp
 		case item.NoTime:
 			e.Time = res.Start
 			e.MarkOutOfWindow(&res.Start)
-		case asked.Has(e.Time):
+		case chunkSpan.Has(e.Time):
 		case s.isOutOfWindow(e.Time):
-			if s.unbounded || s.r.ByCreate && e.Time.Before(s.trim.Start) {
+			if s.unbounded || s.r.ByCreate && e.Time.Before(s.span.Start) {
 				res.Trimmed++ // not asked for
 				continue
 			}
 			e.MarkOutOfWindow(nil)
-			s.doubt = true
+			s.boundsDoubted = true
 			res.OutOfWindow++
 		default:
 			edge = append(edge, chunk.Stamp{Time: e.Time, Hash: e.Hash})
@@ -231,8 +230,8 @@ func (s *rowSet) entries(res *Result) (entries []chunk.Entry, edge []chunk.Stamp
 
 // isOutOfWindow reports whether Graph was not asked for a time.
 func (s *rowSet) isOutOfWindow(at time.Time) bool {
-	from, _ := source.RequestBounds(s.trim.Start, s.trim.End)
-	return at.Before(from) && !s.r.beforeOpenStart(s.trim, at) || !at.Before(s.upperBound())
+	from, _ := source.RequestBounds(s.span.Start, s.span.End)
+	return at.Before(from) && !s.r.beforeOpenStart(s.span, at) || !at.Before(s.upperBound())
 }
 
 // upperBound is the first instant after the window that Graph was not asked for.
@@ -240,6 +239,6 @@ func (s *rowSet) upperBound() time.Time {
 	if !s.newestExpected.IsZero() {
 		return s.newestExpected.Add(1)
 	}
-	_, to := source.RequestBounds(s.trim.Start, s.r.queryFor(s.trim).End)
+	_, to := source.RequestBounds(s.span.Start, s.r.queryFor(s.span).End)
 	return to
 }

@@ -79,9 +79,9 @@ func (r *Reader) markReadOtherwise(end *chainEnd, rows *rowSet, res *Result) boo
 func (r *Reader) readFromAcceptedStart(ctx context.Context, rows *rowSet, res *Result) chainEnd {
 	w := res.Window
 	end := r.readPages(ctx, w, r.queryFor(w.Span), rows)
-	for _, mark := range r.laterStarts(w.Span, &end) {
-		res.AcceptedStart = mark
-		if end = r.readPages(ctx, w, r.queryFor(window.Span{Start: mark, End: w.End}), rows); !end.refused() {
+	for _, start := range r.startsAfterRefusal(w.Span, &end) {
+		res.AcceptedStart = start
+		if end = r.readPages(ctx, w, r.queryFor(window.Span{Start: start, End: w.End}), rows); !end.refused() {
 			break
 		}
 	}
@@ -108,7 +108,6 @@ func (r *Reader) compareHalves(ctx context.Context, whole *rowSet, res *Result) 
 	defer again.release()
 	for _, half := range []window.Span{{Start: w.Start, End: middle}, {Start: middle, End: w.End}} {
 		again.nextChain()
-		again.asked = half
 		end := r.readPages(ctx, window.Window{Span: half, Level: window.Hour}, r.queryFor(half), again)
 		if end.failed != nil {
 			res.Failed = end.failed

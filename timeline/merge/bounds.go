@@ -14,12 +14,12 @@ const retentionTolerance = time.Hour
 
 // bounds say which part of the interval is read of one source, and where it is cut.
 type bounds struct {
-	interval window.Span // span that is read
-	bornAt   time.Time   // time at which the conversation began, where the interval was narrowed to it; zero = it was not
-	open     bool        // the interval has no start: rows from before 1970 belong to its first window
-	marks    []time.Time // times at which an interval is cut that reaches back far
-	eraEnd   time.Time   // end of an era: before it, a window may span many years
-	clipped  []string    // fields of the filter that narrowed the interval
+	interval    window.Span // span that is read
+	bornAt      time.Time   // time at which the conversation began, where the interval was narrowed to it; zero = it was not
+	open        bool        // the interval has no start: rows from before 1970 belong to its first window
+	laterStarts []time.Time // times at which history may begin: an era is cut there, and Graph is asked from there after it refused the start
+	eraEnd      time.Time   // end of an era: before it, a window may span many years
+	clipped     []string    // fields of the filter that narrowed the interval
 }
 
 // clock is the present of the first page of the walk, by the earlier one of both clocks. Rows that Graph dates later are still to come.
@@ -41,7 +41,7 @@ func (m *Merger) settled(src parleyv1.Source) time.Time {
 
 // setBounds sets the interval of a source and the times at which it is cut.
 func (m *Merger) setBounds(r *sourceReader) {
-	r.interval, r.eraEnd, r.marks = m.span, window.YearOf(m.firstNow), []time.Time{millennium, chatBeginning}
+	r.interval, r.eraEnd, r.laterStarts = m.span, window.YearOf(m.firstNow), []time.Time{millennium, chatBeginning}
 	m.narrowByFilter(r)
 	m.narrowByLife(r)
 	if !m.filter.Possible(r.src) || slices.Contains(m.req.Foreign, r.src) || !r.interval.End.After(r.interval.Start) {
@@ -51,11 +51,11 @@ func (m *Merger) setBounds(r *sourceReader) {
 	}
 	switch r.src {
 	case parleyv1.Source_SOURCE_COPILOT:
-		r.marks[1] = copilotBeginning
+		r.laterStarts[1] = copilotBeginning
 	case parleyv1.Source_SOURCE_CALL:
 		// What is older is asked for all the same, in one request.
 		r.eraEnd = window.Day.Floor(m.graphNow.Add(-m.cfg.CallsKept))
-		r.marks[1] = r.eraEnd
+		r.laterStarts[1] = r.eraEnd
 	default:
 	}
 	if r.interval.Start.IsZero() {

@@ -76,7 +76,7 @@ func (m *Merger) newReaders(sources query.Sources, asked []parleyv1.Source, posi
 	for i, src := range asked {
 		r := m.newReader(sources, src)
 		m.setBounds(r)
-		r.fetch.Start, r.fetch.OpenStart, r.fetch.Marks = r.interval.Start, r.open, r.marks
+		r.fetch.Start, r.fetch.OpenStart, r.fetch.LaterStarts = r.interval.Start, r.open, r.laterStarts
 		if state, absent := m.req.Unavailable[src]; absent {
 			r.state, r.reason = state, absentReason(state)
 		} else if src == parleyv1.Source_SOURCE_COPILOT && m.req.Plan == source.PlanMissing {

@@ -62,10 +62,10 @@ func (r *sourceReader) eras(w window.Window) []*task {
 	}
 	var parts []*task
 	rest := w.Span
-	for _, mark := range r.marks {
-		if mark.After(rest.Start) && mark.Before(rest.End) {
-			parts = append(parts, &task{read: &pendingRead{window: window.Window{Span: window.Span{Start: rest.Start, End: mark}, Level: window.Era}}})
-			rest.Start = mark
+	for _, start := range r.laterStarts {
+		if start.After(rest.Start) && start.Before(rest.End) {
+			parts = append(parts, &task{read: &pendingRead{window: window.Window{Span: window.Span{Start: rest.Start, End: start}, Level: window.Era}}})
+			rest.Start = start
 		}
 	}
 	if len(parts) == 0 {

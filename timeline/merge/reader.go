@@ -206,7 +206,7 @@ func (r *sourceReader) classifyResult(res *fetch.Result) {
 	if res.Failed == nil {
 		r.answered = true
 		r.inARow = 0
-		r.density.Observe(res.Window, r.fetch.Load(res.Rows, res.Chunk.Cost()))
+		r.density.Observe(res.Window, r.fetch.Weigh(res.Rows, res.Chunk.Cost()))
 		r.density.ObserveTime(res.Took)
 		return
 	}
