@@ -135,7 +135,7 @@ func (e *Engine) each(
 				return nil, err
 			}
 			ahead = min(2*ahead, e.cfg.Ahead)
-			m.Ahead(ahead)
+			m.SetAhead(ahead)
 		case frame.Ended:
 			return reading(src, m), nil
 		default:

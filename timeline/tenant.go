@@ -243,7 +243,7 @@ func (w *tenantWalk) open(ctx context.Context, listed listedUser, token []byte) 
 	}
 	m.Limit(w.engine.cfg.Ahead, usualAhead, w.account)
 	m.ReadWhole(w.sources)
-	m.Calm()
+	m.YieldMemory()
 	if len(token) == 0 {
 		w.ahead.use(m, id)
 	}
@@ -252,7 +252,7 @@ func (w *tenantWalk) open(ctx context.Context, listed listedUser, token []byte) 
 		select {
 		case w.slots <- struct{}{}:
 			user.started = true
-			m.Hurry()
+			m.ClaimMemory()
 		default: // no token has more of them than there are slots
 			m.Close()
 			return failure.TokenRefused("resume_token")

@@ -55,7 +55,7 @@ type aheadName struct {
 
 // aheadWindow is a window that is kept, or being read.
 type aheadWindow struct {
-	*merge.Ahead
+	*merge.FirstWindow
 
 	size int64 // in the account; 0 = it is being read
 }
@@ -181,7 +181,7 @@ func (a *tenantAhead) begin(name aheadName, left int) *aheadWindow {
 	if a.windows[name] != nil || left > a.left {
 		return nil
 	}
-	kept := &aheadWindow{Ahead: merge.NewAhead(a.packer)}
+	kept := &aheadWindow{FirstWindow: merge.NewFirstWindow(a.packer)}
 	a.windows[name] = kept
 	return kept
 }
@@ -225,7 +225,7 @@ func (a *tenantAhead) use(m *merge.Merger, user string) {
 		}
 		delete(a.windows, name)
 		src.account.Add(-kept.size)
-		m.UseAhead(src.src, kept.Ahead)
+		m.UseFirstWindow(src.src, kept.FirstWindow)
 	}
 }
 

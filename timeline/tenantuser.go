@@ -48,7 +48,7 @@ func (u *openUser) run(ctx context.Context) {
 	if err == nil || ctx.Err() != nil {
 		return
 	}
-	u.merger.GiveUp()
+	u.merger.FinalizeStops()
 	_ = u.send(ctx, userMessage{done: true, err: err, reports: frame.AddCoverageGaps(u.merger.Reports())}) // it fails where the walk has ended
 }
 
@@ -60,7 +60,7 @@ func (u *openUser) takeSlot(ctx context.Context) error {
 	select {
 	case u.walk.slots <- struct{}{}:
 		u.started = true
-		u.merger.Hurry()
+		u.merger.ClaimMemory()
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

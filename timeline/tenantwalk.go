@@ -180,7 +180,7 @@ func (w *tenantWalk) openUsers(ctx context.Context) error {
 		w.left.users, w.Begun = w.left.users[1:], next.id
 	}
 	if len(w.opened) > 0 {
-		w.opened[0].merger.Hurry()
+		w.opened[0].merger.ClaimMemory()
 	}
 	return nil
 }

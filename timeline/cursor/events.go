@@ -21,9 +21,9 @@ const (
 
 // Events is a position in the merged events of several sources.
 type Events struct {
-	// Now is the present when the first page was asked for. Clock is the same by the earlier of this machine's and Graph's
+	// Present is the time when the first page was asked for. EarlierPresent is the same by the earlier of this machine's and Graph's
 	// clocks, with the distance rounded up to a whole second.
-	Now, Clock time.Time
+	Present, EarlierPresent time.Time
 	// Start and End bound the interval; a zero Start is open.
 	Start, End time.Time
 	// Finished is set in the last token of a stream.
@@ -98,12 +98,12 @@ func OpenEvents(with seal.Sealer, token string, digest []byte) (*Events, error) 
 
 func (e *Events) encode() ([]byte, error) {
 	m := &cursorpb.Events{
-		Times:    packTimes(time.Unix(0, 0), e.Now, e.Start, e.End),
-		ClockLag: wholeSeconds(e.Now.Sub(e.Clock)),
+		Times:    packTimes(time.Unix(0, 0), e.Present, e.Start, e.End),
+		ClockLag: wholeSeconds(e.Present.Sub(e.EarlierPresent)),
 		Finished: e.Finished, OutOfWindow: e.OutOfWindow,
 	}
 	for i := range e.Sources {
-		m.Sources = append(m.Sources, e.Sources[i].pack(e.Now))
+		m.Sources = append(m.Sources, e.Sources[i].pack(e.Present))
 	}
 	return marshal(&cursorpb.Cursor{Position: &cursorpb.Cursor_Events{Events: m}})
 }
@@ -150,10 +150,10 @@ func decodeEvents(plain []byte) (*Events, error) {
 	if err != nil || len(times) != 3 {
 		return nil, ErrMalformed
 	}
-	e := &Events{Now: times[0], Start: times[1], End: times[2], Finished: m.GetFinished(), OutOfWindow: m.GetOutOfWindow()}
-	e.Clock = e.Now.Add(-time.Duration(m.GetClockLag()) * time.Second)
+	e := &Events{Present: times[0], Start: times[1], End: times[2], Finished: m.GetFinished(), OutOfWindow: m.GetOutOfWindow()}
+	e.EarlierPresent = e.Present.Add(-time.Duration(m.GetClockLag()) * time.Second)
 	for _, packed := range m.GetSources() {
-		s, err := unpackSource(e.Now, packed)
+		s, err := unpackSource(e.Present, packed)
 		if err != nil {
 			return nil, err
 		}

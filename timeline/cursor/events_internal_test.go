@@ -20,7 +20,7 @@ import (
 // fullEvents is a place that uses all that a token may hold.
 func fullEvents() *Events {
 	now := time.Date(2026, 11, 22, 10, 11, 12, 13, time.UTC)
-	e := &Events{Now: now, Clock: now.Add(-90 * time.Minute), Start: now.AddDate(-9, 0, 0), End: now, Finished: true}
+	e := &Events{Present: now, EarlierPresent: now.Add(-90 * time.Minute), Start: now.AddDate(-9, 0, 0), End: now, Finished: true}
 	for i := range MaxOutOfWindow {
 		e.OutOfWindow = append(e.OutOfWindow, ^uint64(i))
 	}
@@ -50,7 +50,7 @@ func TestEventsRoundTrip(t *testing.T) {
 	t.Parallel()
 	second := time.Unix(1, 0).UTC()
 	for name, e := range map[string]*Events{
-		"full": fullEvents(), "empty": {}, "open start": {Now: second, Clock: second, End: time.Unix(2, 0).UTC()},
+		"full": fullEvents(), "empty": {}, "open start": {Present: second, EarlierPresent: second, End: time.Unix(2, 0).UTC()},
 	} {
 		data, err := e.encode()
 		if err != nil {

@@ -1,11 +1,13 @@
 // Package fetch reads one window of one source and returns its events as a chunk.
 //
+//   - reader.go describes a source to read; result.go is what comes of a window.
 //   - shared.go: calls at the same time share the reading of a window; cached.go: a reading without a doubt is cached.
 //   - window.go reads a window and decides what the doubts on the way mean; pages.go follows the links of its pages.
 //   - rowset.go collects the rows: it removes repeated ones, sorts the others and trims them to the window. ambiguous.go keeps rows apart
 //     that have one key and say different things.
-//   - chainstep.go reads a chat's own messages, newest first, page by page in place of windows; reversechain.go is the state between
-//     two pages.
+//   - reversechain.go is the chain of a chat's own messages, which are read newest first and page by page in place of windows: its state
+//     between two pages. chainstep.go reads one page of it.
+//   - packed.go keeps a window, compressed, that is read before its walk begins.
 //   - account.go counts the memory of all of this.
 //
 // What Graph does wrong on the way becomes a gap of the result, with a reason.

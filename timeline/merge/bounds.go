@@ -8,6 +8,17 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
+// Walks without a start time begin at the epoch, for history that was imported can be old: with one window up to the current
+// year. Where Graph does not accept that or the window holds too much, it is cut at the millennium and where the source's own
+// rows begin: Teams became available in March 2017, the Copilot history in 2023. All of them lie a second into their year:
+// windows are asked a second wider, and a Graph that accepts nothing before a year must not be asked for its eve.
+var (
+	epoch            = time.Date(1970, 1, 1, 0, 0, 1, 0, time.UTC)
+	millennium       = time.Date(2000, 1, 1, 0, 0, 1, 0, time.UTC)
+	chatBeginning    = time.Date(2017, 1, 1, 0, 0, 1, 0, time.UTC)
+	copilotBeginning = time.Date(2023, 1, 1, 0, 0, 1, 0, time.UTC)
+)
+
 // retentionTolerance is the time by which a start may lie before the records that a source keeps. A caller who asks for the last thirty days
 // must not be told a minute later that they are more.
 const retentionTolerance = time.Hour
@@ -22,26 +33,9 @@ type bounds struct {
 	clipped     []string    // fields of the filter that narrowed the interval
 }
 
-// clock is the present of the first page of the walk, by the earlier one of both clocks. Rows that Graph dates later are still to come.
-func (m *Merger) clock() time.Time {
-	at := m.firstNow.Add(-max(m.skew(), 0))
-	if !m.firstClock.IsZero() {
-		at = window.Earlier(at, m.firstClock)
-	}
-	return at
-}
-
-// earlierClock is the present by the earlier one of both clocks.
-func (m *Merger) earlierClock() time.Time { return time.Now().Add(-max(m.skew(), 0)) }
-
-// settled is the time before which no new row of a source is expected.
-func (m *Merger) settled(src parleyv1.Source) time.Time {
-	return window.Earlier(m.span.End, m.clock().Add(-m.cfg.Settle[src]))
-}
-
 // setBounds sets the interval of a source and the times at which it is cut.
 func (m *Merger) setBounds(r *sourceReader) {
-	r.interval, r.eraEnd, r.laterStarts = m.span, window.YearOf(m.firstNow), []time.Time{millennium, chatBeginning}
+	r.interval, r.eraEnd, r.laterStarts = m.span, window.YearOf(m.present.ofWalk), []time.Time{millennium, chatBeginning}
 	m.narrowByFilter(r)
 	m.narrowByLife(r)
 	if !m.filter.Possible(r.src) || slices.Contains(m.req.Foreign, r.src) || !r.interval.End.After(r.interval.Start) {
@@ -54,7 +48,7 @@ func (m *Merger) setBounds(r *sourceReader) {
 		r.laterStarts[1] = copilotBeginning
 	case parleyv1.Source_SOURCE_CALL:
 		// What is older is asked for all the same, in one request.
-		r.eraEnd = window.Day.Floor(m.graphNow.Add(-m.cfg.CallsKept))
+		r.eraEnd = window.Day.Floor(m.present.ofGraph.Add(-m.cfg.CallsKept))
 		r.laterStarts[1] = r.eraEnd
 	default:
 	}
@@ -122,13 +116,13 @@ func (m *Merger) addBeforeKept(r *sourceReader, resumed bool) {
 	if r.src != parleyv1.Source_SOURCE_CALL || r.finished || r.state != parleyv1.SourceState_SOURCE_STATE_READ {
 		return
 	}
-	beginning := m.graphNow.Add(-m.cfg.CallsKept).Truncate(time.Minute)
+	beginning := m.present.ofGraph.Add(-m.cfg.CallsKept).Truncate(time.Minute)
 	lost := window.Span{Start: r.interval.Start, End: window.Earlier(beginning, r.interval.End)}
 	if r.open || !r.bornAt.IsZero() && m.span.Start.IsZero() {
 		if !resumed {
 			return
 		}
-		lost.Start = m.firstCall.Add(-m.cfg.CallsKept)
+		lost.Start = m.present.firstCall.Add(-m.cfg.CallsKept)
 	}
 	if r.desc {
 		lost.End = window.Earlier(lost.End, r.reached)

@@ -38,8 +38,8 @@ type selection struct {
 	unverified   []window.Span                                // windows with calls that are the user's by Graph's word alone
 }
 
-// selects reports whether events of a window may be left out, or read anew, beyond the check of their participants.
-func (s *selection) selects() bool {
+// changesEntries reports whether events of a window may be left out, or read anew, beyond the check of their participants.
+func (s *selection) changesEntries() bool {
 	return s.filter != nil || s.conversation != nil || s.readWhole != nil
 }
 

@@ -1,12 +1,18 @@
 // Package merge delivers the events of several sources in one total order.
 //
-//   - merger.go is the k-way merge over the readers of the sources; run.go delivers runs of its events; report.go says what was read.
+// A walk begins with Open, Step looks for the next event, NextRun delivers it with those that follow in its chunk, and Token says where the
+// next call goes on. The files, in the order in which a walk passes them:
+//
+//   - open.go begins a walk and says how it reads. bounds.go says which part of the interval is read of each source, and present.go what is
+//     the present of a walk.
+//   - firstwindow.go: the first window may be planned by another walk, or be read before the walk begins.
+//   - merger.go is the k-way merge over the readers of the sources, and delivers runs of events.
 //   - reader.go is the reader of one source: it enters one window after another and delivers the entries of each.
 //   - queue.go reads the next windows ahead, in parallel; pieces.go puts smaller windows in the place of one that holds too much.
-//   - open.go and bounds.go begin a walk. resume.go, position.go and fingerprint.go go on from a token: they restore the progress of each
-//     reader, skip the entries up to the position, and recognize delivered rows that Graph dates otherwise now.
-//   - beside.go plans the first window of a walk by another one that ends where it begins.
 //   - filter.go and whole.go leave out the events that do not belong into the answer.
+//   - report.go says what was read: reports, notices, checkpoints, and the cached windows that a page was made of.
+//   - resume.go saves the progress of each reader in a token, and restores it. position.go skips the entries up to the position of the token;
+//     fingerprint.go recognizes delivered rows that Graph dates otherwise now.
 package merge
 
 import (
@@ -16,7 +22,6 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/internal/ledger"
 	"github.com/parley-gateway/parley/internal/seal"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
@@ -58,77 +63,17 @@ type Merger struct {
 	ahead   int      // windows of a source that are read at a time
 	seen    seen.Set // versions that were delivered
 
-	// The present of a walk is the time of its first call, so that its end does not move while it is read. A walk that is extended begins
-	// a new present with the call that extends it.
-	firstNow   time.Time            // the walk's present, by this machine's clock
-	firstClock time.Time            // the walk's present by the earlier one of both clocks, from a token; zero = this call is the first
-	firstCall  time.Time            // time of the first call of all, from before any extension; zero = firstNow
-	graphNow   time.Time            // the present of this call, by Graph's clock
-	skew       func() time.Duration // time by which this machine's clock is ahead of Graph's
-	extended   bool                 // a finished walk goes on with the rows that came since
-	outOfTime  bool                 // the call ended before the walk had more to offer
+	present   present
+	extended  bool // a finished walk goes on with the rows that came since
+	outOfTime bool // the call ended before the walk had more to offer
 
 	notices    notices
 	associated []byte      // digest that tokens are bound to
 	patient    func() bool // reports whether a throttled source ends the page in place of being given up; nil = never
 }
 
-// Limit bounds what is read ahead: the windows of each source, and the bytes by the account. rows is the number of rows of the usual size
-// that fit into the account.
-func (m *Merger) Limit(windows, rows int, account *ledger.Account) {
-	m.ahead = windows
-	for _, r := range m.readers {
-		unit := m.cfg.WindowBytes / window.TargetRows
-		if r.fetch.Query.Conversation != "" {
-			unit = account.Each() / int64(rows)
-			r.density.TargetRows = float64(max(rows/2, window.TargetRows))
-		}
-		r.fetch.Limit(account, unit)
-	}
-}
-
-// aheadOf is how many windows of a source are read at a time. Graph allows one request a second for one chat: in a List the next window
-// would only stand in the way.
-func (m *Merger) aheadOf(r *sourceReader) int {
-	if r.pageRows > 0 && r.fetch.Query.Conversation != "" {
-		return 1
-	}
-	return m.ahead
-}
-
-// Listing has the walk read nothing ahead of a window that holds size rows. A throttled source ends the page of a List in place of
-// being given up while patient returns true.
-func (m *Merger) Listing(size int, patient func() bool) {
-	m.patient = patient
-	for _, r := range m.readers {
-		r.pageRows = size
-	}
-}
-
-// Ahead changes how many windows of each source are read at a time.
-func (m *Merger) Ahead(windows int) { m.ahead = windows }
-
 // InInterval reports whether a time lies in the asked interval.
 func (m *Merger) InInterval(at time.Time) bool { return m.span.Has(at) }
-
-// Calm has the walk wait for memory even for the windows that it delivers next, until Hurry.
-func (m *Merger) Calm() { m.pool.calm.Store(true) }
-
-// Hurry ends Calm. Any goroutine may call it.
-func (m *Merger) Hurry() {
-	if m.pool.calm.Swap(false) {
-		m.pool.wake()
-	}
-}
-
-// GiveUp makes the stops of all sources final, after Step has returned Broken.
-func (m *Merger) GiveUp() {
-	for _, r := range m.readers {
-		if r.stopped != nil {
-			r.finalizeStop()
-		}
-	}
-}
 
 // Close stops all readings and waits for their end.
 func (m *Merger) Close() { m.pool.close() }
@@ -162,7 +107,7 @@ func (m *Merger) step() (*sourceReader, frame.State) {
 			case !r.poll(m.pool, m.aheadOf(r)):
 				waiting = true
 			case r.stopped != nil && r.head() == nil:
-				if state, final := m.acceptStop(r); final {
+				if state, ends := m.acceptStop(r); ends {
 					return r, state
 				}
 				again = true
@@ -186,8 +131,8 @@ func (m *Merger) step() (*sourceReader, frame.State) {
 	}
 }
 
-// acceptStop makes the stop of a source final. It returns true when the stop ends the page or the call.
-func (m *Merger) acceptStop(r *sourceReader) (frame.State, bool) {
+// acceptStop makes the stop of a source final, unless the stop ends the page or the call: then state says so.
+func (m *Merger) acceptStop(r *sourceReader) (state frame.State, ends bool) {
 	if r.stopped.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && m.patient != nil && m.patient() {
 		return frame.Paused, true
 	}
@@ -204,54 +149,19 @@ func (m *Merger) acceptStop(r *sourceReader) (frame.State, bool) {
 	return frame.Broken, true
 }
 
+// FinalizeStops makes the stops of all sources final, after Step has returned Broken.
+func (m *Merger) FinalizeStops() {
+	for _, r := range m.readers {
+		if r.stopped != nil {
+			r.finalizeStop()
+		}
+	}
+}
+
 // lacksPlan reports whether a source was refused for a user of whom the directory shows that there is no plan for it.
 func (m *Merger) lacksPlan(r *sourceReader) bool {
 	return r.src == parleyv1.Source_SOURCE_COPILOT && m.req.Plan != source.PlanUnchecked && !r.answered &&
 		r.stopped.State == parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER
-}
-
-// Err implements frame.Rows. It returns the error of a call whose sources have all stopped. An error that may go away comes first.
-func (m *Merger) Err() error {
-	var worst *failure.Error
-	var all []*failure.Error
-	for _, r := range m.readers {
-		reason := r.reason
-		if r.stopped != nil {
-			reason = r.stopped.Reason
-		}
-		if reason == failure.None {
-			continue
-		}
-		failed := &failure.Error{Reason: reason, Source: r.src, Err: r.cause, Message: "no asked source could be read"}
-		if all = append(all, failed); worst == nil || rank(reason) > rank(worst.Reason) {
-			worst = failed
-		}
-	}
-	if worst == nil {
-		return nil
-	}
-	worst.Others = slices.DeleteFunc(all, func(other *failure.Error) bool { return other == worst })
-	return worst
-}
-
-// rank orders reasons by how likely they go away when the call is repeated.
-func rank(reason parleyv1.ErrorReason) int {
-	switch reason {
-	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT:
-		return 6
-	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE:
-		return 5
-	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED:
-		return 4
-	case parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED, parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED:
-		return 3
-	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED:
-		return 2
-	case parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND:
-		return 1
-	default:
-		return 0
-	}
 }
 
 // runnerUp is the reader whose head is the next event without r; nil = there is none.
@@ -325,6 +235,53 @@ func (r *sourceReader) advance(n int) {
 	r.next += n
 }
 
+// NextRun delivers the next events that lie side by side in one chunk and come before the events of all other sources. A
+// run has at most maxEvents events and, unless it is a single event, at most maxBytes bytes. The bytes are shared and must not be
+// changed.
+func (m *Merger) NextRun(maxEvents, maxBytes int) (events []byte, n int, err error) {
+	r := m.first
+	head := r.head()
+	if head.At == chunk.NotInChunk {
+		events, err = head.AppendTo(nil, m.req.ShownView(), chunk.MaxFrameEvents)
+		if err == nil {
+			m.seen.Add(head.Hash^uint64(r.src), head.OutOfWindow)
+			r.advance(1)
+		}
+		return events, 1, err
+	}
+	list, err := r.current.Chunk.Events(m.req.ShownView())
+	if err != nil {
+		return nil, 0, err
+	}
+	n = m.runLength(list, maxEvents, maxBytes)
+	events = list.Part(head.At, head.At+n)
+	r.advance(n)
+	return events, n, nil
+}
+
+// runLength returns the number of events of the next run, and adds these events to the delivered ones.
+func (m *Merger) runLength(list *chunk.List, maxEvents, maxBytes int) int {
+	r := m.first
+	entries, src := r.current.Entries[r.next:], uint64(r.src)
+	head := &entries[0]
+	runnerUp, cannotRepeat := m.runnerUp(r), m.cannotRepeat(r)
+	if !cannotRepeat {
+		m.seen.Add(head.Hash^src, false)
+	}
+	n := 1
+	for ; n < len(entries) && n < maxEvents; n++ {
+		e := &entries[n]
+		if e.At != head.At+n || list.PartSize(head.At, e.At+1) > maxBytes || runnerUp != nil && !m.earlier(r, e, runnerUp) ||
+			!cannotRepeat && !m.seen.First(e.Hash^src) {
+			break
+		}
+	}
+	if cannotRepeat {
+		m.seen.AddRun(r.current.Chunk.Hashes[head.At:head.At+n], src)
+	}
+	return n
+}
+
 // Wait implements frame.Rows. It returns when a window was read, the timer fires, or the context ends.
 func (m *Merger) Wait(ctx context.Context, timer <-chan time.Time) error {
 	select {
@@ -335,5 +292,49 @@ func (m *Merger) Wait(ctx context.Context, timer <-chan time.Time) error {
 	case <-ctx.Done():
 		m.outOfTime = true
 		return ctx.Err()
+	}
+}
+
+// Err implements frame.Rows. It returns the error of a call whose sources have all stopped. An error that may go away comes first.
+func (m *Merger) Err() error {
+	var worst *failure.Error
+	var all []*failure.Error
+	for _, r := range m.readers {
+		reason := r.reason
+		if r.stopped != nil {
+			reason = r.stopped.Reason
+		}
+		if reason == failure.None {
+			continue
+		}
+		failed := &failure.Error{Reason: reason, Source: r.src, Err: r.cause, Message: "no asked source could be read"}
+		if all = append(all, failed); worst == nil || rank(reason) > rank(worst.Reason) {
+			worst = failed
+		}
+	}
+	if worst == nil {
+		return nil
+	}
+	worst.Others = slices.DeleteFunc(all, func(other *failure.Error) bool { return other == worst })
+	return worst
+}
+
+// rank orders reasons by how likely they go away when the call is repeated.
+func rank(reason parleyv1.ErrorReason) int {
+	switch reason {
+	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED, parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT:
+		return 6
+	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE:
+		return 5
+	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED:
+		return 4
+	case parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED, parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED:
+		return 3
+	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING, parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED:
+		return 2
+	case parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND:
+		return 1
+	default:
+		return 0
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"context"
 	"time"
 
-	"github.com/parley-gateway/parley/resource"
-
 	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/ledger"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/fetch"
@@ -21,21 +21,21 @@ import (
 func Open(ctx context.Context, cfg *Config, sources query.Sources, req *query.Events, resolved query.Resolved, token, field string) (m *Merger, err error) {
 	now := time.Now().UTC()
 	asked := resolved.Sources
-	ahead := sources.ClockAhead()
 	if token == "" {
 		if err := req.Check(now); err != nil {
 			return nil, err
 		}
 	}
 	m = &Merger{
-		cfg: cfg, req: req, desc: req.Descending(), firstNow: now, graphNow: now.Add(-ahead), skew: sources.ClockAhead,
+		cfg: cfg, req: req, desc: req.Descending(),
+		present:    present{ofWalk: now, ofGraph: now.Add(-sources.ClockAhead()), skew: sources.ClockAhead},
 		associated: bytes.Clone(resolved.Digest[:]),
 	}
 	if m.filter, err = req.CompileFilter(); err != nil {
 		return nil, err
 	}
 	if token == "" {
-		start, end, cut := req.Interval(now, window.Earlier(now, m.graphNow))
+		start, end, cut := req.Interval(now, window.Earlier(now, m.present.ofGraph))
 		m.span = window.Span{Start: start, End: end}
 		m.newReaders(sources, asked, nil)
 		if cut {
@@ -145,17 +145,6 @@ func absentReason(state parleyv1.SourceState) parleyv1.ErrorReason {
 	}
 }
 
-// Token seals the position of the walk.
-func (m *Merger) Token(finished bool) (string, error) {
-	saved := cursor.Events{
-		Now: m.firstNow, Clock: m.clock(), Start: m.span.Start, End: m.span.End, Finished: finished, OutOfWindow: m.seen.OutOfWindow(cursor.MaxOutOfWindow),
-	}
-	for _, r := range m.readers {
-		saved.Sources = append(saved.Sources, r.save(m.outOfTime))
-	}
-	return saved.Seal(m.cfg.Sealer, m.associated)
-}
-
 // checkParticipants gives the reader of calls its check. The calls of a whole tenant are not checked.
 func (m *Merger) checkParticipants(sources query.Sources) {
 	for _, r := range m.readers {
@@ -163,5 +152,50 @@ func (m *Merger) checkParticipants(sources query.Sources) {
 			continue
 		}
 		r.participants = participants.NewCheck(m.req.User, m.req.Narrow, sources.CallVerifier, m.cfg.Canaries.Of(m.req.Tenant))
+	}
+}
+
+// Limit bounds what is read ahead: the windows of each source, and the bytes by the account. rows is the number of rows of the usual size
+// that fit into the account.
+func (m *Merger) Limit(windows, rows int, account *ledger.Account) {
+	m.ahead = windows
+	for _, r := range m.readers {
+		unit := m.cfg.WindowBytes / window.TargetRows
+		if r.fetch.Query.Conversation != "" {
+			unit = account.Each() / int64(rows)
+			r.density.TargetRows = float64(max(rows/2, window.TargetRows))
+		}
+		r.fetch.Limit(account, unit)
+	}
+}
+
+// aheadOf is how many windows of a source are read at a time. Graph allows one request a second for one chat: in a List the next window
+// would only stand in the way.
+func (m *Merger) aheadOf(r *sourceReader) int {
+	if r.pageRows > 0 && r.fetch.Query.Conversation != "" {
+		return 1
+	}
+	return m.ahead
+}
+
+// Listing has the walk read nothing ahead of a window that holds size rows. A throttled source ends the page of a List in place of
+// being given up while patient returns true.
+func (m *Merger) Listing(size int, patient func() bool) {
+	m.patient = patient
+	for _, r := range m.readers {
+		r.pageRows = size
+	}
+}
+
+// SetAhead changes how many windows of each source are read at a time.
+func (m *Merger) SetAhead(windows int) { m.ahead = windows }
+
+// YieldMemory has the walk wait for memory even for the windows that it delivers next, until ClaimMemory.
+func (m *Merger) YieldMemory() { m.pool.yields.Store(true) }
+
+// ClaimMemory ends YieldMemory. Any goroutine may call it.
+func (m *Merger) ClaimMemory() {
+	if m.pool.yields.Swap(false) {
+		m.pool.wake()
 	}
 }

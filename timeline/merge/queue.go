@@ -27,9 +27,9 @@ type pendingRead struct {
 	unbounded   bool                // Graph does not honour bounds
 
 	began    time.Time
-	cancel   context.CancelFunc // of the reading; nil for a cached window
+	cancel   context.CancelFunc // of the reading; nil where none was needed
 	done     chan struct{}      // closed after the window was read; nil = the reading has not begun
-	urgent   chan struct{}      // closed after the window has become the next one; nil for a cached window
+	urgent   chan struct{}      // closed after the window has become the next one; nil where no reading was needed
 	isUrgent bool               // urgent is closed
 	result   *fetch.Result      // set before done is closed
 }
@@ -44,13 +44,13 @@ func (p *pendingRead) ready() bool {
 	}
 }
 
-// resultAsNext makes the window the one that is delivered next, so that its reading waits for memory no longer, unless the walk is calm. It
+// resultAsNext makes the window the one that is delivered next, so that its reading waits for memory no longer, unless the walk yields memory. It
 // returns the result; nil = the call must wait for it.
 func (p *pendingRead) resultAsNext(pool *readPool) *fetch.Result {
 	if p == nil || p.done == nil {
 		return nil
 	}
-	if !p.isUrgent && !pool.calm.Load() {
+	if !p.isUrgent && !pool.yields.Load() {
 		p.isUrgent = true
 		if p.urgent != nil {
 			close(p.urgent)
@@ -70,9 +70,9 @@ type readPool struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the walk
 	cancel context.CancelFunc
 	group  sync.WaitGroup
-	calm   atomic.Bool   // see Merger.Calm
+	yields atomic.Bool   // see Merger.YieldMemory
 	woken  chan struct{} // receives after a window was read
-	done   chan struct{} // closed from the beginning: done of cached windows
+	done   chan struct{} // closed from the beginning: done of windows that need no reading
 }
 
 func newReadPool(ctx context.Context) *readPool {
@@ -96,25 +96,15 @@ func (pool *readPool) wake() {
 	}
 }
 
-// start begins to read a window in a goroutine of its own. A cached window is ready at once if nothing is left to do with it.
+// start begins to read a window in a goroutine of its own. A window that was read before is ready at once if nothing is left to do with it.
 func (pool *readPool) start(r *sourceReader, p *pendingRead) {
-	var cached *fetch.Result
-	ahead := r.takeAhead(p)
-	if ahead.isReady() {
-		cached, ahead = ahead.result(pool.ctx, r.fetch, p), nil
-	}
-	if cached == nil && ahead == nil && p.chain == nil {
-		cached = r.fetch.Cached(pool.ctx, p.window)
-	}
-	if cached != nil && cached.Split && p.indivisible {
-		cached = nil
-	}
-	if cached != nil && (cached.Split || !r.selects() && r.participants.IsDecided(cached.Chunk)) {
-		p.result, p.done = cached, pool.done
-		r.hold(cached)
+	known, first := r.knownResult(pool.ctx, p)
+	switch {
+	case known != nil && (known.Split || !r.changesEntries() && r.participants.IsDecided(known.Chunk)):
+		p.result, p.done = known, pool.done
+		r.hold(known)
 		return
-	}
-	if cached == nil && p.oversized && !r.fetch.UnderWay(pool.ctx, p.window) {
+	case known == nil && p.oversized && !r.fetch.UnderWay(pool.ctx, p.window):
 		p.result, p.done = &fetch.Result{Window: p.window, Split: true, Halve: p.window.Level != window.Era}, pool.done
 		return
 	}
@@ -128,19 +118,35 @@ func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 			close(p.done)
 			pool.wake()
 		}()
-		if cached == nil {
-			cached = ahead.result(ctx, r.fetch, p)
+		if known == nil {
+			known = first.result(ctx, r.fetch, p)
 		}
-		p.result = r.read(ctx, p, cached)
+		p.result = r.read(ctx, p, known)
 		r.hold(p.result)
 	})
 }
 
-// read reads a window, or takes the cached one, and leaves out the events that do not belong into the answer.
-func (r *sourceReader) read(ctx context.Context, p *pendingRead, cached *fetch.Result) *fetch.Result {
-	res := cached
+// knownResult returns the result of a window that was read before, by the cache or before the walk began; nil = there is none. first is then
+// the first window if that is still being read before the walk.
+func (r *sourceReader) knownResult(ctx context.Context, p *pendingRead) (known *fetch.Result, first *FirstWindow) {
+	first = r.takeFirstWindow(p)
+	if first.isReady() {
+		known, first = first.result(ctx, r.fetch, p), nil
+	}
+	if known == nil && first == nil && p.chain == nil {
+		known = r.fetch.Cached(ctx, p.window)
+	}
+	if known != nil && known.Split && p.indivisible {
+		known = nil
+	}
+	return known, first
+}
+
+// read reads a window, unless its result is known, and leaves out the events that do not belong into the answer.
+func (r *sourceReader) read(ctx context.Context, p *pendingRead, known *fetch.Result) *fetch.Result {
+	res := known
 	switch {
-	case cached != nil:
+	case known != nil:
 	case p.chain != nil:
 		res = r.fetch.NextPage(ctx, p.chain)
 	default:
@@ -164,7 +170,7 @@ func (r *sourceReader) read(ctx context.Context, p *pendingRead, cached *fetch.R
 
 // hold counts the memory of a result.
 func (r *sourceReader) hold(res *fetch.Result) {
-	r.fetch.Hold(res, r.selects() || r.participants != nil)
+	r.fetch.Hold(res, r.changesEntries() || r.participants != nil)
 }
 
 // readsReverseChain reports whether one ordered chain of pages serves the whole interval: a chat's own messages, newest first.

@@ -24,12 +24,12 @@ type sourceReader struct {
 	fetch *fetch.Reader
 	desc  bool
 
-	bounds     // what is read
-	progress   // how far it was delivered; goes into a token
-	resumption // where the walk was resumed from
+	bounds     // what is read (bounds.go)
+	progress   // how far it was delivered; goes into a token (resume.go)
+	resumption // where the walk was resumed from (resume.go)
 	failures   // windows that could not be read
 	delivery   // windows that are being read and delivered
-	selection  // events that belong into the answer
+	selection  // events that belong into the answer (filter.go)
 }
 
 // failures are the windows that could not be read, and the stop of the source.
@@ -42,13 +42,13 @@ type failures struct {
 
 // delivery is the queue of windows and the window that is being delivered.
 type delivery struct {
-	queue    []*task
-	current  *fetch.Result // window that is being delivered; nil = none
-	next     int           // index of the next entry of the current window
-	last     time.Time     // time of the last event that was delivered in its order
-	pageRows int           // rows of a List's page; nothing is read ahead of a window that holds them; 0 = no List
-	used     []UsedWindow  // windows of a List
-	ahead    *Ahead        // the first window; nil = it was not read ahead, or is no longer of use
+	queue       []*task
+	current     *fetch.Result // window that is being delivered; nil = none
+	next        int           // index of the next entry of the current window
+	last        time.Time     // time of the last event that was delivered in its order
+	pageRows    int           // rows of a List's page; nothing is read ahead of a window that holds them; 0 = no List
+	used        []UsedWindow  // windows of a List
+	firstWindow *FirstWindow  // read before the walk began; nil = it was not, or is no longer of use
 }
 
 // planRest queues the rest of the interval, from the position on.

@@ -24,7 +24,7 @@ type progress struct {
 
 	reached        time.Time // boundary up to which whole windows were delivered
 	position       *position // position inside the window that begins at reached; nil = at its beginning
-	positionBuffer position  // memory of position
+	positionBuffer position  // what position points to after an event: no memory is taken for each
 	oversized      bool      // that window did not fit into an earlier call
 
 	gaps    []window.Gap
@@ -50,11 +50,12 @@ func (m *Merger) resume(sources query.Sources, asked []parleyv1.Source, token, f
 	if len(saved.Sources) != len(asked) {
 		return failure.TokenRefused(field)
 	}
-	m.firstCall = saved.Now
-	if now := window.Earlier(m.firstNow, m.graphNow); saved.Finished && m.req.End.IsZero() && !m.desc && now.After(saved.End) {
+	m.present.firstCall = saved.Present
+	if now := window.Earlier(m.present.ofWalk, m.present.ofGraph); saved.Finished && m.req.End.IsZero() && !m.desc && now.After(saved.End) {
 		m.extend(saved, asked, now)
 	} else {
-		m.firstNow, m.firstClock, m.span = saved.Now, saved.Clock, window.Span{Start: saved.Start, End: saved.End}
+		m.present.ofWalk, m.present.saved = saved.Present, saved.EarlierPresent
+		m.span = window.Span{Start: saved.Start, End: saved.End}
 	}
 	m.newReaders(sources, asked, saved.Sources)
 	m.notices = notices{}
@@ -80,7 +81,7 @@ func (m *Merger) extend(saved *cursor.Events, asked []parleyv1.Source, now time.
 	m.span, m.extended = window.Span{Start: saved.Start, End: now}, true
 	for i := range saved.Sources {
 		if s := &saved.Sources[i]; s.State == parleyv1.SourceState_SOURCE_STATE_READ {
-			settled := window.Earlier(saved.End, saved.Clock.Add(-m.cfg.Settle[asked[i]]))
+			settled := window.Earlier(saved.End, saved.EarlierPresent.Add(-m.cfg.Settle[asked[i]]))
 			s.Finished, s.Window, s.Fingerprint = false, nil, 0
 			s.Reached = window.Earlier(s.Reached, settled)
 		} else if s.State == parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE {
@@ -123,6 +124,17 @@ func (r *sourceReader) reopen(asked bool) {
 	default:
 		r.stoppedEarly = true
 	}
+}
+
+// Token seals the position of the walk.
+func (m *Merger) Token(finished bool) (string, error) {
+	saved := cursor.Events{
+		Present: m.present.ofWalk, EarlierPresent: m.present.earliest(), Start: m.span.Start, End: m.span.End, Finished: finished, OutOfWindow: m.seen.OutOfWindow(cursor.MaxOutOfWindow),
+	}
+	for _, r := range m.readers {
+		saved.Sources = append(saved.Sources, r.save(m.outOfTime))
+	}
+	return saved.Seal(m.cfg.Sealer, m.associated)
 }
 
 // save returns the position of the reader, for a token. outOfTime says that the call is over.
