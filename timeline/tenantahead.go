@@ -74,7 +74,7 @@ func aheadRoom(src parleyv1.Source, limits ledger.Config) int64 {
 // not wait for calls.
 func (e *Engine) openAhead(w *tenantWalk, resumed bool) (*tenantAhead, error) {
 	const call = parleyv1.Source_SOURCE_CALL
-	if _, unavailable := w.req.Unavailable[call]; unavailable || w.Finished || !slices.Contains(w.asked, call) || len(w.asked) == 1 {
+	if _, unavailable := w.req.Unavailable[call]; unavailable || w.position.Finished || !slices.Contains(w.asked, call) || len(w.asked) == 1 {
 		return nil, nil //nolint:nilnil // nil reads nothing ahead
 	}
 	if resumed {
@@ -97,14 +97,14 @@ func (e *Engine) openAhead(w *tenantWalk, resumed bool) (*tenantAhead, error) {
 
 // aheadKey is equal for the calls of one walk.
 func (w *tenantWalk) aheadKey() string {
-	return string(w.digest) + strconv.FormatInt(w.End.UnixNano(), 10)
+	return string(w.digest) + strconv.FormatInt(w.position.End.UnixNano(), 10)
 }
 
 // closeAhead keeps what a walk has read ahead for the call that goes on with it, unless the walk is finished.
 func (e *Engine) closeAhead(w *tenantWalk) {
 	switch a := w.ahead; {
 	case a == nil:
-	case w.Finished || len(a.windows) == 0:
+	case w.position.Finished || len(a.windows) == 0:
 		a.close()
 	default:
 		a.began = false
@@ -131,10 +131,10 @@ func (a *tenantAhead) account(src parleyv1.Source) *ledger.Account {
 // readAhead begins to read ahead, if the walk does and has users to open.
 func (w *tenantWalk) readAhead(ctx context.Context) {
 	a := w.ahead
-	if a == nil || a.began || !w.listed || len(w.left.users) == 0 {
+	if a == nil || a.began || !w.hasList || len(w.list.toBegin) == 0 {
 		return
 	}
-	users := w.left.users
+	users := w.list.toBegin
 	a.began, a.left = true, len(users)
 	for _, src := range a.sources {
 		w.group.Go(func() { w.readSourceAhead(ctx, src, users) })
@@ -200,8 +200,8 @@ func (a *tenantAhead) settle(name aheadName, kept *aheadWindow, size int64, acco
 	account.Add(size - aheadReserve)
 }
 
-// pass notes how many users the walk has not begun.
-func (a *tenantAhead) pass(left int) {
+// noteLeft notes how many users the walk has not begun.
+func (a *tenantAhead) noteLeft(left int) {
 	if a == nil {
 		return
 	}

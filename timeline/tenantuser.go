@@ -17,7 +17,7 @@ type openUser struct {
 
 	token    []byte // position of the events that were handed to the walk; empty = nothing was
 	progress []*parleyv1.SourceProgress
-	started  bool // it has a slot; the goroutine writes it before its first message
+	hasSlot  bool // the goroutine writes it before its first message
 
 	batch userBatch
 }
@@ -54,12 +54,12 @@ func (u *openUser) run(ctx context.Context) {
 
 // takeSlot waits for a slot, unless the user has one.
 func (u *openUser) takeSlot(ctx context.Context) error {
-	if u.started {
+	if u.hasSlot {
 		return nil
 	}
 	select {
 	case u.walk.slots <- struct{}{}:
-		u.started = true
+		u.hasSlot = true
 		u.merger.ClaimMemory()
 		return nil
 	case <-ctx.Done():

@@ -25,14 +25,15 @@ import (
 // room for their positions. The other open users hold what they have read, within the account of the call, and are read again by a call
 // that goes on. Memory is given to the first open user and to those with a slot in any case, so that the walk always moves.
 type tenantWalk struct {
-	tenant.Tally
-
 	engine  *Engine
 	sources query.Sources
 	req     *query.Tenant
 	asked   []parleyv1.Source
 	digest  []byte
 	copies  *tenant.Copies // nil = events are not deduplicated
+
+	position *cursor.Tenant // goes into tokens
+	tally    tenant.Tally   // counts the finished users in the position
 
 	take    func(*Batch) error
 	emit    func(*TenantFrame) error
@@ -44,16 +45,16 @@ type tenantWalk struct {
 	slots    chan struct{}
 	ahead    *tenantAhead // nil = nothing is read ahead of users who are not open
 
-	left    userList    // users to begin
-	listed  bool        // left is known
+	list    userList    // users that are left
+	hasList bool        // list is known
 	opened  []*openUser // in the order of their ids
 	idBytes int         // of the ids of open users in a token
 
-	out     outgoing
-	notices []*parleyv1.Notice
-	told    int       // notices that were sent
-	sent    time.Time // time of the last checkpoint
-	last    string    // its token
+	out            outgoing
+	notices        []*parleyv1.Notice
+	noticesSent    int
+	lastCheckpoint time.Time
+	lastToken      string // of the last checkpoint
 }
 
 // outgoing is what goes out before the next checkpoint.
@@ -100,22 +101,22 @@ type piece struct {
 
 // run emits all frames.
 func (w *tenantWalk) run(ctx context.Context) error {
-	if w.Finished {
+	if w.position.Finished {
 		return w.finish()
 	}
-	w.sent = time.Now()
+	w.lastCheckpoint = time.Now()
 	timer := time.NewTimer(w.engine.cfg.Heartbeat)
 	defer timer.Stop()
-	lists := make(chan listing, 1)
+	lists := make(chan listResult, 1)
 	w.group.Go(func() {
-		list, err := w.users(ctx)
-		lists <- listing{list, err}
+		list, err := w.listUsers(ctx)
+		lists <- listResult{list, err}
 	})
 	for {
-		if err := w.openUsers(ctx); err != nil {
+		if err := w.beginUsers(ctx); err != nil {
 			return err
 		}
-		if w.listed && len(w.opened) == 0 {
+		if w.hasList && len(w.opened) == 0 {
 			return w.finish()
 		}
 		w.readAhead(ctx)
@@ -123,7 +124,7 @@ func (w *tenantWalk) run(ctx context.Context) error {
 		var err error
 		select {
 		case list := <-lists:
-			err = w.start(ctx, list)
+			err = w.takeList(ctx, list)
 		case message := <-w.messages:
 			err = w.handle(message)
 		case <-timer.C:
@@ -139,26 +140,26 @@ func (w *tenantWalk) run(ctx context.Context) error {
 	}
 }
 
-// listing is the list of the users, or the error of reading it.
-type listing struct {
-	users userList
-	err   error
+// listResult is the list of the users, or the error of reading it.
+type listResult struct {
+	list userList
+	err  error
 }
 
-// start takes the list of the users, and goes on with those of the token: first with those that have a slot.
-func (w *tenantWalk) start(ctx context.Context, list listing) error {
-	if list.err != nil {
-		return list.err
+// takeList takes the list of the users, and goes on with those of the token: first with those that have a slot.
+func (w *tenantWalk) takeList(ctx context.Context, read listResult) error {
+	if read.err != nil {
+		return read.err
 	}
-	w.left, w.listed = list.users, true
-	w.DoubtfulUsers = w.DoubtfulUsers || list.users.doubtful
-	w.notices = append(w.notices, list.users.notices...)
-	for _, started := range []bool{true, false} { // a user without a token could take the slot of one that has it
-		for i, user := range w.Open {
-			if started != (len(user.Token) > 0) {
+	w.list, w.hasList = read.list, true
+	w.position.DoubtfulUsers = w.position.DoubtfulUsers || read.list.doubtful
+	w.notices = append(w.notices, read.list.notices...)
+	for _, withToken := range []bool{true, false} { // a user without a token could take the slot of one that has it
+		for i, user := range w.position.Open {
+			if withToken != (len(user.Token) > 0) {
 				continue
 			}
-			if err := w.open(ctx, list.users.open[i], user.Token); err != nil {
+			if err := w.open(ctx, read.list.toResume[i], user.Token); err != nil {
 				return err
 			}
 		}
@@ -166,18 +167,18 @@ func (w *tenantWalk) start(ctx context.Context, list listing) error {
 	return nil
 }
 
-// openUsers begins users while there is room for them.
-func (w *tenantWalk) openUsers(ctx context.Context) error {
-	for w.listed && len(w.left.users) > 0 && len(w.opened) < cursor.MaxOpenUsers {
-		next := w.left.users[0]
+// beginUsers begins users while there is room for them.
+func (w *tenantWalk) beginUsers(ctx context.Context) error {
+	for w.hasList && len(w.list.toBegin) > 0 && len(w.opened) < cursor.MaxOpenUsers {
+		next := w.list.toBegin[0]
 		if len(w.opened) > 0 && (w.account.Full() || w.idBytes+cursor.IDSize(next.id) > cursor.MaxOpenIDs) {
 			break
 		}
-		w.ahead.pass(len(w.left.users) - 1)
+		w.ahead.noteLeft(len(w.list.toBegin) - 1)
 		if err := w.open(ctx, next, nil); err != nil {
 			return err
 		}
-		w.left.users, w.Begun = w.left.users[1:], next.id
+		w.list.toBegin, w.position.Begun = w.list.toBegin[1:], next.id
 	}
 	if len(w.opened) > 0 {
 		w.opened[0].merger.ClaimMemory()
@@ -187,7 +188,7 @@ func (w *tenantWalk) openUsers(ctx context.Context) error {
 
 // nextCheckpoint returns the time at which a checkpoint must be sent.
 func (w *tenantWalk) nextCheckpoint() time.Time {
-	at := w.sent.Add(w.engine.cfg.Heartbeat)
+	at := w.lastCheckpoint.Add(w.engine.cfg.Heartbeat)
 	if w.out.empty() {
 		return at
 	}
@@ -257,17 +258,17 @@ func (w *tenantWalk) add(p piece) error {
 
 // finishUser closes a user. A failure that holds for every user ends the walk before.
 func (w *tenantWalk) finishUser(message userMessage) error {
-	if failed, ok := errors.AsType[*failure.Error](message.err); ok && tenant.ForAll(failed.Reason) {
+	if failed, ok := errors.AsType[*failure.Error](message.err); ok && tenant.EndsWalk(failed.Reason) {
 		return message.err
 	}
 	user := message.user
 	w.opened = slices.DeleteFunc(w.opened, func(other *openUser) bool { return other == user })
 	w.idBytes -= cursor.IDSize(user.id)
-	if user.started {
+	if user.hasSlot {
 		<-w.slots
 	}
 	summary, missing := tenant.Judge(resource.User(user.id), message.complete, message.reports)
-	w.Finish(summary, missing)
+	w.tally.Finish(summary, missing)
 	w.out.summaries = append(w.out.summaries, summary)
 	return nil
 }
@@ -281,21 +282,21 @@ func (w *tenantWalk) checkpoint() error {
 	if err != nil {
 		return err
 	}
-	checkpoint := &parleyv1.TenantCheckpoint{ResumeToken: token, UsersFinished: w.Ended(), UsersTotal: int64(w.left.total)}
+	checkpoint := &parleyv1.TenantCheckpoint{ResumeToken: token, UsersFinished: w.tally.Ended(), UsersTotal: int64(w.list.total)}
 	for _, user := range w.opened {
 		if len(user.token) > 0 {
 			checkpoint.Users = append(checkpoint.Users, &parleyv1.UserProgress{User: resource.User(user.id), Sources: user.progress})
 		}
 	}
 	err = frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Checkpoint{Checkpoint: checkpoint}})
-	w.last, w.sent = token, time.Now()
+	w.lastToken, w.lastCheckpoint = token, time.Now()
 	return err
 }
 
 // flush sends the notices, the events, the copies and the summaries of users that go out.
 func (w *tenantWalk) flush() error {
-	for ; w.told < len(w.notices); w.told++ {
-		notice := &parleyv1.StreamTenantEventsResponse_Notice{Notice: w.notices[w.told]}
+	for ; w.noticesSent < len(w.notices); w.noticesSent++ {
+		notice := &parleyv1.StreamTenantEventsResponse_Notice{Notice: w.notices[w.noticesSent]}
 		if err := frame.Emit(w.emit, &TenantFrame{Frame: notice}); err != nil {
 			return err
 		}
@@ -323,13 +324,13 @@ func (w *tenantWalk) flush() error {
 
 // token seals the position of the walk.
 func (w *tenantWalk) token() (string, error) {
-	if w.listed {
-		w.Open = w.Open[:0]
+	if w.hasList {
+		w.position.Open = w.position.Open[:0]
 		for _, user := range w.opened {
-			w.Open = append(w.Open, cursor.OpenUser{ID: user.id, Token: user.token})
+			w.position.Open = append(w.position.Open, cursor.OpenUser{ID: user.id, Token: user.token})
 		}
 	} // until then those of the call's own token are still to come
-	return w.Seal(w.engine.cfg.Sealer, w.digest)
+	return w.position.Seal(w.engine.cfg.Sealer, w.digest)
 }
 
 // finish sends what is left and the summary.
@@ -342,12 +343,12 @@ func (w *tenantWalk) finish() error {
 	if err := w.flush(); err != nil {
 		return err
 	}
-	w.Finished = true
+	w.position.Finished = true
 	token, err := w.token()
 	if err != nil {
 		return err
 	}
-	summary := w.Summary(w.asked)
+	summary := w.tally.Summary(w.asked)
 	summary.Notices, summary.ResumeToken = w.notices, token
 	return frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Summary{Summary: summary}})
 }

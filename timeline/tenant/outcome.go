@@ -14,7 +14,7 @@ import (
 // maxNames is how many users a summary names.
 const maxNames = 1000
 
-// Tally is what is known of the users that are finished. Its Tenant goes into tokens; the names do not.
+// Tally counts the users that are finished, in the position of the walk. The position goes into tokens; the names do not.
 type Tally struct {
 	*cursor.Tenant
 
@@ -36,7 +36,7 @@ func Judge(name string, complete bool, reports []*parleyv1.SourceReport) (*parle
 			if summary.GetState() != parleyv1.UserState_USER_STATE_INCOMPLETE {
 				summary.State, summary.Reason = parleyv1.UserState_USER_STATE_INCOMPLETE, reasons.Text(one.Reason)
 			}
-		case isNobodys(one.Reason): // nothing is refused to this user
+		case holdsForEverybody(one.Reason): // nothing is refused to this user
 		case summary.GetState() == parleyv1.UserState_USER_STATE_READ:
 			summary.State, summary.Reason = parleyv1.UserState_USER_STATE_REFUSED, reasons.Text(one.Reason)
 		}
@@ -55,7 +55,7 @@ func missingOf(report *parleyv1.SourceReport) (cursor.Missing, bool) {
 	doubtful := false
 	for _, gap := range report.GetGaps() {
 		reason := reasons.Parse(gap.GetReason())
-		if !doubtful || found.Lasting && !lasts(reason) || isNobodys(found.Reason) {
+		if !doubtful || found.Lasting && !lasts(reason) || holdsForEverybody(found.Reason) {
 			found.Reason, found.Lasting, doubtful = reason, lasts(reason), true
 		}
 	}
@@ -75,16 +75,16 @@ func refuses(report *parleyv1.SourceReport) bool {
 
 // lasts reports whether a gap stays when its span is read again.
 func lasts(reason parleyv1.ErrorReason) bool {
-	return isNobodys(reason) || reason == parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID
+	return holdsForEverybody(reason) || reason == parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID
 }
 
-// isNobodys reports whether a gap is the same for everybody, because the source keeps nothing of that time.
-func isNobodys(reason parleyv1.ErrorReason) bool {
+// holdsForEverybody reports whether a gap is the same for every user, because the source keeps nothing of that time.
+func holdsForEverybody(reason parleyv1.ErrorReason) bool {
 	return reason == parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT
 }
 
-// ForAll reports whether a reason for which nothing of a user could be read holds for every other user as well.
-func ForAll(reason parleyv1.ErrorReason) bool {
+// EndsWalk reports whether a reason for which nothing of a user could be read holds for every other user as well.
+func EndsWalk(reason parleyv1.ErrorReason) bool {
 	switch reason {
 	case parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED, parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED,
 		parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED, parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT:

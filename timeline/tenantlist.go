@@ -1,0 +1,139 @@
+package timeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
+	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/failure"
+	"github.com/parley-gateway/parley/timeline/query"
+)
+
+// userList is the users that are left.
+type userList struct {
+	toBegin  []listedUser
+	toResume []listedUser // the open users of the token
+	total    int          // users of the whole walk
+	doubtful bool
+	notices  []*parleyv1.Notice
+}
+
+// listedUser is a user with what the directory shows of the plan for Copilot.
+type listedUser struct {
+	id   string
+	plan source.CopilotPlan
+}
+
+// add adds a user, if the user is in the part that is read.
+func (l *userList) add(req *query.Tenant, user listedUser) {
+	if req.HasUser(user.id) {
+		l.toBegin = append(l.toBegin, user)
+	}
+}
+
+// listUsers returns the users that are left, in the order of their ids. A list that may lack some is noted.
+func (w *tenantWalk) listUsers(ctx context.Context) (userList, error) {
+	list := userList{}
+	for _, id := range w.req.Users {
+		list.add(w.req, listedUser{id: id})
+	}
+	if len(w.req.Users) == 0 {
+		if err := w.directory(ctx, &list); err != nil {
+			return list, err
+		}
+	}
+	byID := func(a, b listedUser) int { return cmp.Compare(a.id, b.id) }
+	slices.SortFunc(list.toBegin, byID)
+	list.toBegin = slices.CompactFunc(list.toBegin, func(a, b listedUser) bool { return a.id == b.id })
+	list.total = len(list.toBegin)
+	from, found := slices.BinarySearchFunc(list.toBegin, listedUser{id: w.position.Begun}, byID)
+	if found {
+		from++
+	}
+	for _, open := range w.position.Open {
+		user := listedUser{id: open.ID}
+		if at, found := slices.BinarySearchFunc(list.toBegin, user, byID); found {
+			user = list.toBegin[at]
+		}
+		list.toResume = append(list.toResume, user)
+	}
+	list.toBegin = list.toBegin[from:]
+	if len(w.req.Users) > 0 {
+		return list, errors.Join(w.lookUpPlans(ctx, list.toBegin), w.lookUpPlans(ctx, list.toResume))
+	}
+	return list, nil
+}
+
+// directoryPage is how many users are asked for at a time.
+const directoryPage = 1000
+
+// directory adds the users of the directory to a list.
+func (w *tenantWalk) directory(ctx context.Context, list *userList) error {
+	if w.sources.Users == nil {
+		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, Source: parleyv1.Source_SOURCE_USER}
+	}
+	q := query.Users{Caller: w.req.Caller, Tenant: w.req.Tenant}
+	for token := ""; ; {
+		page, err := w.engine.ListUsers(ctx, w.sources, q, token, directoryPage)
+		if err != nil {
+			return err
+		}
+		for _, user := range page.GetUsers() {
+			if user.GetId() == "" || w.req.Licensed && !user.GetCopilot().GetLicensed() {
+				continue
+			}
+			listed := listedUser{id: user.GetId()}
+			if w.req.Plan != nil {
+				listed.plan = w.req.Plan(user)
+			}
+			list.add(w.req, listed)
+		}
+		list.notices = append(list.notices, page.GetNotices()...)
+		if token = page.GetNextPageToken(); token == "" {
+			list.doubtful = !page.GetComplete()
+			return nil
+		}
+	}
+}
+
+// maxPlanPages ends the answer of the directory about a few users.
+const maxPlanPages = 8
+
+// lookUpPlans looks up the plans of users who are asked for by id, if Copilot is asked. A user of whom the directory shows nothing is asked
+// about: Graph's answer decides. The error is that of the context.
+func (w *tenantWalk) lookUpPlans(ctx context.Context, users []listedUser) error {
+	if w.req.Plan == nil || w.sources.Users == nil || !slices.Contains(w.asked, parleyv1.Source_SOURCE_COPILOT) {
+		return nil
+	}
+	places := make(map[string]int, len(users))
+	ids := make([]string, 0, len(users))
+	for i := range users {
+		if id := users[i].id; resource.IsObjectID(id) { // Graph refuses a filter with another id
+			places[strings.ToLower(id)] = i
+			ids = append(ids, id)
+		}
+	}
+	for some := range slices.Chunk(ids, source.MaxUserTerms) {
+		link := ""
+		for range maxPlanPages {
+			page, err := w.sources.Users.Users(ctx, source.UserQuery{IDs: some}, link)
+			if err != nil || page.Unfiltered { // without the filter the answer is the whole directory
+				return ctx.Err()
+			}
+			for _, user := range page.Items {
+				if i, asked := places[strings.ToLower(user.GetId())]; asked && users[i].plan == source.PlanUnchecked {
+					users[i].plan = w.req.Plan(user)
+				}
+			}
+			if link = page.Next; link == "" {
+				break
+			}
+		}
+	}
+	return nil
+}
