@@ -13,10 +13,10 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestOneIDTwoBodies is of the kind "nothing lost to an id": rows of one id, session and millisecond that say different things
+// TestRowsOfOneIDThatDifferAllGoOut is of the kind "nothing lost to an id": rows of one id, session and millisecond that say different things
 // all go out, once each, by streams and Lists of any size, and their instant is a gap AMBIGUOUS_ID; rows that are equal, and
 // later versions, are as ever.
-func TestOneIDTwoBodies(t *testing.T) {
+func TestRowsOfOneIDThatDifferAllGoOut(t *testing.T) {
 	t.Parallel()
 	start, end := march()
 	at := start.AddDate(0, 0, 5)

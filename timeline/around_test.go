@@ -68,8 +68,8 @@ func bothWays(t *testing.T, e *timeline.Engine, s query.Sources, req query.Event
 	return middle, all, answers
 }
 
-// TestAround: the page around an event and the pages before and behind it are the list, in both orders, at every page size.
-func TestAround(t *testing.T) {
+// TestPagesAroundAnEventAreTheList: the page around an event and the pages before and behind it are the list, in both orders, at every page size.
+func TestPagesAroundAnEventAreTheList(t *testing.T) {
 	t.Parallel()
 	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
@@ -132,8 +132,8 @@ func checkWhole(t *testing.T, answers []*parleyv1.ListEventsResponse, want int) 
 	}
 }
 
-// TestAroundInChats counts the requests for the page around a message: about one each way, however long the chat is.
-func TestAroundInChats(t *testing.T) {
+// TestPageAroundAMessageCostsARequestEachWay counts the requests for the page around a message: about one each way, however long the chat is.
+func TestPageAroundAMessageCostsARequestEachWay(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name string
@@ -170,8 +170,8 @@ func TestAroundInChats(t *testing.T) {
 	}
 }
 
-// TestAroundFiltered: an anchor that the filter or the sources leave out marks the place all the same.
-func TestAroundFiltered(t *testing.T) {
+// TestAnchorThatIsFilteredOutMarksThePlace: an anchor that the filter or the sources leave out marks the place all the same.
+func TestAnchorThatIsFilteredOutMarksThePlace(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	m := &fakeGraph{src: chat, size: 10, rows: spread("m", 60, start, end)}
@@ -212,8 +212,8 @@ func TestAroundFiltered(t *testing.T) {
 	}
 }
 
-// TestFaultsOfAround: the refusals name the field.
-func TestFaultsOfAround(t *testing.T) {
+// TestRefusalsOfAroundNameTheField: the refusals name the field.
+func TestRefusalsOfAroundNameTheField(t *testing.T) {
 	t.Parallel()
 	have, req, _ := mixed(query.EventTime)
 	e := newEngine(t, timeline.Config{})
@@ -264,8 +264,8 @@ func TestFaultsOfAround(t *testing.T) {
 	}
 }
 
-// TestAroundNow: an event that Graph dates into this machine's future is no fault; the interval ends now.
-func TestAroundNow(t *testing.T) {
+// TestAnchorInTheFutureIsNoFault: an event that Graph dates into this machine's future is no fault; the interval ends now.
+func TestAnchorInTheFutureIsNoFault(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		now := november()
@@ -280,8 +280,8 @@ func TestAroundNow(t *testing.T) {
 	})
 }
 
-// TestAroundOfGiants: a page takes no more bytes than another one, and what has no room comes with the next.
-func TestAroundOfGiants(t *testing.T) {
+// TestPagesAroundLargeEventsAreBounded: a page takes no more bytes than another one, and what has no room comes with the next.
+func TestPagesAroundLargeEventsAreBounded(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
@@ -306,8 +306,8 @@ func TestAroundOfGiants(t *testing.T) {
 	}
 }
 
-// TestAroundInTrouble: one side that fails is no error of a page that has events, and the next page goes on there.
-func TestAroundInTrouble(t *testing.T) {
+// TestPagesAroundGoOnAfterOneSideFails: one side that fails is no error of a page that has events, and the next page goes on there.
+func TestPagesAroundGoOnAfterOneSideFails(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 40, start, end)}

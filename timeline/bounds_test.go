@@ -26,9 +26,9 @@ func rounding(g *fakeGraph, round func(time.Time) time.Time) {
 	}
 }
 
-// TestRoundedBounds is of the kind "bounds that Graph rounds": whether it cuts them, rounds them up or to the nearest second, a
+// TestRoundedBoundsLoseNothing is of the kind "bounds that Graph rounds": whether it cuts them, rounds them up or to the nearest second, a
 // job whose runs begin and end within seconds is complete and exact.
-func TestRoundedBounds(t *testing.T) {
+func TestRoundedBoundsLoseNothing(t *testing.T) {
 	t.Parallel()
 	for name, round := range map[string]func(time.Time) time.Time{
 		"down":    func(t time.Time) time.Time { return t.Truncate(time.Second) },
@@ -61,9 +61,9 @@ func TestRoundedBounds(t *testing.T) {
 	}
 }
 
-// TestIgnoredBounds is of the kind "bounds that Graph ignores": that is found out once; what is left is then read once as a
+// TestIgnoredBoundsAreFoundOutOnce is of the kind "bounds that Graph ignores": that is found out once; what is left is then read once as a
 // whole, is exact and in order, and one window is a gap. Lists go on with what was read so.
-func TestIgnoredBounds(t *testing.T) {
+func TestIgnoredBoundsAreFoundOutOnce(t *testing.T) {
 	t.Parallel()
 	for _, src := range []parleyv1.Source{chat, copilot} {
 		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc, query.CreateTimeDesc} {
@@ -122,9 +122,9 @@ func TestIgnoredBounds(t *testing.T) {
 	}
 }
 
-// TestIgnoredBoundsNewestFirst: the same of a chat's own messages newest first, which come page by page; whatever Graph sends
+// TestIgnoredBoundsNewestFirstRepeatNothing: the same of a chat's own messages newest first, which come page by page; whatever Graph sends
 // again of what an earlier call handed over is left out, wherever a List's page ends.
-func TestIgnoredBoundsNewestFirst(t *testing.T) {
+func TestIgnoredBoundsNewestFirstRepeatNothing(t *testing.T) {
 	t.Parallel()
 	for name, ignores := range map[string]struct{ lower, upper bool }{"both": {true, true}, "lower": {true, false}, "upper": {false, true}} {
 		for _, rows := range []int{8, 60, 400} {
@@ -166,9 +166,9 @@ func TestIgnoredBoundsNewestFirst(t *testing.T) {
 	}
 }
 
-// TestUnsentBounds: where the interval is not sent, as for calls that Graph filters by participant alone, what is left is read
+// TestUnsentBoundsLeaveNoDoubt: where the interval is not sent, as for calls that Graph filters by participant alone, what is left is read
 // once as well, and nothing is in doubt.
-func TestUnsentBounds(t *testing.T) {
+func TestUnsentBoundsLeaveNoDoubt(t *testing.T) {
 	t.Parallel()
 	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {

@@ -49,8 +49,8 @@ func busy() (chats, interactions *fakeGraph) {
 	return chats, interactions
 }
 
-// TestKeptWindows: a call that finds all windows kept answers like the one that read them, and asks Graph nothing.
-func TestKeptWindows(t *testing.T) {
+// TestCachedWindowsAnswerWithoutARequest: a call that finds all windows kept answers like the one that read them, and asks Graph nothing.
+func TestCachedWindowsAnswerWithoutARequest(t *testing.T) {
 	t.Parallel()
 	for _, v := range []parleyv1.EventView{
 		parleyv1.EventView_EVENT_VIEW_BASIC, parleyv1.EventView_EVENT_VIEW_FULL, parleyv1.EventView_EVENT_VIEW_METADATA,
@@ -101,8 +101,8 @@ func TestKeptWindows(t *testing.T) {
 	}
 }
 
-// TestKeptWindowsExpire: an open window is read again once its pages would have expired, and no-cache is honoured.
-func TestKeptWindowsExpire(t *testing.T) {
+// TestOpenWindowsAreReadAgainWhenTheyExpire: an open window is read again once its pages would have expired, and no-cache is honoured.
+func TestOpenWindowsAreReadAgainWhenTheyExpire(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
@@ -133,8 +133,8 @@ func TestKeptWindowsExpire(t *testing.T) {
 	})
 }
 
-// TestKeptPages: the page of a settled interval comes again as it is, with its other forms, until a window is another one.
-func TestKeptPages(t *testing.T) {
+// TestCachedPagesStandUntilAWindowChanges: the page of a settled interval comes again as it is, with its other forms, until a window is another one.
+func TestCachedPagesStandUntilAWindowChanges(t *testing.T) {
 	t.Parallel()
 	chats, interactions := busy()
 	have := cachedSources(t, cache.Config{}, chats, interactions)
@@ -194,8 +194,8 @@ func TestKeptPages(t *testing.T) {
 	}
 }
 
-// TestKeptWindowsShared: calls that use one window at the same time, in all views, do not disturb each other.
-func TestKeptWindowsShared(t *testing.T) {
+// TestCallsShareCachedWindows: calls that use one window at the same time, in all views, do not disturb each other.
+func TestCallsShareCachedWindows(t *testing.T) {
 	t.Parallel()
 	chats, interactions := busy()
 	have := cachedSources(t, cache.Config{}, chats, interactions)

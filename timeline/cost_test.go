@@ -21,8 +21,8 @@ func november() time.Time {
 	return time.Now().UTC()
 }
 
-// TestCost counts requests: of a quiet user, of empty years, of chats, of a List's first page.
-func TestCost(t *testing.T) {
+// TestRequestsOfAWalk counts requests: of a quiet user, of empty years, of chats, of a List's first page.
+func TestRequestsOfAWalk(t *testing.T) {
 	t.Parallel()
 	const conversation = "19:x@thread.v2"
 	tests := []struct {
@@ -99,8 +99,8 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestCostOfAPage counts the requests of a List's first page.
-func TestCostOfAPage(t *testing.T) {
+// TestRequestsOfTheFirstPage counts the requests of a List's first page.
+func TestRequestsOfTheFirstPage(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name         string
@@ -138,8 +138,8 @@ func TestCostOfAPage(t *testing.T) {
 	}
 }
 
-// TestTooWide: where Graph does not answer for all the years at a time, each of them is asked, and the gap is one year.
-func TestTooWide(t *testing.T) {
+// TestErasWithoutAnAnswerAreAskedByTheYear: where Graph does not answer for all the years at a time, each of them is asked, and the gap is one year.
+func TestErasWithoutAnAnswerAreAskedByTheYear(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		now := november()

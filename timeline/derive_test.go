@@ -27,9 +27,9 @@ func history(now time.Time) *fakeGraph {
 	return g
 }
 
-// TestDescribe reads one conversation of a long history: whole where the history ends within what is read; else, of recent and of old
+// TestDescribeReadsNoFurtherThanTheLastEvent reads one conversation of a long history: whole where the history ends within what is read; else, of recent and of old
 // conversations alike, no further than to be sure of the last event.
-func TestDescribe(t *testing.T) {
+func TestDescribeReadsNoFurtherThanTheLastEvent(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		session string
@@ -91,9 +91,9 @@ func conversation(id string) query.Events {
 	return query.Events{Caller: "c", Tenant: "t", Owner: "u", User: "u", Conversation: id, Sources: []parleyv1.Source{copilot}}
 }
 
-// TestDescribeInTime ends a reading with its call: it is cut, and tells how far it came. One that fails on the way is cut too; one that
+// TestDescribeEndsWithItsCall ends a reading with its call: it is cut, and tells how far it came. One that fails on the way is cut too; one that
 // cannot be read at all says why.
-func TestDescribeInTime(t *testing.T) {
+func TestDescribeEndsWithItsCall(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		hook    func(n int, q source.EventQuery, link string, p *page) (*page, error)

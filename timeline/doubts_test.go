@@ -30,9 +30,9 @@ func march() (start, end time.Time) {
 // skipOf is the place that a link of the fake Graph names.
 func skipOf(link string) string { return link[strings.LastIndexByte(link, '=')+1:] }
 
-// TestDoubts makes one chat source misbehave in every way that the contract names. Its 30 rows come in three pages of one
+// TestDoubtsBecomeGaps makes one chat source misbehave in every way that the contract names. Its 30 rows come in three pages of one
 // window unless a case says otherwise.
-func TestDoubts(t *testing.T) {
+func TestDoubtsBecomeGaps(t *testing.T) {
 	t.Parallel()
 	moved := map[time.Time][]source.Item{} // of one case only
 	tests := []struct {
@@ -218,9 +218,9 @@ func outOfWindowItem(at time.Time, id string) source.Item {
 	return g.item(source.EventQuery{}, row{at: at, id: id, version: 1})
 }
 
-// TestTruncatedChain checks that a chain that Graph ended too early is found and mended, also where all of its pages are smaller
+// TestTruncatedChainIsMended checks that a chain that Graph ended too early is found and mended, also where all of its pages are smaller
 // than was asked for.
-func TestTruncatedChain(t *testing.T) {
+func TestTruncatedChainIsMended(t *testing.T) {
 	t.Parallel()
 	for _, left := range []int{4, 10} {
 		t.Run(strconv.Itoa(left), func(t *testing.T) {
@@ -262,8 +262,8 @@ func testTruncatedChain(t *testing.T, left int) {
 	}
 }
 
-// TestReadingGoesOn checks that the windows behind a broken one are read, in streams and Lists alike.
-func TestReadingGoesOn(t *testing.T) {
+// TestReadingGoesOnAfterABrokenWindow checks that the windows behind a broken one are read, in streams and Lists alike.
+func TestReadingGoesOnAfterABrokenWindow(t *testing.T) {
 	t.Parallel()
 	start, end := march()
 	broken := time.Date(2025, 3, 10, 0, 0, 0, 0, time.UTC)
@@ -303,7 +303,7 @@ func TestReadingGoesOn(t *testing.T) {
 	}
 }
 
-func TestSourceStates(t *testing.T) {
+func TestErrorsOfGraphBecomeStatesOfTheSource(t *testing.T) {
 	t.Parallel()
 	unlicensed := &graph.Error{Kind: graph.KindUserRefused, Status: 403, Code: "Forbidden", RequestID: "r1"}
 	roles := &graph.Error{Kind: graph.KindForbidden, Status: 403, Code: "Forbidden", Roles: []string{"Chat.Read.All"}}
@@ -379,9 +379,9 @@ func checkFatal(t *testing.T, err error, reason string, cause error) {
 	}
 }
 
-// TestFailureInMidStream checks that what was read is delivered, that a lasting outage ends the call with a token, and
+// TestFailureInMidStreamIsResumed checks that what was read is delivered, that a lasting outage ends the call with a token, and
 // that the token delivers the rest once Graph is back.
-func TestFailureInMidStream(t *testing.T) {
+func TestFailureInMidStreamIsResumed(t *testing.T) {
 	t.Parallel()
 	start, end := march()
 	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 400, start, end)}
@@ -411,7 +411,7 @@ func TestFailureInMidStream(t *testing.T) {
 	}
 }
 
-func TestUnavailableSources(t *testing.T) {
+func TestUnavailableSourcesAreReportedAndNotRead(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	g := &fakeGraph{src: call, size: 10, rows: spread("c", 5, start, end)}
@@ -430,7 +430,7 @@ func TestUnavailableSources(t *testing.T) {
 	checkFatal(t, err, "SOURCE_NOT_IN_CLOUD", nil)
 }
 
-func TestStartBeforeKept(t *testing.T) {
+func TestStartBeforeWhatIsKeptIsAGap(t *testing.T) {
 	t.Parallel()
 	_, end := base()
 	g := &fakeGraph{src: call, size: 10, rows: spread("c", 5, end.AddDate(0, 0, -5), end)}

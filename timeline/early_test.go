@@ -45,9 +45,9 @@ func TestEarlyFailureHasNoFrames(t *testing.T) {
 	}
 }
 
-// TestNoticesBeforeTheFirstBatch has two of three sources fail at once: their notices come with the heartbeat, in time and
+// TestNoticesComeBeforeTheFirstBatch has two of three sources fail at once: their notices come with the heartbeat, in time and
 // once, and the third source goes on.
-func TestNoticesBeforeTheFirstBatch(t *testing.T) {
+func TestNoticesComeBeforeTheFirstBatch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)

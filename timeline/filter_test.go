@@ -17,8 +17,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestFilteredEvents: whether Graph evaluates its clause, ignores it, or refuses it, the answer is the same and tells.
-func TestFilteredEvents(t *testing.T) {
+// TestFilterAnswersAlikeWhoeverEvaluatesIt: whether Graph evaluates its clause, ignores it, or refuses it, the answer is the same and tells.
+func TestFilterAnswersAlikeWhoeverEvaluatesIt(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"honoured", "ignored", "refused"} {
 		t.Run(mode, func(t *testing.T) {
@@ -78,8 +78,8 @@ func TestFilteredEvents(t *testing.T) {
 	}
 }
 
-// TestImpossibleSource: a source without a field that every match needs is complete without a request.
-func TestImpossibleSource(t *testing.T) {
+// TestImpossibleSourceIsCompleteWithoutARequest: a source without a field that every match needs is complete without a request.
+func TestImpossibleSourceIsCompleteWithoutARequest(t *testing.T) {
 	t.Parallel()
 	start, end := march()
 	g, other := &fakeGraph{src: chat, size: 10, rows: spread("m", 9, start, end)}, &fakeGraph{src: copilot, size: 10, rows: spread("p", 20, start, end)}
@@ -96,8 +96,8 @@ func TestImpossibleSource(t *testing.T) {
 	}
 }
 
-// TestParticipantFilter: lists of calls do not name participants; Graph's word is taken, else calls are read whole.
-func TestParticipantFilter(t *testing.T) {
+// TestParticipantFilterTakesGraphsWordOrReadsWhole: lists of calls do not name participants; Graph's word is taken, else calls are read whole.
+func TestParticipantFilterTakesGraphsWordOrReadsWhole(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	for _, unfiltered := range []bool{false, true} {
@@ -144,8 +144,8 @@ func (attended) Event(_ context.Context, _, _ string, ref source.Ref) (*parleyv1
 	return &parleyv1.Event{Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Participants: people}}}, nil
 }
 
-// TestSearchedUntil: a List whose time is up before an event matches is empty, has a token, and says up to where it has searched.
-func TestSearchedUntil(t *testing.T) {
+// TestEmptyPageSaysHowFarItSearched: a List whose time is up before an event matches is empty, has a token, and says up to where it has searched.
+func TestEmptyPageSaysHowFarItSearched(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
@@ -182,9 +182,9 @@ func TestSearchedUntil(t *testing.T) {
 	})
 }
 
-// TestFilterByNames: a filter by the name of the actor sees the names that are added, and a window whose names could not be looked up is a
+// TestFilterByNamesSeesAddedNames: a filter by the name of the actor sees the names that are added, and a window whose names could not be looked up is a
 // gap. What goes out is as Graph sent it.
-func TestFilterByNames(t *testing.T) {
+func TestFilterByNamesSeesAddedNames(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	g := &fakeGraph{src: copilot, size: 10, rows: spread("p", 30, start, end)}

@@ -58,8 +58,8 @@ func TestCancelStopsRequests(t *testing.T) {
 	})
 }
 
-// TestSlowReader checks that reading stops with the reader.
-func TestSlowReader(t *testing.T) {
+// TestReadingStopsWithASlowReader checks that reading stops with the reader.
+func TestReadingStopsWithASlowReader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
@@ -87,7 +87,7 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
-func TestFrames(t *testing.T) {
+func TestFramesAndPagesAreBounded(t *testing.T) {
 	t.Parallel()
 	start, end := march()
 	g := &fakeGraph{src: chat, size: 50, rows: spread("m", 60, start, end)}
@@ -145,8 +145,8 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-// TestFanOut measures a dense month: overhead over the fewest pages, and time against one page after another.
-func TestFanOut(t *testing.T) {
+// TestDenseMonthIsReadInParallel measures a dense month: overhead over the fewest pages, and time against one page after another.
+func TestDenseMonthIsReadInParallel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
@@ -182,7 +182,7 @@ func TestFanOut(t *testing.T) {
 	})
 }
 
-func TestWholeCalls(t *testing.T) {
+func TestStreamsReadCallsWholeAndListsDoNot(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	g := &fakeGraph{src: call, size: 10, rows: spread("c", 25, start, end)}

@@ -72,9 +72,9 @@ func (c *changing) show() {
 	}
 }
 
-// TestIncremental: runs that each begin where the one before was settled, stored by uid and version, end with exactly what
+// TestIncrementalRunsLoseNothing: runs that each begin where the one before was settled, stored by uid and version, end with exactly what
 // the source holds, though rows come late and change at any time.
-func TestIncremental(t *testing.T) {
+func TestIncrementalRunsLoseNothing(t *testing.T) {
 	t.Parallel()
 	settles := map[parleyv1.Source]time.Duration{chat: 15 * time.Minute, copilot: time.Hour}
 	for seed := range *worlds {

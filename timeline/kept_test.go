@@ -18,8 +18,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestDoubtsAreNotKept: once Graph is sound again, pages that were kept from a doubtful reading do no harm.
-func TestDoubtsAreNotKept(t *testing.T) {
+// TestDoubtsAreNotCached: once Graph is sound again, pages that were kept from a doubtful reading do no harm.
+func TestDoubtsAreNotCached(t *testing.T) {
 	t.Parallel()
 	faults := map[string]func(link string, p *page) (*page, error){
 		"loop": func(link string, p *page) (*page, error) {

@@ -77,8 +77,8 @@ func rowDates(from, to, step int) []string {
 	return dates
 }
 
-// TestLazyRows lists and streams rows that are made in parts, whatever the sizes of parts and pages.
-func TestLazyRows(t *testing.T) {
+// TestLazyRowsComeInPartsOfAnySize lists and streams rows that are made in parts, whatever the sizes of parts and pages.
+func TestLazyRowsComeInPartsOfAnySize(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, timeline.Config{})
 	for _, part := range []int{1, 7, 15, 45, 100} {
@@ -128,9 +128,9 @@ func TestLazyRowsAreMadeOnce(t *testing.T) {
 	}
 }
 
-// TestLazyRowsRefused holds that a filter is refused before any row when the page has concealed names, and that a part that
+// TestLazyRowsThatCannotBeMadeEndTheAnswer holds that a filter is refused before any row when the page has concealed names, and that a part that
 // cannot be made ends the answer with what came before.
-func TestLazyRowsRefused(t *testing.T) {
+func TestLazyRowsThatCannotBeMadeEndTheAnswer(t *testing.T) {
 	t.Parallel()
 	e := newEngine(t, timeline.Config{})
 	hidden := &lazyReport{rows: 10, size: 2, concealed: true}

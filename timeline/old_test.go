@@ -37,9 +37,9 @@ func (g *fakeGraph) asDated() {
 	}
 }
 
-// TestOldRows is of the kind "nothing lost": rows from before a service's own time are delivered, in order, with and without a
+// TestOldRowsAreDelivered is of the kind "nothing lost": rows from before a service's own time are delivered, in order, with and without a
 // start, from every source, and below a chat by its creation; the asked start wins.
-func TestOldRows(t *testing.T) {
+func TestOldRowsAreDelivered(t *testing.T) {
 	t.Parallel()
 	for _, src := range []parleyv1.Source{chat, copilot} {
 		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc, query.CreateTimeDesc} {
@@ -86,8 +86,8 @@ func TestOldRows(t *testing.T) {
 	}
 }
 
-// TestAskedFrom1970: without a start one request with both bounds reaches back to 1970; an asked start reaches Graph as it is.
-func TestAskedFrom1970(t *testing.T) {
+// TestWalksWithoutAStartAskFrom1970: without a start one request with both bounds reaches back to 1970; an asked start reaches Graph as it is.
+func TestWalksWithoutAStartAskFrom1970(t *testing.T) {
 	t.Parallel()
 	inNovember(t, func(t *testing.T) {
 		t.Helper()
@@ -115,10 +115,10 @@ func TestAskedFrom1970(t *testing.T) {
 	})
 }
 
-// TestStartRefused: a Graph that answers 400 to 1970 is asked from 2000 on, then from where the source began; that is a notice
+// TestRefusedStartIsRaised: a Graph that answers 400 to 1970 is asked from 2000 on, then from where the source began; that is a notice
 // beside no start, and a gap beside an asked one. What was not asked for is not covered. What counts is the bound that Graph is
 // told, which is a second earlier than the window.
-func TestStartRefused(t *testing.T) {
+func TestRefusedStartIsRaised(t *testing.T) {
 	t.Parallel()
 	for _, conversation := range []string{"", "19:x@thread.v2"} {
 		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {

@@ -32,7 +32,7 @@ func mixed(order query.Order) (have query.Sources, req query.Events, all []strin
 	return sources(c, m, l), req, want(start, end, order != query.EventTime, c, m, l)
 }
 
-func TestOrder(t *testing.T) {
+func TestStreamsAndListsHaveOneOrder(t *testing.T) {
 	t.Parallel()
 	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
@@ -64,8 +64,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestResume resumes behind every possible event, from a List token and into both methods.
-func TestResume(t *testing.T) {
+// TestResumeBehindEveryEvent resumes behind every possible event, from a List token and into both methods.
+func TestResumeBehindEveryEvent(t *testing.T) {
 	t.Parallel()
 	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 		t.Run(fmt.Sprint(order), func(t *testing.T) {
@@ -96,7 +96,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-func TestConversationNewestFirst(t *testing.T) {
+func TestConversationNewestFirstIsOneChain(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc, query.CreateTimeDesc} {

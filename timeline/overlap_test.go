@@ -26,10 +26,10 @@ func overlapping(g *fakeGraph, rows int) {
 	}
 }
 
-// TestRepeatedRowsNewestFirst is of the kind "repeated rows are no doubt": a chat whose pages begin with rows of the page before,
+// TestRepeatedRowsNewestFirstAreNoDoubt is of the kind "repeated rows are no doubt": a chat whose pages begin with rows of the page before,
 // also with rows of one second or of one instant, is read newest first to its end without a doubt; and on data that stands
 // still no version comes twice, wherever a stream is cut or a List's page ends.
-func TestRepeatedRowsNewestFirst(t *testing.T) {
+func TestRepeatedRowsNewestFirstAreNoDoubt(t *testing.T) {
 	t.Parallel()
 	for _, order := range []query.Order{query.EventTimeDesc, query.CreateTimeDesc} {
 		for _, again := range []int{1, 4, 9} {

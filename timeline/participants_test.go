@@ -68,9 +68,9 @@ func attendedBy(by string) *parleyv1.CallDetail {
 	return &parleyv1.CallDetail{LegacyParticipants: []*parleyv1.IdentitySet{{User: &parleyv1.Identity{Id: by}}}}
 }
 
-// TestProvedCalls: where calls must be proved, what goes out is what a row or a record proves, and the same in Lists, streams,
+// TestOnlyProvedCallsGoOut: where calls must be proved, what goes out is what a row or a record proves, and the same in Lists, streams,
 // resumes and every view. What a record refutes is left out with a word; what nothing proves is left out with a gap.
-func TestProvedCalls(t *testing.T) {
+func TestOnlyProvedCallsGoOut(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	lost := func(kind graph.Kind) func(string) error {
@@ -174,8 +174,8 @@ func TestUnprovedCallsNeverGoOut(t *testing.T) {
 	}
 }
 
-// TestManyProofs: the first page of a user with very many calls does not wait until all of them are proved.
-func TestManyProofs(t *testing.T) {
+// TestFirstPageDoesNotWaitForEveryProof: the first page of a user with very many calls does not wait until all of them are proved.
+func TestFirstPageDoesNotWaitForEveryProof(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	g := &fakeGraph{src: call, size: 1000, rows: spread("c", 900, start, end), hook: telling(nobody)}
@@ -192,9 +192,9 @@ func TestManyProofs(t *testing.T) {
 	}
 }
 
-// TestKeptProofs: what the rows and records of a kept window told is kept with it, and a reader of everybody's calls does not
+// TestProofsAreCachedWithTheirWindow: what the rows and records of a kept window told is kept with it, and a reader of everybody's calls does not
 // get the pages that were made for somebody else's rule.
-func TestKeptProofs(t *testing.T) {
+func TestProofsAreCachedWithTheirWindow(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	end = end.Add(-72 * time.Hour) // settled
@@ -222,9 +222,9 @@ func TestKeptProofs(t *testing.T) {
 	}
 }
 
-// TestDoubtfulParticipants: who may read everybody gets what Graph sends; rows that name people without the user are a doubt,
+// TestForeignParticipantsAreADoubt: who may read everybody gets what Graph sends; rows that name people without the user are a doubt,
 // and rows that name an organizer alone are one where Graph answers for somebody who does not exist.
-func TestDoubtfulParticipants(t *testing.T) {
+func TestForeignParticipantsAreADoubt(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	for name, c := range map[string]struct {

@@ -13,10 +13,10 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestResumeInPieces resumes inside a window that Graph gave in two pages when the token was made and gives in so many now
+// TestResumeInPiecesBringsTheRest resumes inside a window that Graph gave in two pages when the token was made and gives in so many now
 // that the window is read in pieces. Every checkpoint of the resumed stream, also one between two pieces before the token's
 // place, leads to exactly the rest. The token stands behind a row in order, or behind one from outside the window.
-func TestResumeInPieces(t *testing.T) {
+func TestResumeInPiecesBringsTheRest(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 3, 3, 0, 0, 0, 0, time.UTC)
 	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {

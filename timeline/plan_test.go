@@ -10,8 +10,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestCopilotPlan checks what a plan that the directory does not show means for a reading, and for the walk that goes on from its tokens.
-func TestCopilotPlan(t *testing.T) {
+// TestMissingPlanIsNotApplicable checks what a plan that the directory does not show means for a reading, and for the walk that goes on from its tokens.
+func TestMissingPlanIsNotApplicable(t *testing.T) {
 	t.Parallel()
 	const (
 		notApplicable = parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE
@@ -74,8 +74,8 @@ func TestCopilotPlan(t *testing.T) {
 	}
 }
 
-// TestPlanAfterAWalk checks that a walk over a source which did not apply goes on with it once the user has a plan.
-func TestPlanAfterAWalk(t *testing.T) {
+// TestWalkGoesOnOnceTheUserHasAPlan checks that a walk over a source which did not apply goes on with it once the user has a plan.
+func TestWalkGoesOnOnceTheUserHasAPlan(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	ai := &fakeGraph{src: copilot, size: 10, rows: spread("p", 5, start, end)}

@@ -28,10 +28,10 @@ func forgetting(g *fakeGraph) *fakeGraph {
 	return g
 }
 
-// TestTokenOfCallsGrowsOld is of the kind "what Graph keeps is asked of the present": a token that is used days later leads to
+// TestOldTokensOfCallsNameWhatWasDropped is of the kind "what Graph keeps is asked of the present": a token that is used days later leads to
 // what is kept still, and what has been dropped since is a gap; so in both orders, with a start and without, midway and of a
 // finished stream.
-func TestTokenOfCallsGrowsOld(t *testing.T) {
+func TestOldTokensOfCallsNameWhatWasDropped(t *testing.T) {
 	t.Parallel()
 	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
 		for _, start := range []int{0, 29} {
@@ -90,9 +90,9 @@ func TestTokenOfCallsGrowsOld(t *testing.T) {
 	}
 }
 
-// TestStartOfWhatIsKept: who asks for the last thirty days and is a little late has asked for what is kept; who asks for more
+// TestStartALittleLateIsKept: who asks for the last thirty days and is a little late has asked for what is kept; who asks for more
 // than an hour more has not. Graph is asked for all of it in both cases.
-func TestStartOfWhatIsKept(t *testing.T) {
+func TestStartALittleLateIsKept(t *testing.T) {
 	t.Parallel()
 	for late, met := range map[time.Duration]bool{0: true, time.Minute: true, 59 * time.Minute: true, 62 * time.Minute: false, 40 * 24 * time.Hour: false} {
 		t.Run(late.String(), func(t *testing.T) {
@@ -212,10 +212,10 @@ func TestFinishedTokenFindsLateRows(t *testing.T) {
 	}
 }
 
-// TestClockAhead is of the kind "settle by the earlier clock": where this machine's clock is ahead of Graph's, nothing is said
+// TestEarlierClockSettles is of the kind "settle by the earlier clock": where this machine's clock is ahead of Graph's, nothing is said
 // of what lies in Graph's future, rows that come there are found by the next run, and what is kept of it is kept for a short
 // time. A skew above the settle time is a notice.
-func TestClockAhead(t *testing.T) {
+func TestEarlierClockSettles(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{0, 3 * time.Minute, 2 * time.Hour, -2 * time.Hour} {
 		t.Run(ahead.String(), func(t *testing.T) {

@@ -69,10 +69,10 @@ func (s *stopping) Events(ctx context.Context, q source.EventQuery, link string)
 	return s.fakeGraph.Events(ctx, q, link)
 }
 
-// TestRowsLeaveBetweenCalls is of the kind "a window is one reading": what one call has read of a window is never gone on with
+// TestWindowsOfTwoReadingsAreNotMixed is of the kind "a window is one reading": what one call has read of a window is never gone on with
 // by the next, for a row that left in between moved all behind it. The call is a stream that is cut, a List whose time is up,
 // or one of a chat's own messages.
-func TestRowsLeaveBetweenCalls(t *testing.T) {
+func TestWindowsOfTwoReadingsAreNotMixed(t *testing.T) {
 	t.Parallel()
 	hour := time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
 	for name, order := range map[string]query.Order{"oldest first": query.EventTime, "newest first": query.EventTimeDesc} {
@@ -159,9 +159,9 @@ func TestRowsLeaveBetweenCalls(t *testing.T) {
 	}
 }
 
-// TestLargeWindowsOfASmallCache is of the kind "a window is one reading": what is too large to be kept is read in pieces, each
+// TestWindowsTooLargeForTheCacheAreCachedInPieces is of the kind "a window is one reading": what is too large to be kept is read in pieces, each
 // of which is kept whole; no pages of different ages are put together.
-func TestLargeWindowsOfASmallCache(t *testing.T) {
+func TestWindowsTooLargeForTheCacheAreCachedInPieces(t *testing.T) {
 	t.Parallel()
 	inNovember(t, func(t *testing.T) {
 		t.Helper()
@@ -207,9 +207,9 @@ func TestLargeWindowsOfASmallCache(t *testing.T) {
 	})
 }
 
-// TestWindowsThatDoNotFit is of the kind "every walk makes progress": windows that take longer than a call are asked for in
+// TestWindowsThatDoNotFitAreHalved is of the kind "every walk makes progress": windows that take longer than a call are asked for in
 // halves, by Lists and by streams that are cut, until they fit, and those behind them as narrow. The clock is virtual.
-func TestWindowsThatDoNotFit(t *testing.T) {
+func TestWindowsThatDoNotFitAreHalved(t *testing.T) {
 	t.Parallel()
 	hour := time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
 	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
@@ -273,9 +273,9 @@ func TestWindowsThatDoNotFit(t *testing.T) {
 	}
 }
 
-// TestPagesLongerThanACall is of the kind "every walk makes progress": where one page takes longer than a call lasts, cutting the
+// TestPagesLongerThanACallAreWaitedForByTheNext is of the kind "every walk makes progress": where one page takes longer than a call lasts, cutting the
 // window would not help, so its reading waits on and the next call takes part in it. The clock is virtual.
-func TestPagesLongerThanACall(t *testing.T) {
+func TestPagesLongerThanACallAreWaitedForByTheNext(t *testing.T) {
 	t.Parallel()
 	hour := time.Date(2026, 3, 3, 10, 0, 0, 0, time.UTC)
 	for _, delay := range []time.Duration{24 * time.Second, 70 * time.Second} {

@@ -13,9 +13,9 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestWrongDatesAcrossPages pages through a Graph that now and then dates one row of an answer forty days back, which makes
+// TestRowsDatedOtherwiseComeOnce pages through a Graph that now and then dates one row of an answer forty days back, which makes
 // a row that an earlier page delivered look like one from outside: once in every other walk, again and again in the others. No version comes twice, and nothing is lost without a gap.
-func TestWrongDatesAcrossPages(t *testing.T) {
+func TestRowsDatedOtherwiseComeOnce(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
 	for name, req := range map[string]query.Events{

@@ -12,10 +12,10 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestRowsMoveBetweenPages reads a Graph whose links are offsets into a list that changes between two pages: a row more at its
+// TestRowsThatMoveBetweenPagesAreNoDoubt reads a Graph whose links are offsets into a list that changes between two pages: a row more at its
 // head makes the next page repeat one, which is no doubt; a row less makes Graph skip one, which nobody can see, and which
 // the next reading brings.
-func TestRowsMoveBetweenPages(t *testing.T) {
+func TestRowsThatMoveBetweenPagesAreNoDoubt(t *testing.T) {
 	t.Parallel()
 	const size = 10
 	start, end := march()

@@ -21,9 +21,9 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestStopInsideAWindow stops the only source on the third page of a window. Graph's pages have no order, so rows that were
+// TestStopInsideAWindowLosesNothing stops the only source on the third page of a window. Graph's pages have no order, so rows that were
 // not read lie before rows that were: a walk that goes on must not have left them behind.
-func TestStopInsideAWindow(t *testing.T) {
+func TestStopInsideAWindowLosesNothing(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []graph.Kind{
 		graph.KindThrottled, graph.KindCredential, graph.KindPaymentRequired, graph.KindCallerLimit,
@@ -87,11 +87,11 @@ func (s *troubled) Events(ctx context.Context, q source.EventQuery, link string)
 	return s.fakeGraph.Events(ctx, q, link)
 }
 
-// TestStopInFrontOfASlowWindow is of the kind "resume later": a source stops at a window while Graph keeps the one behind it
+// TestTokensNameTheWindowOfTheStop is of the kind "resume later": a source stops at a window while Graph keeps the one behind it
 // waiting for long. Every token that follows names the window that the source stopped at, so that what goes on from it brings
 // exactly the rest; and nobody waits for the window behind any more. The source is the only one or stands beside another, is
 // stopped by one refusal or by failures in a row, in streams and Lists, in both orders.
-func TestStopInFrontOfASlowWindow(t *testing.T) {
+func TestTokensNameTheWindowOfTheStop(t *testing.T) {
 	t.Parallel()
 	const stop, patience = 8, 12 * time.Second // the day that the source stops at, and how long that takes
 	for kind, failures := range map[graph.Kind]int{
@@ -193,9 +193,9 @@ func TestStopInFrontOfASlowWindow(t *testing.T) {
 	}
 }
 
-// TestPageSeenBeforeWithAnotherDate repeats a page in which one row has got another date, but no new version: it is a loop
+// TestPageSeenBeforeIsALoopUnderAnotherDate repeats a page in which one row has got another date, but no new version: it is a loop
 // all the same, and what it stands in place of is a gap.
-func TestPageSeenBeforeWithAnotherDate(t *testing.T) {
+func TestPageSeenBeforeIsALoopUnderAnotherDate(t *testing.T) {
 	t.Parallel()
 	start, end := march()
 	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 30, start, end)}

@@ -24,7 +24,7 @@ func chatRequest() query.Events {
 	return query.Events{Caller: "c", Tenant: "t", Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Start: start, End: end}
 }
 
-func TestTokens(t *testing.T) {
+func TestTokensOpenForTheirRequestAlone(t *testing.T) {
 	t.Parallel()
 	start, end := march()
 	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 30, start, end)}
@@ -92,7 +92,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-func TestBadRequests(t *testing.T) {
+func TestBadRequestsNameTheFieldAndNeverReachGraph(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	tests := []struct {
@@ -126,7 +126,7 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-func TestInterval(t *testing.T) {
+func TestEndIsCutToNowAndPinned(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(10 * 365 * 24 * time.Hour) // the bubble begins in 2000
@@ -179,7 +179,7 @@ func TestInterval(t *testing.T) {
 	})
 }
 
-func TestHeartbeat(t *testing.T) {
+func TestCheckpointsComeWithTheHeartbeat(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
@@ -204,7 +204,7 @@ func TestHeartbeat(t *testing.T) {
 	})
 }
 
-func TestListDeadline(t *testing.T) {
+func TestListAnswersBeforeItsDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(26 * 365 * 24 * time.Hour)
@@ -275,8 +275,8 @@ func TestThrottledListEndsItsPage(t *testing.T) {
 	}
 }
 
-// TestOptInSources: a source that is read on request is read only when it is named, and not together with the one whose events it has.
-func TestOptInSources(t *testing.T) {
+// TestOptInSourcesAreReadOnlyWhenNamed: a source that is read on request is read only when it is named, and not together with the one whose events it has.
+func TestOptInSourcesAreReadOnlyWhenNamed(t *testing.T) {
 	t.Parallel()
 	const retained = parleyv1.Source_SOURCE_RETAINED_CHAT
 	messages, copies := &fakeGraph{src: chat}, &fakeGraph{src: retained}

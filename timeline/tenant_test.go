@@ -245,7 +245,7 @@ func nightRequest(start, end time.Time) query.Tenant {
 	return query.Tenant{Events: query.Events{Caller: "c", Tenant: "t", Start: start, End: end}}
 }
 
-func TestTenantIsItsUsers(t *testing.T) {
+func TestTenantStreamIsTheStreamsOfItsUsers(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	p := newPeople(90, start, end)
@@ -285,8 +285,8 @@ func TestTenantIsItsUsers(t *testing.T) {
 	}
 }
 
-// TestTenantResumes reads the rest behind every checkpoint, with batches that are small.
-func TestTenantResumes(t *testing.T) {
+// TestTenantResumesBehindEveryCheckpoint reads the rest behind every checkpoint, with batches that are small.
+func TestTenantResumesBehindEveryCheckpoint(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start, end := base()
@@ -324,8 +324,8 @@ func TestTenantResumes(t *testing.T) {
 	})
 }
 
-// TestTenantResumesInUsers reads the rest behind every checkpoint of users whose events come in many batches.
-func TestTenantResumesInUsers(t *testing.T) {
+// TestTenantResumesInTheMiddleOfUsers reads the rest behind every checkpoint of users whose events come in many batches.
+func TestTenantResumesInTheMiddleOfUsers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now().UTC().AddDate(0, -2, 0)
@@ -356,7 +356,7 @@ func TestTenantResumesInUsers(t *testing.T) {
 	})
 }
 
-func TestTenantProgress(t *testing.T) {
+func TestTenantCheckpointsSayWhatWasReached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now().UTC().AddDate(0, -2, 0)
@@ -392,7 +392,7 @@ func TestTenantProgress(t *testing.T) {
 	})
 }
 
-func TestTenantShards(t *testing.T) {
+func TestTenantShardsDivideTheUsers(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	p := newPeople(60, start, end)
@@ -422,7 +422,7 @@ func TestTenantShards(t *testing.T) {
 	}
 }
 
-func TestTenantSelections(t *testing.T) {
+func TestTenantReadsTheAskedUsersOnly(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	p := newPeople(20, start, end)
@@ -452,7 +452,7 @@ func TestTenantSelections(t *testing.T) {
 	}
 }
 
-func TestTenantDeduplicates(t *testing.T) {
+func TestTenantSendsASharedMessageOnce(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	p := newPeople(30, start, end)

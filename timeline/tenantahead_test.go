@@ -63,9 +63,9 @@ func (a *nightAhead) asked(src parleyv1.Source) int {
 	return n
 }
 
-// TestReadAhead reads a night, most of whose windows are read ahead: the events, reports and requests are those of a night that waits for
+// TestReadingAheadChangesNoAnswer reads a night, most of whose windows are read ahead: the events, reports and requests are those of a night that waits for
 // nothing.
-func TestReadAhead(t *testing.T) {
+func TestReadingAheadChangesNoAnswer(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*nightAhead){
 		"plain": func(*nightAhead) {},
@@ -139,8 +139,8 @@ func (a *nightAhead) hook(hook func(int, source.EventQuery, string, *page) (*pag
 	}
 }
 
-// TestReadAheadGoesOn counts what was asked for when the calls become known: everything, but Copilot for those without a plan.
-func TestReadAheadGoesOn(t *testing.T) {
+// TestReadingAheadReadsWhatDoesNotWaitForCalls counts what was asked for when the calls become known: everything, but Copilot for those without a plan.
+func TestReadingAheadReadsWhatDoesNotWaitForCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newNightAhead(400)
@@ -174,8 +174,8 @@ func TestReadAheadGoesOn(t *testing.T) {
 	})
 }
 
-// TestReadAheadFails has reading ahead fail, once and for ever: a user who can be read is, and one who cannot be says why.
-func TestReadAheadFails(t *testing.T) {
+// TestFailedReadingAheadIsLeftToTheWalk has reading ahead fail, once and for ever: a user who can be read is, and one who cannot be says why.
+func TestFailedReadingAheadIsLeftToTheWalk(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newNightAhead(200)
@@ -205,8 +205,8 @@ func TestReadAheadFails(t *testing.T) {
 	})
 }
 
-// TestReadAheadIsBounded has room for some windows only: the others are read when their users are opened, and none twice.
-func TestReadAheadIsBounded(t *testing.T) {
+// TestReadingAheadIsBoundedByMemory has room for some windows only: the others are read when their users are opened, and none twice.
+func TestReadingAheadIsBoundedByMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 4 << 20
@@ -234,9 +234,9 @@ func TestReadAheadIsBounded(t *testing.T) {
 	})
 }
 
-// TestReadAheadStays ends a night before its calls are known. The call that goes on at once finds what was read ahead; after a minute
+// TestWhatWasReadAheadServesTheNextCall ends a night before its calls are known. The call that goes on at once finds what was read ahead; after a minute
 // nothing is left of it.
-func TestReadAheadStays(t *testing.T) {
+func TestWhatWasReadAheadServesTheNextCall(t *testing.T) {
 	t.Parallel()
 	for name, pause := range map[string]time.Duration{"at once": 0, "later": 2 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
@@ -274,8 +274,8 @@ func TestReadAheadStays(t *testing.T) {
 	}
 }
 
-// TestReadAheadIsCancelled cancels nights at many moments. Nothing of them stays.
-func TestReadAheadIsCancelled(t *testing.T) {
+// TestCancelledReadingAheadLeavesNothing cancels nights at many moments. Nothing of them stays.
+func TestCancelledReadingAheadLeavesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		bound := ledger.New(ledger.Config{Limit: 64 << 20, Each: 8 << 20})
@@ -300,8 +300,8 @@ func TestReadAheadIsCancelled(t *testing.T) {
 	})
 }
 
-// TestReadAheadSettles reads up to the present, and then what comes while the calls are read: nothing is settled that was not.
-func TestReadAheadSettles(t *testing.T) {
+// TestReadingAheadSettlesNothingTooEarly reads up to the present, and then what comes while the calls are read: nothing is settled that was not.
+func TestReadingAheadSettlesNothingTooEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newNightAhead(100)

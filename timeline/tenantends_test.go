@@ -25,7 +25,7 @@ const (
 	incompleteState = parleyv1.UserState_USER_STATE_INCOMPLETE
 )
 
-func TestTenantFailures(t *testing.T) {
+func TestTenantUserIsRefusedOrIncompleteByItsFailures(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	tests := map[string]struct {
@@ -107,8 +107,8 @@ func TestTenantFailures(t *testing.T) {
 	}
 }
 
-// TestTenantEnds ends a stream by what holds for every user.
-func TestTenantEnds(t *testing.T) {
+// TestTenantStreamEndsByWhatHoldsForEveryUser ends a stream by what holds for every user.
+func TestTenantStreamEndsByWhatHoldsForEveryUser(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	tests := map[string]struct {
@@ -142,8 +142,8 @@ func TestTenantEnds(t *testing.T) {
 	}
 }
 
-// TestTenantIsBounded holds how many users are read at a time, that memory bounds them further, and that the stream ends all the same.
-func TestTenantIsBounded(t *testing.T) {
+// TestTenantReadsABoundedNumberOfUsersAtATime holds how many users are read at a time, that memory bounds them further, and that the stream ends all the same.
+func TestTenantReadsABoundedNumberOfUsersAtATime(t *testing.T) {
 	t.Parallel()
 	for name, each := range map[string]int64{"much memory": 0, "little memory": 300 << 10} {
 		t.Run(name, func(t *testing.T) {
@@ -173,8 +173,8 @@ func TestTenantIsBounded(t *testing.T) {
 	}
 }
 
-// TestTenantLeaves ends a stream by its reader at every frame, and by its context.
-func TestTenantLeaves(t *testing.T) {
+// TestTenantStreamEndsWithItsReader ends a stream by its reader at every frame, and by its context.
+func TestTenantStreamEndsWithItsReader(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	p := newPeople(20, start, end)
@@ -196,8 +196,8 @@ func TestTenantLeaves(t *testing.T) {
 	}
 }
 
-// TestTenantIsCancelled ends a stream by its context, behind a checkpoint.
-func TestTenantIsCancelled(t *testing.T) {
+// TestTenantStreamEndsWithItsContext ends a stream by its context, behind a checkpoint.
+func TestTenantStreamEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start, end := base()
@@ -217,7 +217,7 @@ func TestTenantIsCancelled(t *testing.T) {
 	})
 }
 
-func TestTenantTokens(t *testing.T) {
+func TestTenantTokensOpenForTheirRequestAlone(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	p := newPeople(12, start, end)

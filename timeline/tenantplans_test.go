@@ -9,8 +9,8 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// TestTenantPlans asks for users by id, of whom every second one has no plan for Copilot. Graph answers their look-up, or does not.
-func TestTenantPlans(t *testing.T) {
+// TestTenantLooksUpThePlansOfUsersByID asks for users by id, of whom every second one has no plan for Copilot. Graph answers their look-up, or does not.
+func TestTenantLooksUpThePlansOfUsersByID(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	for name, test := range map[string]struct {

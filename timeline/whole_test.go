@@ -61,9 +61,9 @@ func listedCalls(honest bool) func(int, source.EventQuery, string, *page) (*page
 	}
 }
 
-// TestForeignCalls: calls without the user, or without the participant that is asked for, are left out where calls are read
+// TestForeignCallsAreLeftOut: calls without the user, or without the participant that is asked for, are left out where calls are read
 // whole, although Graph sent them in spite of its clause; what cannot be judged is kept, and then told.
-func TestForeignCalls(t *testing.T) {
+func TestForeignCallsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	const clause = `call.participants.id : "ada"`
@@ -142,9 +142,9 @@ func TestForeignCalls(t *testing.T) {
 	}
 }
 
-// TestUnjudgedParticipants: where calls are not read whole, Graph's word is taken, and the report does not claim more; the
+// TestParticipantsThatWereNotReadAreNotClaimed: where calls are not read whole, Graph's word is taken, and the report does not claim more; the
 // list and the stream are the same.
-func TestUnjudgedParticipants(t *testing.T) {
+func TestParticipantsThatWereNotReadAreNotClaimed(t *testing.T) {
 	t.Parallel()
 	start, end := base()
 	for _, unfiltered := range []bool{false, true} {

@@ -62,9 +62,9 @@ func batches(t *testing.T, s query.Sources, req query.Events, encoded bool) (all
 	return all, events
 }
 
-// TestBatchOfBytes: a batch of bytes is the marshalled message with the same events, byte for byte, in every view; and so is
+// TestEncodedBatchIsTheMarshalledMessage: a batch of bytes is the marshalled message with the same events, byte for byte, in every view; and so is
 // a List answer.
-func TestBatchOfBytes(t *testing.T) {
+func TestEncodedBatchIsTheMarshalledMessage(t *testing.T) {
 	t.Parallel()
 	start, end := march()
 	g := &fakeGraph{src: chat, size: 10, rows: spread("m", 30, start, end)}
@@ -124,8 +124,8 @@ func sameWire(t *testing.T, raw, want []byte, m proto.Message) bool {
 	return bytes.Equal(again, want)
 }
 
-// TestItemOfEvent: an item gives back the event that it was made of, with unmapped apart.
-func TestItemOfEvent(t *testing.T) {
+// TestItemGivesItsEventBack: an item gives back the event that it was made of, with unmapped apart.
+func TestItemGivesItsEventBack(t *testing.T) {
 	t.Parallel()
 	e := &parleyv1.Event{Uid: "1", Version: 3}
 	item, err := source.NewItem(e)
@@ -137,8 +137,8 @@ func TestItemOfEvent(t *testing.T) {
 	}
 }
 
-// TestBatchPieces: pieces put one behind the other are the batches that StreamEvents emits, and an error ends the stream.
-func TestBatchPieces(t *testing.T) {
+// TestPiecesOfABatchAreTheBatch: pieces put one behind the other are the batches that StreamEvents emits, and an error ends the stream.
+func TestPiecesOfABatchAreTheBatch(t *testing.T) {
 	t.Parallel()
 	chats, interactions := busy()
 	have := cachedSources(t, cache.Config{}, chats, interactions)

@@ -57,7 +57,7 @@ func of(tb testing.TB, c *chunk.Chunk) compared {
 	}
 }
 
-func TestEncode(t *testing.T) {
+func TestChunkIsDecodedAsItWas(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]*chunk.Chunk{
 		"events": sample(t), "none": chunk.New(nil), "in pieces": {Split: true, Read: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)},
@@ -73,7 +73,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-func TestEveryCutIsRefused(t *testing.T) {
+func TestEncodedChunkThatIsCutIsRefused(t *testing.T) {
 	t.Parallel()
 	whole := sample(t).Encode()
 	for n := range whole {

@@ -10,8 +10,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// TestShrink: an event that is cut fits, names what was cut, and is no smaller than need be.
-func TestShrink(t *testing.T) {
+// TestLargeEventsAreCutToTheLimit: an event that is cut fits, names what was cut, and is no smaller than need be.
+func TestLargeEventsAreCutToTheLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 20
 	sessions := make([]*parleyv1.CallSession, 60000)

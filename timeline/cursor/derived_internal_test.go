@@ -57,8 +57,8 @@ func TestDoubtsAreBounded(t *testing.T) {
 	}
 }
 
-// TestMalformedDerived: every part is checked against the bounds of what is packed.
-func TestMalformedDerived(t *testing.T) {
+// TestDerivedOutOfBoundsIsMalformed: every part is checked against the bounds of what is packed.
+func TestDerivedOutOfBoundsIsMalformed(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(m *cursorpb.Derived){
 		"no times": func(m *cursorpb.Derived) { m.Times = nil },

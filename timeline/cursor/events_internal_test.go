@@ -104,8 +104,8 @@ func TestPagesRoundTrip(t *testing.T) {
 	}
 }
 
-// TestVersions: a message of another version, or with a field of one, is told from one that makes no sense.
-func TestVersions(t *testing.T) {
+// TestOtherVersionsAreToldFromNonsense: a message of another version, or with a field of one, is told from one that makes no sense.
+func TestOtherVersionsAreToldFromNonsense(t *testing.T) {
 	t.Parallel()
 	unread := make([][]byte, 0, 6)
 	for _, other := range []uint32{oldest - 1, newest + 1} {
@@ -145,8 +145,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// TestMalformed: every part of a message is checked against the bounds of what this package writes.
-func TestMalformed(t *testing.T) {
+// TestEventsOutOfBoundsAreMalformed: every part of a message is checked against the bounds of what this package writes.
+func TestEventsOutOfBoundsAreMalformed(t *testing.T) {
 	t.Parallel()
 	full, err := fullEvents().encode()
 	if err != nil {

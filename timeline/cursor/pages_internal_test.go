@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestDeliveredInToken: a token holds the latest digests, as many as 1 KiB allows with the link, but some beside any link.
-func TestDeliveredInToken(t *testing.T) {
+// TestTokenHoldsTheLatestDigests: a token holds the latest digests, as many as 1 KiB allows with the link, but some beside any link.
+func TestTokenHoldsTheLatestDigests(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name               string

@@ -30,7 +30,7 @@ func (p *scriptPage) Add() (bool, error) {
 	return true, nil
 }
 
-func TestFill(t *testing.T) {
+func TestFillEndsWhenThePageIsFullOrTimeIsUp(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	row, wait := step{state: frame.Ready}, step{state: frame.Waiting, takes: time.Second}
@@ -68,7 +68,7 @@ func TestFill(t *testing.T) {
 	}
 }
 
-func TestPageSize(t *testing.T) {
+func TestPageSizeHasADefaultAndAMaximum(t *testing.T) {
 	t.Parallel()
 	for asked, want := range map[int]int{0: 50, 1: 1, 1000: 1000, 1001: 1000} {
 		if got, err := frame.PageSize(asked); got != want || err != nil {
@@ -81,8 +81,8 @@ func TestPageSize(t *testing.T) {
 	}
 }
 
-// TestListContext: a tenth of the caller's time, but at most half a second, is left for the answer's way.
-func TestListContext(t *testing.T) {
+// TestListLeavesTimeForTheAnswersWay: a tenth of the caller's time, but at most half a second, is left for the answer's way.
+func TestListLeavesTimeForTheAnswersWay(t *testing.T) {
 	t.Parallel()
 	for left, want := range map[time.Duration]time.Duration{
 		0: 20 * time.Second, time.Second: 900 * time.Millisecond, time.Minute: time.Minute - 500*time.Millisecond,

@@ -120,7 +120,7 @@ func run(ctx context.Context, s *script, linger time.Duration) (frames []string,
 	return frames, stream.Run(ctx)
 }
 
-func TestStream(t *testing.T) {
+func TestStreamCutsRowsIntoFrames(t *testing.T) {
 	t.Parallel()
 	const small, large = 1 << 10, 3 * frame.MaxBatch / 4
 	row, big := step{state: frame.Ready, size: small}, step{state: frame.Ready, size: large}
@@ -170,8 +170,8 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestStreamEnds: errors of the rows carry the token of the last checkpoint, errors of the reader come as they are.
-func TestStreamEnds(t *testing.T) {
+// TestErrorsCarryTheLastCheckpoint: errors of the rows carry the token of the last checkpoint, errors of the reader come as they are.
+func TestErrorsCarryTheLastCheckpoint(t *testing.T) {
 	t.Parallel()
 	broken, gone := errors.New("broken"), errors.New("gone")
 	row := step{state: frame.Ready, size: 1}

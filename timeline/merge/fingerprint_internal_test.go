@@ -39,7 +39,7 @@ func numbered(n int) (keys []string) {
 	return keys
 }
 
-func TestFindRedated(t *testing.T) {
+func TestRedatedRowsAreFoundByTheirSum(t *testing.T) {
 	t.Parallel()
 	abc := []string{"a", "b", "c"}
 	for name, test := range map[string]struct {
@@ -95,8 +95,8 @@ func TestFindRedated(t *testing.T) {
 	}
 }
 
-// TestRowSum: a sum does not depend on the order, and takes rows off again.
-func TestRowSum(t *testing.T) {
+// TestRowSumsDoNotDependOnTheOrder: a sum does not depend on the order, and takes rows off again.
+func TestRowSumsDoNotDependOnTheOrder(t *testing.T) {
 	t.Parallel()
 	if sumOf("a", "b", "c") != sumOf("c", "a", "b") {
 		t.Error("the order matters")

@@ -107,7 +107,7 @@ func (m *testMerger) deliver(n int) (keys []string) {
 // all is more events than any test has.
 const all = 100
 
-func TestMergeOrder(t *testing.T) {
+func TestSourcesAreMergedInOneOrder(t *testing.T) {
 	t.Parallel()
 	const chat, copilot = parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_COPILOT
 	for name, test := range map[string]struct {
@@ -146,8 +146,8 @@ func TestMergeOrder(t *testing.T) {
 	}
 }
 
-// TestResumeAfterRedating delivers a part of the windows of one call, and goes on in another call for which Graph dates rows otherwise.
-func TestResumeAfterRedating(t *testing.T) {
+// TestResumeSkipsRowsThatAreDatedOtherwise delivers a part of the windows of one call, and goes on in another call for which Graph dates rows otherwise.
+func TestResumeSkipsRowsThatAreDatedOtherwise(t *testing.T) {
 	t.Parallel()
 	minute := func(n int) time.Duration { return time.Duration(n) * time.Minute }
 	five := []row{at("a", minute(1)), at("b", minute(2)), at("c", minute(3)), at("d", minute(4)), at("e", minute(5))}

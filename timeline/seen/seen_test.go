@@ -7,9 +7,9 @@ import (
 	"github.com/parley-gateway/parley/timeline/seen"
 )
 
-// TestGenerations: a set remembers the latest versions, at least as many as a generation holds beside the rows out of their window, and
+// TestSetRemembersTheLatestVersions: a set remembers the latest versions, at least as many as a generation holds beside the rows out of their window, and
 // all of these rows. A version that repeats as a generation ends is a repetition, too.
-func TestGenerations(t *testing.T) {
+func TestSetRemembersTheLatestVersions(t *testing.T) {
 	t.Parallel()
 	const generation = 1 << 12
 	var s seen.Set
@@ -30,8 +30,8 @@ func TestGenerations(t *testing.T) {
 	}
 }
 
-// TestRuns: rows of cached windows count as delivered after Flush, each for its own source.
-func TestRuns(t *testing.T) {
+// TestRunsCountAfterFlush: rows of cached windows count as delivered after Flush, each for its own source.
+func TestRunsCountAfterFlush(t *testing.T) {
 	t.Parallel()
 	var s seen.Set
 	s.AddRun([]uint64{10, 20, 30}, 1)
@@ -50,8 +50,8 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// TestOutOfWindow: a token gets the latest rows out of their window, at most as many as it asks for.
-func TestOutOfWindow(t *testing.T) {
+// TestTokenGetsTheLatestRowsOutOfTheirWindow: a token gets the latest rows out of their window, at most as many as it asks for.
+func TestTokenGetsTheLatestRowsOutOfTheirWindow(t *testing.T) {
 	t.Parallel()
 	var s seen.Set
 	for id := uint64(1); id <= 5; id++ {
@@ -64,8 +64,8 @@ func TestOutOfWindow(t *testing.T) {
 	}
 }
 
-// TestHashes: every hash is found that was added, the zero hash among them, and no other.
-func TestHashes(t *testing.T) {
+// TestEveryAddedHashIsFound: every hash is found that was added, the zero hash among them, and no other.
+func TestEveryAddedHashIsFound(t *testing.T) {
 	t.Parallel()
 	var h seen.Hashes
 	for id := uint64(0); id < 2000; id += 2 {

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/tenant"
 )
 
-// TestGaps judges users whose calls have gaps, and what that means for the whole.
-func TestGaps(t *testing.T) {
+// TestGapsOfAUserDecideTheOutcome judges users whose calls have gaps, and what that means for the whole.
+func TestGapsOfAUserDecideTheOutcome(t *testing.T) {
 	t.Parallel()
 	const (
 		read, refused, incomplete = parleyv1.UserState_USER_STATE_READ, parleyv1.UserState_USER_STATE_REFUSED, parleyv1.UserState_USER_STATE_INCOMPLETE
