@@ -40,20 +40,17 @@ type ReverseChain struct {
 // Cached pages may be of different readings, between which rows have moved. They are good for as long as they fit together. When they
 // do not, the chain begins again: it asks for the first page of its rest, from Graph alone. It does so once.
 //
-//	state             what came of the request for a page               state after it
-//	anyPage           a page from Graph                                 anyPage
-//	anyPage           a cached page                                     cachedPages
-//	cachedPages       a cached page                                     cachedPages
-//	cachedPages       a page that another call was just asking for      anyPage
-//	cachedPages       the page is not cached                            anyPage, begun again
-//	both of them      Graph does not know the link any more             graphPages, begun again
-//	both of them      a page or link that the chain has shown           graphPages, begun again
-//	both of them      a cached page that does not fit the ones before   graphPages, begun again
-//	both of them      an empty last page after a short one              graphPages, begun again
-//	graphPages        a page                                            graphPages
-//	graphPages        a page or link that the chain has shown           chainEnded, with a gap
-//	all of them       a first page that is not in order                 windowsInstead
-//	all of them       the last page, or an error                        chainEnded
+//	anyPage     → anyPage         a page came from Graph
+//	anyPage     → cachedPages     a cached page came
+//	cachedPages → cachedPages     a cached page came
+//	cachedPages → anyPage         a page came that another call was just asking for
+//	cachedPages → anyPage         the page is not cached: the chain begins again
+//	these two   → graphPages      the chain begins again, because Graph does not know the link any more, the chain has shown the page
+//	                              or its link, a cached page does not fit the ones before, or an empty last page came after a short one
+//	graphPages  → graphPages      a page came
+//	graphPages  → chainEnded      the chain has shown the page or its link: the rest is a gap
+//	these three → chainEnded      the last page came, an error, one page too many, or a page that reaches before the interval
+//	first page  → windowsInstead  it is not in order
 type chainState int
 
 // The states of a chain. It begins in anyPage.
