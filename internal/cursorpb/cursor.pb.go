@@ -286,8 +286,8 @@ type Source struct {
 	Finished bool `protobuf:"varint,4,opt,name=finished,proto3" json:"finished,omitempty"`
 	// The level of the grid by which windows are planned.
 	Level uint32 `protobuf:"varint,5,opt,name=level,proto3" json:"level,omitempty"`
-	// The length in seconds of the widest window that fits into a call; 0 = any does.
-	Widest uint32 `protobuf:"varint,6,opt,name=widest,proto3" json:"widest,omitempty"`
+	// The length in seconds of the longest window that fits into a call; 0 = any does.
+	Longest uint32 `protobuf:"varint,6,opt,name=longest,proto3" json:"longest,omitempty"`
 	// Rows in ten hours, as far as is known.
 	Rate uint32 `protobuf:"varint,7,opt,name=rate,proto3" json:"rate,omitempty"`
 	// The time that everything was delivered up to. Then, if reading goes on inside a window: its start and end, and the time of
@@ -302,7 +302,7 @@ type Source struct {
 	// The reasons of the gaps: numbers of parley.v1.ErrorReason.
 	GapReasons []uint32 `protobuf:"varint,12,rep,packed,name=gap_reasons,json=gapReasons,proto3" json:"gap_reasons,omitempty"`
 	// The start that Graph accepted after it refused the start of the interval, in seconds since 1970; 0 = it refused none.
-	Begun int64 `protobuf:"varint,13,opt,name=begun,proto3" json:"begun,omitempty"`
+	AcceptedStart int64 `protobuf:"varint,13,opt,name=accepted_start,json=acceptedStart,proto3" json:"accepted_start,omitempty"`
 	// The fingerprint of the rows that a resumed reading brings again.
 	Fingerprint   uint64 `protobuf:"fixed64,14,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -374,9 +374,9 @@ func (x *Source) GetLevel() uint32 {
 	return 0
 }
 
-func (x *Source) GetWidest() uint32 {
+func (x *Source) GetLongest() uint32 {
 	if x != nil {
-		return x.Widest
+		return x.Longest
 	}
 	return 0
 }
@@ -423,9 +423,9 @@ func (x *Source) GetGapReasons() []uint32 {
 	return nil
 }
 
-func (x *Source) GetBegun() int64 {
+func (x *Source) GetAcceptedStart() int64 {
 	if x != nil {
-		return x.Begun
+		return x.AcceptedStart
 	}
 	return 0
 }
@@ -1122,14 +1122,14 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	"\tclock_lag\x18\x02 \x01(\rR\bclockLag\x12\x1a\n" +
 	"\bfinished\x18\x03 \x01(\bR\bfinished\x122\n" +
 	"\asources\x18\x04 \x03(\v2\x18.parley.cursor.v1.SourceR\asources\x12\"\n" +
-	"\rout_of_window\x18\x05 \x03(\x06R\voutOfWindow\"\xb5\x03\n" +
+	"\rout_of_window\x18\x05 \x03(\x06R\voutOfWindow\"\xc8\x03\n" +
 	"\x06Source\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\rR\x05state\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\rR\x06reason\x12\x1a\n" +
 	"\banswered\x18\x03 \x01(\bR\banswered\x12\x1a\n" +
 	"\bfinished\x18\x04 \x01(\bR\bfinished\x12\x14\n" +
-	"\x05level\x18\x05 \x01(\rR\x05level\x12\x16\n" +
-	"\x06widest\x18\x06 \x01(\rR\x06widest\x12\x12\n" +
+	"\x05level\x18\x05 \x01(\rR\x05level\x12\x18\n" +
+	"\alongest\x18\x06 \x01(\rR\alongest\x12\x12\n" +
 	"\x04rate\x18\a \x01(\rR\x04rate\x120\n" +
 	"\x05times\x18\b \x01(\v2\x1a.parley.cursor.v1.InstantsR\x05times\x120\n" +
 	"\x06window\x18\t \x01(\v2\x18.parley.cursor.v1.WindowR\x06window\x12\x16\n" +
@@ -1137,8 +1137,8 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	" \x03(\x04R\x06counts\x12.\n" +
 	"\x04gaps\x18\v \x01(\v2\x1a.parley.cursor.v1.InstantsR\x04gaps\x12\x1f\n" +
 	"\vgap_reasons\x18\f \x03(\rR\n" +
-	"gapReasons\x12\x14\n" +
-	"\x05begun\x18\r \x01(\x03R\x05begun\x12 \n" +
+	"gapReasons\x12%\n" +
+	"\x0eaccepted_start\x18\r \x01(\x03R\racceptedStart\x12 \n" +
 	"\vfingerprint\x18\x0e \x01(\x06R\vfingerprint\"r\n" +
 	"\x06Window\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\rR\x05level\x12\x10\n" +

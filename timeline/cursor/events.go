@@ -111,7 +111,7 @@ func (e *Events) encode() ([]byte, error) {
 func (s *Source) pack(now time.Time) *cursorpb.Source {
 	m := &cursorpb.Source{
 		State: uint32(s.State), Reason: uint32(s.Reason), Answered: s.Answered, Finished: s.Finished,
-		Level: uint32(s.Level), Widest: uint32(s.Longest / time.Second), Rate: uint32(s.Rate), Fingerprint: s.Fingerprint,
+		Level: uint32(s.Level), Longest: uint32(s.Longest / time.Second), Rate: uint32(s.Rate), Fingerprint: s.Fingerprint,
 	}
 	times := []time.Time{s.Reached}
 	if w := s.Window; w != nil {
@@ -132,7 +132,7 @@ func (s *Source) pack(now time.Time) *cursorpb.Source {
 	}
 	m.Gaps = packTimes(now, bounds...)
 	if !s.AcceptedStart.IsZero() {
-		m.Begun = s.AcceptedStart.Unix()
+		m.AcceptedStart = s.AcceptedStart.Unix()
 	}
 	return m
 }
@@ -163,17 +163,17 @@ func decodeEvents(plain []byte) (*Events, error) {
 }
 
 func unpackSource(now time.Time, m *cursorpb.Source) (Source, error) {
-	longest := time.Duration(m.GetWidest()) * time.Second
+	longest := time.Duration(m.GetLongest()) * time.Second
 	if m.GetState() > math.MaxUint8 || m.GetReason() > maxReason || m.GetLevel() > uint32(window.Era) || longest > maxLongest || m.GetRate() > window.MaxRate ||
-		m.GetBegun() < 0 || m.GetBegun() > maxAcceptedStart {
+		m.GetAcceptedStart() < 0 || m.GetAcceptedStart() > maxAcceptedStart {
 		return Source{}, ErrMalformed
 	}
 	s := Source{
 		State: parleyv1.SourceState(m.GetState()), Reason: parleyv1.ErrorReason(m.GetReason()), Answered: m.GetAnswered(), Finished: m.GetFinished(),
 		Level: window.Level(m.GetLevel()), Longest: longest, Rate: int(m.GetRate()), Fingerprint: m.GetFingerprint(),
 	}
-	if m.GetBegun() > 0 {
-		s.AcceptedStart = time.Unix(m.GetBegun(), 0).UTC()
+	if m.GetAcceptedStart() > 0 {
+		s.AcceptedStart = time.Unix(m.GetAcceptedStart(), 0).UTC()
 	}
 	c := &s.Counts
 	if !unpackCounts(m.GetCounts(), &c.Events, &c.Duplicates, &c.OutOfWindow, &c.LeftOut, &c.Pages, &c.FromCache, &c.Requests) {

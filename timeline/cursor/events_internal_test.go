@@ -164,7 +164,7 @@ func TestEventsOutOfBoundsAreMalformed(t *testing.T) {
 		"a state":           func(_ *cursorpb.Events, s *cursorpb.Source) { s.State = 1 << 8 },
 		"a reason":          func(_ *cursorpb.Events, s *cursorpb.Source) { s.Reason = maxReason + 1 },
 		"a level":           func(_ *cursorpb.Events, s *cursorpb.Source) { s.Level = uint32(window.Era) + 1 },
-		"a width":           func(_ *cursorpb.Events, s *cursorpb.Source) { s.Widest = 1 << 31 },
+		"a width":           func(_ *cursorpb.Events, s *cursorpb.Source) { s.Longest = 1 << 31 },
 		"a rate":            func(_ *cursorpb.Events, s *cursorpb.Source) { s.Rate = window.MaxRate + 1 },
 		"no window":         func(_ *cursorpb.Events, s *cursorpb.Source) { s.Window = nil },
 		"a window alone": func(_ *cursorpb.Events, s *cursorpb.Source) {
@@ -180,8 +180,8 @@ func TestEventsOutOfBoundsAreMalformed(t *testing.T) {
 			s.Gaps.Seconds, s.Gaps.Nanos = s.GetGaps().GetSeconds()[:15], nil
 		},
 		"a gap's reason":     func(_ *cursorpb.Events, s *cursorpb.Source) { s.GapReasons[0] = maxReason + 1 },
-		"a negative begin":   func(_ *cursorpb.Events, s *cursorpb.Source) { s.Begun = -1 },
-		"a begin far behind": func(_ *cursorpb.Events, s *cursorpb.Source) { s.Begun = maxAcceptedStart + 1 },
+		"a negative begin":   func(_ *cursorpb.Events, s *cursorpb.Source) { s.AcceptedStart = -1 },
+		"a begin far behind": func(_ *cursorpb.Events, s *cursorpb.Source) { s.AcceptedStart = maxAcceptedStart + 1 },
 	} {
 		c := &cursorpb.Cursor{}
 		if err := proto.Unmarshal(full, c); err != nil {
