@@ -44,12 +44,12 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 	}
 	for {
 		value, joined, err := shared.Read(ctx, r.Store.WindowKey(&q), opts, func(ctx context.Context) any {
-			if cached := r.Cached(ctx, req.Window); cached != nil && (!cached.Split || !req.Indivisible) {
+			if cached := r.Cached(ctx, req.Window); req.accepts(cached) {
 				return cached // another reading has ended since this one was wanted
 			}
 			stored, done := r.fromReplica(ctx, req.Window)
 			defer done()
-			if stored != nil && (!stored.Split || !req.Indivisible) {
+			if req.accepts(stored) {
 				return stored
 			}
 			return r.read(ctx, req.Window, coalesce.Urgent(ctx), req.Unbounded)

@@ -22,6 +22,11 @@ type Request struct {
 	Indivisible bool
 }
 
+// accepts reports whether a result that was not read for this request will do. A window that cannot be cut is not read in pieces.
+func (req *Request) accepts(res *Result) bool {
+	return res != nil && (!res.Split || !req.Indivisible)
+}
+
 // read reads one window and decides what the doubts on the way mean.
 func (r *Reader) read(ctx context.Context, w window.Window, urgent <-chan struct{}, unbounded bool) *Result {
 	res := &Result{Window: w}
