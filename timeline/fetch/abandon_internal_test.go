@@ -54,7 +54,7 @@ func TestAbandonedWindowsBuildNothing(t *testing.T) {
 			if c.chain {
 				res = r.NextPage(ctx, &ReverseChain{Rest: w.Span, query: r.queryFor(w.Span), link: "next", links: links.Set{}, shown: &seen.Set{}})
 			} else {
-				res = r.read(ctx, w, nil, false)
+				res = r.read(ctx, &Request{Window: w})
 			}
 			if res.Failed == nil || !failure.IsContext(res.Failed.Err) {
 				t.Errorf("failure %v, want that of the context", res.Failed)

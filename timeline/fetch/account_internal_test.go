@@ -60,7 +60,7 @@ func TestLargeRowsMakeNarrowWindows(t *testing.T) {
 				Source: parleyv1.Source_SOURCE_CHAT, MaxPages: 1000, Events: h, account: account, rowUnit: WindowBytes(books.Config()) / window.TargetRows,
 			}
 			from := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
-			b := r.read(t.Context(), window.Window{Span: window.Span{Start: from, End: c.level.Next(from)}, Level: c.level}, nil, false)
+			b := r.read(t.Context(), &Request{Window: window.Window{Span: window.Span{Start: from, End: c.level.Next(from)}, Level: c.level}})
 			if b.Split != c.split || b.Failed != nil || !c.split && len(b.Entries) < 29 {
 				t.Errorf("split %t, want %t: %v", b.Split, c.split, b.Failed)
 			}

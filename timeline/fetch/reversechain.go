@@ -110,25 +110,23 @@ func rowID(item *source.Item) uint64 {
 	return chunk.Hash(item.Key, item.Version) ^ chunk.Hash(string(item.Basic), 0)
 }
 
-// outsideBounds returns 1 for a row of a first page that lies after the time that Graph was asked for, -1 for a row of any page that
-// lies before it, and 0 for any other.
-func (c *ReverseChain) outsideBounds(r *Reader, item *source.Item) int {
-	from, to := source.RequestBounds(c.query.Start, c.query.End)
-	switch at := r.timeOf(item); {
-	case c.oldest.IsZero() && !at.Before(to):
-		return 1
-	case !r.ByCreate && !r.OpenStart && at.Before(from):
-		return -1
-	default:
-		return 0
-	}
+// isAfterBounds reports whether a row of a first page lies after the time that Graph was asked for. Pages after it go on where it ends.
+func (c *ReverseChain) isAfterBounds(r *Reader, item *source.Item) bool {
+	_, to := source.RequestBounds(c.query.Start, c.query.End)
+	return c.oldest.IsZero() && !r.timeOf(item).Before(to)
+}
+
+// isBeforeBounds reports whether a row lies before the time that Graph was asked for.
+func (c *ReverseChain) isBeforeBounds(r *Reader, item *source.Item) bool {
+	from, _ := source.RequestBounds(c.query.Start, c.query.End)
+	return !r.ByCreate && !r.OpenStart && r.timeOf(item).Before(from)
 }
 
 // ignoresBounds reports whether Graph was not asked for most rows of a page.
 func (c *ReverseChain) ignoresBounds(r *Reader, items []source.Item) bool {
 	outside := 0
 	for i := range items {
-		if !items[i].NoTime && c.outsideBounds(r, &items[i]) != 0 {
+		if item := &items[i]; !item.NoTime && (c.isAfterBounds(r, item) || c.isBeforeBounds(r, item)) {
 			outside++
 		}
 	}
@@ -145,7 +143,7 @@ func (c *ReverseChain) unseen(r *Reader, items []source.Item, rows *rowSet) []so
 			rows.duplicates++
 			continue
 		}
-		if !item.NoTime && c.outsideBounds(r, item) > 0 && c.delivered.Has(r.timeOf(item)) {
+		if !item.NoTime && c.isAfterBounds(r, item) && c.delivered.Has(r.timeOf(item)) {
 			// Rows come newest first: an earlier call has delivered it.
 			rows.rows++
 			rows.trimmed++

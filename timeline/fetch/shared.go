@@ -31,7 +31,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 	}
 	shared, ok := r.Store.(readers.Readings)
 	if !ok {
-		return r.read(ctx, req.Window, req.Urgent, req.Unbounded)
+		return r.read(ctx, &req)
 	}
 	q := r.queryFor(req.Window.Span)
 	opts := coalesce.Options{Urgent: req.Urgent, Since: cache.ControlOf(ctx).Since()}
@@ -52,7 +52,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 			if req.accepts(stored) {
 				return stored
 			}
-			return r.read(ctx, req.Window, coalesce.Urgent(ctx), req.Unbounded)
+			return r.read(ctx, &Request{Window: req.Window, Urgent: coalesce.Urgent(ctx), Unbounded: req.Unbounded})
 		})
 		from, _ := value.(*Result)
 		if err != nil || from == nil {

@@ -28,12 +28,13 @@ func (req *Request) accepts(res *Result) bool {
 }
 
 // read reads one window and decides what the doubts on the way mean.
-func (r *Reader) read(ctx context.Context, w window.Window, urgent <-chan struct{}, unbounded bool) *Result {
+func (r *Reader) read(ctx context.Context, req *Request) *Result {
+	w := req.Window
 	res := &Result{Window: w}
 	rows := newRowSet(r, w.Span)
 	defer rows.release()
-	rows.unbounded, rows.wantUnbounded = unbounded, unbounded
-	rows.urgent, rows.wholeWindow = urgent, true
+	rows.unbounded, rows.wantUnbounded = req.Unbounded, req.Unbounded
+	rows.urgent, rows.wholeWindow = req.Urgent, true
 	end := r.readFromAcceptedStart(ctx, rows, res)
 	if err := ctx.Err(); err != nil {
 		return r.Abandon(res, err)

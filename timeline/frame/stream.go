@@ -59,17 +59,17 @@ type Stream[F any] struct {
 	// Linger is how long a batch waits for rows that are still being read; 0 = it is sent before they are waited for.
 	Linger time.Duration
 
-	began   time.Time // beginning of the batch
-	sent    time.Time // time of the last checkpoint
-	last    string    // token of the last checkpoint
-	notices notices
+	began          time.Time // beginning of the batch
+	lastCheckpoint time.Time
+	lastToken      string // of the last checkpoint
+	notices        notices
 }
 
 // Run emits all rows. After the first checkpoint errors are *failure.StreamError; an error of Emit is returned as it is.
 func (s *Stream[F]) Run(ctx context.Context) error {
-	s.sent = time.Now()
+	s.lastCheckpoint = time.Now()
 	s.notices.send = func(n *parleyv1.Notice) error { return Emit(s.Emit, s.Frames.Notice(n)) }
-	return Result(s.run(ctx), s.last)
+	return Result(s.run(ctx), s.lastToken)
 }
 
 // Result is the error of a stream: one of Emit as it is, and any other with the token of the last checkpoint, if there was one.
@@ -132,7 +132,7 @@ func (s *Stream[F]) run(ctx context.Context) error {
 
 // nextCheckpoint returns the time at which a checkpoint must be sent.
 func (s *Stream[F]) nextCheckpoint() time.Time {
-	at := s.sent.Add(s.Heartbeat)
+	at := s.lastCheckpoint.Add(s.Heartbeat)
 	if s.Batch.Size() == 0 || s.Linger == 0 {
 		return at
 	}
@@ -197,7 +197,7 @@ func (s *Stream[F]) checkpoint() error {
 		return err
 	}
 	err = Emit(s.Emit, s.Frames.Checkpoint(checkpoint))
-	s.last, s.sent = checkpoint.GetResumeToken(), time.Now()
+	s.lastToken, s.lastCheckpoint = checkpoint.GetResumeToken(), time.Now()
 	return err
 }
 

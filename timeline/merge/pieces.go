@@ -14,7 +14,7 @@ const slowWindow = 10 * time.Second
 // isSlow reports whether the window has been read for so long that a later call must not count on its end. outOfTime says that this
 // call is over.
 func (p *pendingRead) isSlow(outOfTime bool) bool {
-	if p == nil || p.chain != nil || p.done == nil || p.ready() && !p.result.Abandoned() {
+	if p == nil || p.chain != nil || !p.hasBegun() || p.ready() && !p.result.Abandoned() {
 		return false
 	}
 	return outOfTime || time.Since(p.began) >= slowWindow
@@ -47,7 +47,7 @@ func (r *sourceReader) halve(w window.Window) []*task {
 	if r.desc {
 		first, second = second, first
 	}
-	halves := []*task{{read: &pendingRead{window: first}}, {read: &pendingRead{window: second}}}
+	halves := []*task{readWindow(first), readWindow(second)}
 	if from := r.resumeFrom; from != nil && from.window == w && !from.outOfWindow && r.catchingUp(first.Span) {
 		return halves[1:]
 	}
@@ -64,7 +64,7 @@ func (r *sourceReader) eras(w window.Window) []*task {
 	rest := w.Span
 	for _, start := range r.laterStarts {
 		if start.After(rest.Start) && start.Before(rest.End) {
-			parts = append(parts, &task{read: &pendingRead{window: window.Window{Span: window.Span{Start: rest.Start, End: start}, Level: window.Era}}})
+			parts = append(parts, readWindow(window.Window{Span: window.Span{Start: rest.Start, End: start}, Level: window.Era}))
 			rest.Start = start
 		}
 	}
@@ -102,7 +102,7 @@ func (r *sourceReader) readUnbounded(pool *readPool, read *pendingRead) {
 func (r *sourceReader) abandonQueue(pool *readPool) {
 	for _, queued := range r.queue {
 		read := queued.read
-		if read == nil || read.done == nil {
+		if read == nil || !read.hasBegun() {
 			continue
 		}
 		if read.cancel != nil {

@@ -34,6 +34,12 @@ type pendingRead struct {
 	result   *fetch.Result      // set before done is closed
 }
 
+// readWindow is the task to read a window.
+func readWindow(w window.Window) *task { return &task{read: &pendingRead{window: w}} }
+
+// hasBegun reports whether the reading has begun.
+func (p *pendingRead) hasBegun() bool { return p.done != nil }
+
 // ready reports whether the window was read.
 func (p *pendingRead) ready() bool {
 	select {
@@ -47,7 +53,7 @@ func (p *pendingRead) ready() bool {
 // resultAsNext makes the window the one that is delivered next, so that its reading waits for memory no longer, unless the walk yields memory. It
 // returns the result; nil = the call must wait for it.
 func (p *pendingRead) resultAsNext(pool *readPool) *fetch.Result {
-	if p == nil || p.done == nil {
+	if p == nil || !p.hasBegun() {
 		return nil
 	}
 	if !p.isUrgent && !pool.yields.Load() {
@@ -188,7 +194,7 @@ func (r *sourceReader) fillQueue(pool *readPool, ahead int) {
 	for i := 0; i < len(r.queue); {
 		t := r.queue[i]
 		switch {
-		case t.read != nil && t.read.done != nil:
+		case t.read != nil && t.read.hasBegun():
 			if r.replace(pool, i) {
 				continue
 			}
@@ -203,7 +209,7 @@ func (r *sourceReader) fillQueue(pool *readPool, ahead int) {
 			pool.start(r, t.read)
 		default:
 			if w, ok := t.plan.Next(&r.density); ok {
-				r.queue = slices.Insert(r.queue, i, &task{read: &pendingRead{window: w}})
+				r.queue = slices.Insert(r.queue, i, readWindow(w))
 			} else {
 				r.queue = slices.Delete(r.queue, i, i+1)
 			}

@@ -167,7 +167,7 @@ func (r *sourceReader) queueRest(chain *fetch.ReverseChain) {
 	switch {
 	case chain == nil:
 	case chain.Unordered() && r.fetch.ByCreate: // only the end is sent: one window, not to be split
-		r.queue = append(r.queue, &task{read: &pendingRead{window: window.Window{Span: chain.Rest, Level: window.Hour}}})
+		r.queue = append(r.queue, readWindow(window.Window{Span: chain.Rest, Level: window.Hour}))
 	case chain.Unordered():
 		r.queue = append(r.queue, &task{plan: r.plan(chain.Rest, window.Era)})
 	case chain.More():
