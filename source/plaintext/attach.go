@@ -51,17 +51,17 @@ func isObject(s string) bool {
 
 // remember notes a text, so that a card of the same text is left out.
 func (r *resolver) remember(s string) bool {
-	key, ok := r.cards.Key(s)
+	hash, ok := r.cards.Hash(s)
 	if !ok {
 		return true
 	}
-	if r.seen[key] {
+	if r.seen[hash] {
 		return false
 	}
 	if r.seen == nil {
 		r.seen = make(map[uint64]bool)
 	}
-	r.seen[key] = true
+	r.seen[hash] = true
 	return true
 }
 

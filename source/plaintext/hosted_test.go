@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/source/plaintext"
 )
 
-func TestHostedContents(t *testing.T) {
+func TestHostedContentsOfTheMessageAreFound(t *testing.T) {
 	t.Parallel()
 	const own = "https://graph.microsoft.com/v1.0/chats/19:a@thread.v2/messages/7/hostedContents/"
 	for name, tc := range map[string]struct {

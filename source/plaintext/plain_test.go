@@ -29,7 +29,7 @@ func adaptive(elements ...string) string {
 // textBlock is a TextBlock with JSON text s.
 func textBlock(s string) string { return `{"type":"TextBlock","text":"` + s + `","wrap":true}` }
 
-func TestPlain(t *testing.T) {
+func TestPlainTextOfBodiesAndAttachments(t *testing.T) {
 	t.Parallel()
 	file := plaintext.Attachment{ID: "153fa47d", Name: "Budget.docx", ContentType: "reference", ContentURL: "https://x.example/Budget.docx"}
 	meeting := plaintext.Attachment{ID: threadID, Name: "Teams Meeting Copilot", ContentType: "reference"}

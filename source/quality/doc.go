@@ -1,3 +1,6 @@
-// Package quality judges the line of a call by the sound streams of its record, after Microsoft's classification of streams. Graph sends
-// the figures of each stream and no judgement. The package knows the messages of the model and nothing of Graph.
+// Package quality sums up how the line of a call was, by Microsoft's classification of audio streams: Graph sends the figures of each
+// stream and no judgement.
+//
+// [Of] reads the sessions and segments of a whole call record. It adds each audio stream to the tally of the call and to those of
+// the people at the two ends of its segment; a tally becomes one Quality. The package knows the messages of the model and nothing of Graph.
 package quality

@@ -14,13 +14,13 @@ import (
 // maxDevices bounds the names of microphones, and of loudspeakers, of one participant.
 const maxDevices = 10
 
-// missing is the position of an end that names nobody.
-const missing = -1
+// noPerson stands for the position of an end that names nobody.
+const noPerson = -1
 
 // ends are who stands at the two ends of a session or segment, as positions in people.
 type ends struct{ caller, callee int }
 
-var nobody = ends{missing, missing}
+var nobody = ends{noPerson, noPerson}
 
 // people are all who took part, with what their streams say.
 type people struct {
@@ -35,8 +35,8 @@ type person struct {
 	capture, render []string // names of devices
 }
 
-// invite adds a participant; one id is one participant.
-func (p *people) invite(id string, set *parleyv1.IdentitySet) {
+// addParticipant adds a participant; one id is one participant.
+func (p *people) addParticipant(id string, set *parleyv1.IdentitySet) {
 	var first *parleyv1.Identity
 	for identity := range identities(set) {
 		if first == nil || same(identity, id) {
@@ -47,13 +47,13 @@ func (p *people) invite(id string, set *parleyv1.IdentitySet) {
 		id = first.GetId()
 	}
 	if id != "" || first != nil {
-		p.place(id, first)
+		p.findOrAdd(id, first)
 	}
 }
 
-// place is the position of an id, which is added if nobody has it. Somebody without an id cannot be found again.
-func (p *people) place(id string, identity *parleyv1.Identity) int {
-	if at := p.find(id); at != missing {
+// findOrAdd returns the position of an id, which is added if nobody has it. Somebody without an id cannot be found again.
+func (p *people) findOrAdd(id string, identity *parleyv1.Identity) int {
+	if at := p.find(id); at != noPerson {
 		return at
 	}
 	at := len(p.list)
@@ -68,17 +68,17 @@ func (p *people) find(id string) int {
 	if at, ok := p.byID[strings.ToLower(id)]; ok {
 		return at
 	}
-	return missing
+	return noPerson
 }
 
-// at is the position of whoever stands at an end: a participant with one of the end's ids, or somebody whom the participants lack.
-func (p *people) at(end *parleyv1.CallEndpoint) int {
+// endpoint returns the position of whoever stands at an end: a participant with one of the end's ids, or somebody whom the participants lack.
+func (p *people) endpoint(end *parleyv1.CallEndpoint) int {
 	var first *parleyv1.Identity
 	for identity := range atEnd(end) {
 		if identity.GetId() == "" {
 			continue
 		}
-		if at := p.find(identity.GetId()); at != missing {
+		if at := p.find(identity.GetId()); at != noPerson {
 			return at
 		}
 		if first == nil {
@@ -86,26 +86,26 @@ func (p *people) at(end *parleyv1.CallEndpoint) int {
 		}
 	}
 	if first == nil {
-		return missing
+		return noPerson
 	}
-	return p.place(first.GetId(), first)
+	return p.findOrAdd(first.GetId(), first)
 }
 
-// among are the people at the ends, each once.
-func (p *people) among(at ends) []*person {
+// atEnds returns the people at the ends, each once.
+func (p *people) atEnds(at ends) []*person {
 	var found []*person
-	if at.caller != missing {
+	if at.caller != noPerson {
 		found = append(found, &p.list[at.caller])
 	}
-	if at.callee != missing && at.callee != at.caller {
+	if at.callee != noPerson && at.callee != at.caller {
 		found = append(found, &p.list[at.callee])
 	}
 	return found
 }
 
-// use notes the devices at an end.
-func (p *people) use(at int, device *parleyv1.DeviceInfo) {
-	if at == missing {
+// addDevices adds the names of the devices at an end.
+func (p *people) addDevices(at int, device *parleyv1.DeviceInfo) {
+	if at == noPerson {
 		return
 	}
 	person := &p.list[at]
@@ -120,7 +120,7 @@ func appendName(names []string, name string) []string {
 	return append(names, name)
 }
 
-// atEnd are the identities of an end, the newer form first.
+// atEnd returns the identities of an end, the newer form first.
 func atEnd(end *parleyv1.CallEndpoint) iter.Seq[*parleyv1.Identity] {
 	return func(yield func(*parleyv1.Identity) bool) {
 		if associated := end.GetAssociatedIdentity(); associated != nil && !yield(associated) {
@@ -134,7 +134,7 @@ func atEnd(end *parleyv1.CallEndpoint) iter.Seq[*parleyv1.Identity] {
 	}
 }
 
-// identities are the identities of a set, its user first. A device is nobody.
+// identities returns the identities of a set, its user first. A device is nobody.
 func identities(set *parleyv1.IdentitySet) iter.Seq[*parleyv1.Identity] {
 	return func(yield func(*parleyv1.Identity) bool) {
 		m := set.ProtoReflect()

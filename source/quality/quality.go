@@ -8,32 +8,32 @@ import (
 
 // Of sums up how the line of a call was. The call must have all its participants, sessions and segments.
 func Of(call *parleyv1.CallDetail) *parleyv1.CallQuality {
-	r := reading{people: people{byID: map[string]int{}}}
+	r := callTally{people: people{byID: map[string]int{}}}
 	for _, participant := range call.GetParticipants() {
-		r.people.invite(participant.GetId(), participant.GetIdentity())
+		r.people.addParticipant(participant.GetId(), participant.GetIdentity())
 	}
 	for _, set := range call.GetLegacyParticipants() {
-		r.people.invite("", set)
+		r.people.addParticipant("", set)
 	}
 	for _, session := range call.GetSessions() {
-		at := r.attend(legOfSession(session), nobody)
+		at := r.addLeg(legOfSession(session), nobody)
 		for _, segment := range session.GetSegments() {
-			r.hear(r.attend(legOfSegment(segment), at), session, segment)
+			r.addStreams(r.addLeg(legOfSegment(segment), at), session, segment)
 		}
 	}
 	q := &parleyv1.CallQuality{Overall: r.all.quality(between(call.GetStartTime(), call.GetEndTime()))}
 	for i := range r.people.list {
 		p := &r.people.list[i]
 		q.Participants = append(q.Participants, &parleyv1.ParticipantQuality{
-			ParticipantId: p.id, Identity: p.identity, Quality: p.tally.quality(p.tally.present()),
+			ParticipantId: p.id, Identity: p.identity, Quality: p.tally.quality(p.tally.timePresent()),
 			CaptureDeviceNames: p.capture, RenderDeviceNames: p.render,
 		})
 	}
 	return q
 }
 
-// reading is a record that is being summed up.
-type reading struct {
+// callTally sums up a call: the people in it and what their streams say, and the streams of all.
+type callTally struct {
 	people people
 	all    tally // of the call
 }
@@ -52,48 +52,48 @@ func legOfSegment(s *parleyv1.CallSegment) leg {
 	return leg{s.GetCaller(), s.GetCallee(), s.GetStartTime(), s.GetEndTime()}
 }
 
-// attend takes the times and ratings of the people at the ends of a leg, and returns who they are; if it names nobody, the leg is that of
-// the people around it.
-func (r *reading) attend(of leg, around ends) ends {
-	at := ends{r.people.at(of.caller), r.people.at(of.callee)}
-	r.rate(at.caller, of.caller.GetFeedback())
-	r.rate(at.callee, of.callee.GetFeedback())
+// addLeg adds the times and ratings of the people at the ends of a leg, and returns who they are. A segment that names nobody is that of
+// the people of its session, around.
+func (r *callTally) addLeg(of leg, around ends) ends {
+	at := ends{r.people.endpoint(of.caller), r.people.endpoint(of.callee)}
+	r.addRating(at.caller, of.caller.GetFeedback())
+	r.addRating(at.callee, of.callee.GetFeedback())
 	if at == nobody {
 		at = around
 	}
-	for _, person := range r.people.among(at) {
-		person.tally.stay(of.start, of.end)
+	for _, person := range r.people.atEnds(at) {
+		person.tally.addTime(of.start, of.end)
 	}
 	return at
 }
 
-// rate takes what was said at an end. What nobody known said counts for the call alone.
-func (r *reading) rate(at int, feedback *parleyv1.UserFeedback) {
-	r.all.rate(feedback)
-	if at != missing {
-		r.people.list[at].tally.rate(feedback)
+// addRating adds the rating from an end. The rating of somebody unknown counts for the call alone.
+func (r *callTally) addRating(at int, feedback *parleyv1.UserFeedback) {
+	r.all.addRating(feedback)
+	if at != noPerson {
+		r.people.list[at].tally.addRating(feedback)
 	}
 }
 
-// hear takes the sound of a segment, for the people at its ends.
-func (r *reading) hear(at ends, session *parleyv1.CallSession, segment *parleyv1.CallSegment) {
-	people := r.people.among(at)
+// addStreams adds the audio streams of a segment, for the call and for the people at its ends.
+func (r *callTally) addStreams(at ends, session *parleyv1.CallSession, segment *parleyv1.CallSegment) {
+	people := r.people.atEnds(at)
 	for _, media := range segment.GetMedia() {
-		sound := false
+		audio := false
 		for _, of := range media.GetStreams() {
-			if !isSound(media.GetLabel(), of) {
+			if !isAudio(media.GetLabel(), of) {
 				continue
 			}
-			sound = true
+			audio = true
 			s := stream{session, segment, of}
 			r.all.add(s)
 			for _, person := range people {
 				person.tally.add(s)
 			}
 		}
-		if sound {
-			r.people.use(at.caller, media.GetCallerDevice())
-			r.people.use(at.callee, media.GetCalleeDevice())
+		if audio {
+			r.people.addDevices(at.caller, media.GetCallerDevice())
+			r.people.addDevices(at.callee, media.GetCalleeDevice())
 		}
 	}
 }

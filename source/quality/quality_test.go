@@ -37,8 +37,8 @@ func oneMedia(label, streams string) string {
 	return fmt.Sprintf(`{"sessions":[{"id":"s","segments":[{"id":"g","media":[{"label":%q,"streams":[%s]}]}]}]}`, label, streams)
 }
 
-// TestClassification holds at which figures a stream is good, poor or not judged.
-func TestClassification(t *testing.T) {
+// TestAStreamIsClassifiedByItsFigures holds at which figures a stream is good, poor or not judged.
+func TestAStreamIsClassifiedByItsFigures(t *testing.T) {
 	t.Parallel()
 	const audio, none = "main-audio", ""
 	passed := func(threshold string) string {
@@ -89,8 +89,8 @@ func TestClassification(t *testing.T) {
 	}
 }
 
-// TestWorstStreams holds which streams the figures are of: those that were judged and, where none was, the others.
-func TestWorstStreams(t *testing.T) {
+// TestTheWorstFiguresAreThoseOfTheDecidingStreams holds which streams the figures are of: those that were judged and, where none was, the others.
+func TestTheWorstFiguresAreThoseOfTheDecidingStreams(t *testing.T) {
 	t.Parallel()
 	const (
 		short = `{"streamId":"short","packetUtilization":9,"averageJitter":"PT8S","averagePacketLossRate":0.9}`
@@ -118,8 +118,8 @@ func TestWorstStreams(t *testing.T) {
 	}
 }
 
-// TestPeople holds whose a stream is, and who is listed: the participants, and those whom only an end of a session or segment names.
-func TestPeople(t *testing.T) {
+// TestStreamsCountForThePeopleAtTheirEnds holds whose a stream is, and who is listed: the participants, and those whom only an end of a session or segment names.
+func TestStreamsCountForThePeopleAtTheirEnds(t *testing.T) {
 	t.Parallel()
 	const (
 		stream  = `"media":[{"label":"audio","streams":[{"packetUtilization":900,"averageJitter":"PT0S"}]}]`
@@ -157,8 +157,8 @@ func TestPeople(t *testing.T) {
 	}
 }
 
-// TestRatings holds that the lowest rating counts, then one that this contract does not know, then that none was given.
-func TestRatings(t *testing.T) {
+// TestTheLowestRatingCounts holds that the lowest rating counts, then one that this contract does not know, then that none was given.
+func TestTheLowestRatingCounts(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		ratings []string // of the callers of sessions
@@ -185,8 +185,8 @@ func TestRatings(t *testing.T) {
 	}
 }
 
-// TestDevices holds that names of devices are each kept once, and how many.
-func TestDevices(t *testing.T) {
+// TestDevicesAreThoseOfAudio holds that names of devices are each kept once, and how many.
+func TestDevicesAreThoseOfAudio(t *testing.T) {
 	t.Parallel()
 	media := make([]string, 0, 32)
 	for i := range 30 {
@@ -202,8 +202,8 @@ func TestDevices(t *testing.T) {
 	}
 }
 
-// TestTimes holds that times are counted once where they overlap, whatever their order, and that impossible ones are none.
-func TestTimes(t *testing.T) {
+// TestTimesThatOverlapCountOnce holds that times are counted once where they overlap, whatever their order, and that impossible ones are none.
+func TestTimesThatOverlapCountOnce(t *testing.T) {
 	t.Parallel()
 	day := func(from, to string) string {
 		return `"startDateTime":"2026-11-02T` + from + `Z","endDateTime":"2026-11-02T` + to + `Z"`

@@ -11,14 +11,14 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// Limits of Microsoft's classification of sound streams. A stream of more than leastPackets packets is judged, and is poor if one of its
+// Limits of Microsoft's classification of audio streams. A stream of more than leastPackets packets is judged, and is poor if one of its
 // means is larger than its limit.
 const (
 	leastPackets    = 500
 	lossLimit       = float32(0.1) // of the type that Graph's rates have, or 0.1 itself would pass
 	jitterLimit     = 30 * time.Millisecond
 	roundTripLimit  = 500 * time.Millisecond
-	soundLabel      = "audio"
+	audioLabel      = "audio"
 	good            = parleyv1.QualityClassification_QUALITY_CLASSIFICATION_GOOD
 	poor            = parleyv1.QualityClassification_QUALITY_CLASSIFICATION_POOR
 	unclassified    = parleyv1.QualityClassification_QUALITY_CLASSIFICATION_UNCLASSIFIED
@@ -27,17 +27,17 @@ const (
 	passedRoundTrip = parleyv1.QualityThreshold_QUALITY_THRESHOLD_ROUND_TRIP_TIME
 )
 
-// stream is a sound stream with its place in the record.
+// stream is an audio stream with its place in the record.
 type stream struct {
 	session *parleyv1.CallSession
 	segment *parleyv1.CallSegment
 	media   *parleyv1.MediaStream
 }
 
-// isSound reports whether a stream carries sound. Graph says so by the label of its media; without a label the codecs tell.
-func isSound(label string, of *parleyv1.MediaStream) bool {
+// isAudio reports whether a stream carries audio. Graph says so by the label of its media; without a label the codecs tell.
+func isAudio(label string, of *parleyv1.MediaStream) bool {
 	if label != "" {
-		return strings.Contains(strings.ToLower(label), soundLabel)
+		return strings.Contains(strings.ToLower(label), audioLabel)
 	}
 	return (of.GetAudioCodec() != 0 || of.GetAudioCodecOther() != "") && of.GetVideoCodec() == 0 && of.GetVideoCodecOther() == ""
 }
@@ -72,12 +72,14 @@ func (s stream) loss() (rate float32, ok bool) {
 	return rate, true
 }
 
-func (s stream) jitter() (time.Duration, bool) { return length(s.media.GetAverageJitter()) }
+func (s stream) jitter() (time.Duration, bool) { return nonNegative(s.media.GetAverageJitter()) }
 
-func (s stream) roundTrip() (time.Duration, bool) { return length(s.media.GetAverageRoundTripTime()) }
+func (s stream) roundTrip() (time.Duration, bool) {
+	return nonNegative(s.media.GetAverageRoundTripTime())
+}
 
-// length is a duration that could be one; ok is false for an absent or negative one.
-func length(d *durationpb.Duration) (time.Duration, bool) {
+// nonNegative returns a duration; ok is false for an absent or negative one.
+func nonNegative(d *durationpb.Duration) (time.Duration, bool) {
 	if d == nil || d.AsDuration() < 0 {
 		return 0, false
 	}

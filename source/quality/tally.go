@@ -37,8 +37,8 @@ func (t *tally) add(s stream) {
 	t.judged.add(s)
 }
 
-// rate takes a rating that is lower than those before.
-func (t *tally) rate(f *parleyv1.UserFeedback) {
+// addRating takes over a rating that is lower than those before.
+func (t *tally) addRating(f *parleyv1.UserFeedback) {
 	if rank(f.GetRating(), f.GetRatingOther()) < rank(t.rating, t.otherRating) {
 		t.rating, t.otherRating = f.GetRating(), f.GetRatingOther()
 	}
@@ -97,15 +97,15 @@ func (t *tally) quality(lasted *durationpb.Duration) *parleyv1.Quality {
 	return q
 }
 
-// stay notes a time in the call. Times that are absent or end before they start are none.
-func (t *tally) stay(start, end *timestamppb.Timestamp) {
+// addTime adds a time in the call. Times that are absent or end before they start are none.
+func (t *tally) addTime(start, end *timestamppb.Timestamp) {
 	if d := between(start, end); d != nil {
 		t.times = append(t.times, span{start.AsTime(), end.AsTime()})
 	}
 }
 
-// present is the time in the call, counted once where times overlap; nil if there is none.
-func (t *tally) present() *durationpb.Duration {
+// timePresent returns the time in the call, which counts once where times overlap; nil if there is none.
+func (t *tally) timePresent() *durationpb.Duration {
 	if len(t.times) == 0 {
 		return nil
 	}

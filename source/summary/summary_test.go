@@ -60,7 +60,7 @@ func TestEveryDetailHasASummary(t *testing.T) {
 	}
 }
 
-func TestNote(t *testing.T) {
+func TestANoteHasALine(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ detail, thread, want string }{
 		"members added": {
@@ -140,7 +140,7 @@ func unmarshal(t *testing.T, text string, into proto.Message) {
 	}
 }
 
-func TestUnknownDetail(t *testing.T) {
+func TestAnUnknownDetailHasNoLine(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "EventMessageDetail", "pollClosedEventMessageDetail"} {
 		if got := summary.Note(&parleyv1.SystemDetail{EventType: name}, group); got != nil {
@@ -149,7 +149,7 @@ func TestUnknownDetail(t *testing.T) {
 	}
 }
 
-func TestNoteIsBounded(t *testing.T) {
+func TestALineIsBounded(t *testing.T) {
 	t.Parallel()
 	detail := &parleyv1.SystemDetail{
 		EventType: "membersAddedEventMessageDetail",
@@ -170,7 +170,7 @@ func TestNoteIsBounded(t *testing.T) {
 	}
 }
 
-func TestCall(t *testing.T) {
+func TestACallHasALine(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 11, 3, 9, 0, 0, 0, time.UTC)
 	tests := map[string]struct {

@@ -37,7 +37,7 @@ type block struct {
 	text   string
 	value  string // of a fact
 	kind   blockKind
-	answer bool // may repeat another block
+	dedupe bool // may repeat another block
 	column bool // stands in a column
 	joined bool // goes on in the line of the block before
 	cells  int  // cell borders before it
@@ -178,7 +178,7 @@ func (c *Reader) push(b block) {
 	}
 	b.column = c.column > 0
 	if c.row {
-		b.joined, b.cells, b.answer = c.started, c.borders, false
+		b.joined, b.cells, b.dedupe = c.started, c.borders, false
 		c.started, c.borders = true, 0
 	}
 	c.blocks = append(c.blocks, b)

@@ -89,7 +89,7 @@ func (c *Reader) inlines() error {
 		joined.WriteString(s)
 		return err
 	})
-	c.push(block{kind: blockLiteral, text: joined.String(), answer: true})
+	c.push(block{kind: blockLiteral, text: joined.String(), dedupe: true})
 	return err
 }
 
@@ -134,12 +134,12 @@ func (c *Reader) finish(e *element, start, depth int) {
 	case e.kind == "CodeBlock":
 		c.push(block{kind: blockLiteral, text: e.code})
 	case isAdaptive(e.kind):
-		c.push(block{kind: blockMarkdown, text: e.text, answer: true})
+		c.push(block{kind: blockMarkdown, text: e.text, dedupe: true})
 	case e.codeURL != "":
 		c.push(block{kind: blockLiteral, text: snippet(e)})
 	default:
 		for _, s := range []string{e.title, e.subtitle, e.activities, e.text} {
-			c.push(block{kind: blockBot, text: s, answer: true})
+			c.push(block{kind: blockBot, text: s, dedupe: true})
 		}
 	}
 	c.hoist(start, children)

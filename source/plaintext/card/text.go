@@ -9,8 +9,8 @@ import (
 	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
 
-// longAnswer is the number of letters from which a text that comes again anywhere in a card is a repetition.
-const longAnswer = 32
+// longText is the number of letters from which a text that comes again anywhere in a card is a repetition.
+const longText = 32
 
 // dropRepeats strikes out the blocks that say the same as another one.
 func (c *Reader) dropRepeats() {
@@ -18,34 +18,34 @@ func (c *Reader) dropRepeats() {
 		return
 	}
 	var long map[uint64]int // place and measure of each long answer
-	answers := make([]answer, len(c.blocks))
+	prints := make([]fingerprint, len(c.blocks))
 	last := -1 // the block before, if it may be repeated
 	for i := range c.blocks {
 		b := &c.blocks[i]
-		if !b.answer {
+		if !b.dedupe {
 			last = -1
 			continue
 		}
-		answers[i] = newAnswer(c.seed, b.text)
-		a := &answers[i]
+		prints[i] = newFingerprint(c.seed, b.text)
+		a := &prints[i]
 		first := -1
-		if a.letters >= longAnswer {
-			if at, ok := long[a.key]; ok {
+		if a.letters >= longText {
+			if at, ok := long[a.hash]; ok {
 				first = at
 			} else {
 				if long == nil {
 					long = make(map[uint64]int)
 				}
-				long[a.key] = i
+				long[a.hash] = i
 			}
-		} else if last >= 0 && a.letters > 0 && answers[last].key == a.key && !b.column {
+		} else if last >= 0 && a.letters > 0 && prints[last].hash == a.hash && !b.column {
 			first = last
 		}
 		if first < 0 {
 			last = i
 			continue
 		}
-		if old := &answers[first]; a.links > old.links || a.links == old.links && a.broken < old.broken {
+		if old := &prints[first]; a.links > old.links || a.links == old.links && a.broken < old.broken {
 			c.blocks[first].text, c.blocks[first].kind = b.text, b.kind
 			*old = *a
 		}

@@ -26,7 +26,7 @@ func Render(content string, atts Attachments, limit int) string {
 
 // Append appends the text of content, which is valid UTF-8, to room, which is empty and grows if it must.
 func Append(room []byte, content string, atts Attachments, limit int) []byte {
-	h := renderer{layout: layout{Buffer: textbuf.Buffer{Max: limit, Out: room}, mark: markNone}, atts: atts, emoji: -1}
+	h := renderer{layout: layout{Buffer: textbuf.Buffer{Max: limit, Out: room}, linkStart: noLink}, atts: atts, emoji: -1}
 	h.run(content)
 	return h.bytes()
 }
@@ -104,9 +104,9 @@ func (h *renderer) start(t *Token) {
 		h.verbatim++
 	case TagA:
 		h.endLink()
-		h.href, h.mark = t.Attr.Href, markArmed
+		h.href, h.linkStart = t.Attr.Href, linkPending
 	case TagAt:
-		h.mention, h.name = true, true
+		h.mentionDue, h.inName = true, true
 	case TagEmoji, TagImg, TagVideo, TagAudio:
 		h.picture(t)
 	case TagAttachment:
@@ -139,7 +139,7 @@ func (h *renderer) end(t Tag) {
 	case TagA:
 		h.endLink()
 	case TagAt:
-		h.mention, h.name = false, false
+		h.mentionDue, h.inName = false, false
 	case TagEmoji:
 		if h.emoji == len(h.Out) {
 			h.visible(TagEmoji.Word())
@@ -156,11 +156,11 @@ func (h *renderer) picture(t *Token) {
 	if t.Tag == TagEmoji && alt == "" {
 		alt = t.Attr.Title
 	}
-	name := h.name
-	h.name = true
+	name := h.inName
+	h.inName = true
 	from := len(h.Out)
 	h.text(alt, true)
-	h.name = name
+	h.inName = name
 	closes := t.Tag != TagImg && h.scan.Closes(t.Tag)
 	switch {
 	case len(h.Out) > from:

@@ -32,14 +32,14 @@ type layout struct {
 	lists         [MaxLists]int // the number of the next item of each open list, or 0 for bullets; innermost at depth-1
 	item          bool          // a list item has begun, its marker is not yet written
 	cell          bool          // in a table cell: line ends become spaces
-	mention       bool          // an '@' is due
-	name          bool          // what follows is a name: bidirectional controls are left out
-	mark          int           // start of the open link's text; markArmed until known
+	mentionDue    bool          // an '@' is due
+	inName        bool          // what follows is a name: bidirectional controls are left out
+	linkStart     int           // start of the open link's text; linkPending until known
 }
 
 const (
-	markNone  = -1
-	markArmed = -2
+	noLink      = -1
+	linkPending = -2
 )
 
 // breakLine asks for a new line for the next visible character.
@@ -85,8 +85,8 @@ func (w *layout) begin() {
 			w.Put(" ")
 		}
 	}
-	if w.mark == markArmed {
-		w.mark = len(w.Out)
+	if w.linkStart == linkPending {
+		w.linkStart = len(w.Out)
 	}
 }
 
@@ -134,8 +134,8 @@ func (w *layout) trimSpaces() {
 // visible writes a piece that is neither empty nor starts with white space.
 func (w *layout) visible(s string) {
 	w.begin()
-	if w.mention {
-		w.mention = false
+	if w.mentionDue {
+		w.mentionDue = false
 		if s[0] != '@' {
 			w.Put("@")
 		}
@@ -233,15 +233,15 @@ func (w *layout) rune(r rune) {
 	switch {
 	case r == '\u00a0':
 		w.noBreakSpace()
-	case textbuf.IsDropped(r) || w.name && textbuf.IsBidi(r):
+	case textbuf.IsDropped(r) || w.inName && textbuf.IsBidi(r):
 	case r == '\u2028' || r == '\u2029':
 		w.lineEnd()
 	case r < utf8.RuneSelf && textbuf.IsSpace(byte(r)):
 		w.space = true
 	default:
 		w.begin()
-		if w.mention {
-			w.mention = false
+		if w.mentionDue {
+			w.mentionDue = false
 			if r != '@' {
 				w.Put("@")
 			}

@@ -12,15 +12,15 @@ const maxAddress = 64 << 10
 
 // endLink writes the address of the open link behind its text.
 func (h *renderer) endLink() {
-	if h.mark == markNone {
+	if h.linkStart == noLink {
 		return
 	}
-	mark := h.mark
-	h.mark = markNone
+	mark := h.linkStart
+	h.linkStart = noLink
 	if len(h.href) > maxAddress {
 		h.href = ""
 	}
-	if mark == markArmed {
+	if mark == linkPending {
 		mark = len(h.Out)
 	}
 	if h.href == "" {

@@ -138,7 +138,7 @@ func (s *Scanner) markup() bool {
 	return false
 }
 
-// TagAt reads the tag whose name starts at i.
+// tagAt reads the tag whose name starts at i.
 func (s *Scanner) tagAt(i int, kind Kind) bool {
 	from := i
 	for i < len(s.src) && !textbuf.IsSpace(s.src[i]) && s.src[i] != '/' && s.src[i] != '>' {

@@ -106,7 +106,7 @@ func standardTokens(in string) []string {
 // withoutControls does to a decoded attribute what decodeAttr does.
 func withoutControls(s string) string {
 	return strings.Map(func(r rune) rune {
-		if textbuf.IsNameless(r) {
+		if textbuf.IsBarredInNames(r) {
 			return -1
 		}
 		return r

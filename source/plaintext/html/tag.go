@@ -1,6 +1,6 @@
 package html
 
-// Tag is an element that the HTML walk treats in its own way.
+// Tag is an element that the renderers treat in their own way.
 type Tag uint8
 
 // The elements.

@@ -106,7 +106,7 @@ func (m *Writer) char(r rune) {
 	switch {
 	case r == '\u00a0':
 		m.Put(" ")
-	case textbuf.IsDropped(r), m.name && textbuf.IsBidi(r):
+	case textbuf.IsDropped(r), m.inName && textbuf.IsBidi(r):
 	default:
 		m.PutRune(r)
 	}
@@ -231,10 +231,10 @@ func (m *Writer) angle(s string, i int) int {
 		m.Put("\n")
 		return end + 1
 	case strings.EqualFold(name, "/at"), strings.EqualFold(name, "/emoji"), strings.EqualFold(name, "/customemoji"):
-		m.name = false
+		m.inName = false
 		return end + 1
 	case len(name) > 2 && strings.EqualFold(name[:3], "at "):
-		m.name = true
+		m.inName = true
 		if !strings.HasPrefix(rest[end+1:], "@") {
 			m.Put("@")
 		}

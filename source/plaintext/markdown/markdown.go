@@ -29,7 +29,7 @@ type Writer struct {
 	blank  int    // blank lines not yet written
 	begun  bool   // a line was written
 	prose  bool   // the last line was a paragraph's
-	name   bool   // what follows is a name: bidirectional controls are left out
+	inName bool   // what follows is a name: bidirectional controls are left out
 	opens  [maxOpens]opener
 	nopens int
 	runs   [3]runStack // open emphasis: * _ ~

@@ -54,7 +54,7 @@ func (b *Buffer) PutAttr(s string) {
 				first, second, n = r, r2, m
 			}
 		}
-		if !IsNameless(first) {
+		if !IsBarredInNames(first) {
 			b.PutRune(first)
 		}
 		if second != 0 {
@@ -79,7 +79,7 @@ func (b *Buffer) Insert(s string, block bool) {
 
 // DecodeAttr is the value of an attribute, decoded and without the characters that a name does not hold.
 func DecodeAttr(s string) string {
-	if strings.IndexByte(s, '&') < 0 && strings.IndexFunc(s, IsNameless) < 0 {
+	if strings.IndexByte(s, '&') < 0 && strings.IndexFunc(s, IsBarredInNames) < 0 {
 		return s
 	}
 	b := Buffer{Max: 2 * len(s), Out: make([]byte, 0, len(s)+len(s)/4)}

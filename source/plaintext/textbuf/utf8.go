@@ -22,13 +22,13 @@ func IsDropped(r rune) bool {
 // they sway their neighbours alone, and names in Arabic and Hebrew need them.
 func IsBidi(r rune) bool { return '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069' }
 
-// IsNameless reports whether no name and no address holds r: controls, line ends included, and bidirectional controls.
-func IsNameless(r rune) bool { return r < ' ' || IsDropped(r) || IsBidi(r) }
+// IsBarredInNames reports whether no name and no address holds r: controls, line ends included, and bidirectional controls.
+func IsBarredInNames(r rune) bool { return r < ' ' || IsDropped(r) || IsBidi(r) }
 
 // CleanName is a name on one line, without the characters that no name holds and without space around it.
 func CleanName(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if IsNameless(r) {
+		if IsBarredInNames(r) {
 			return -1
 		}
 		return r

@@ -10,24 +10,24 @@ import (
 	"github.com/parley-gateway/parley/source/plaintext/textbuf"
 )
 
-// answer is what two texts are compared by; package plaintext says when they are the same.
-type answer struct {
-	key     uint64 // of letters, digits and marks
+// fingerprint is what two texts are compared by. Equal hashes mean that the texts say the same; package plaintext says when they do.
+type fingerprint struct {
+	hash    uint64 // of letters, digits and marks
 	letters int    // how many of them
 	links   int    // links with an address
 	broken  int    // "](" without one
 }
 
-// Key is what the reader compares texts by: equal for texts that say the same. ok is false for a text without letters and
+// Hash returns the hash by which the reader compares texts: equal for texts that say the same. ok is false for a text without letters and
 // digits, which repeats nothing.
-func (c *Reader) Key(s string) (key uint64, ok bool) {
-	a := newAnswer(c.seed, s)
-	return a.key, a.letters > 0
+func (c *Reader) Hash(s string) (hash uint64, ok bool) {
+	a := newFingerprint(c.seed, s)
+	return a.hash, a.letters > 0
 }
 
-// newAnswer reads Markdown, or text that was rendered already.
-func newAnswer(seed maphash.Seed, s string) answer {
-	var a answer
+// newFingerprint reads Markdown, or text that was rendered already.
+func newFingerprint(seed maphash.Seed, s string) fingerprint {
+	var a fingerprint
 	var h maphash.Hash
 	h.SetSeed(seed)
 	var buf [64]byte
@@ -50,7 +50,7 @@ func newAnswer(seed maphash.Seed, s string) answer {
 		n += utf8.EncodeRune(buf[n:], r)
 	}
 	_, _ = h.Write(buf[:n])
-	a.key = h.Sum64()
+	a.hash = h.Sum64()
 	return a
 }
 
@@ -72,7 +72,7 @@ func foldLetter(r rune) rune {
 }
 
 // mark is the length of the citation mark or link target at s[i], or 0.
-func (a *answer) mark(s string, i int) int {
+func (a *fingerprint) mark(s string, i int) int {
 	switch s[i] {
 	case '[':
 		_, n := markdown.Citation(s[i:])
