@@ -48,11 +48,11 @@ type loginFile struct {
 	clients graphClients
 }
 
-// Look implements reload.Looker. A change of the file is one change, whoever reads it.
+// Reload implements reload.Looker. A change of the file is one change, whoever reads it.
 func (l loginFile) Look() {
-	changed, err := auth.Look(l.clients.credential)
+	changed, err := auth.Reload(l.clients.credential)
 	if l.clients.delegates != nil {
-		if unusable := l.clients.delegates.Look(); err == nil {
+		if unusable := l.clients.delegates.Reload(); err == nil {
 			err = unusable
 		}
 	}

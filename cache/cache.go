@@ -138,8 +138,7 @@ func (c *Cache) Bytes() int64 {
 	return c.store.bytes()
 }
 
-// Entries returns the number of values that are cached, about; Evictions that of values that were dropped for room or age since the
-// cache was made.
+// Entries returns about how many values are cached.
 func (c *Cache) Entries() int64 {
 	if c.store == nil {
 		return 0
@@ -147,7 +146,7 @@ func (c *Cache) Entries() int64 {
 	return c.store.entries()
 }
 
-// Evictions is described at Entries.
+// Evictions returns how many values were dropped for room or age since the cache was made.
 func (c *Cache) Evictions() int64 {
 	if c.store == nil {
 		return 0
@@ -187,7 +186,7 @@ func (c *Cache) get(ctx context.Context, key, link string) (*entry, string) {
 	if c.store == nil {
 		return nil, resultMiss
 	}
-	it, left := c.store.get(key)
+	it, fromRistretto := c.store.get(key)
 	if it == nil {
 		return nil, resultMiss
 	}
@@ -198,7 +197,7 @@ func (c *Cache) get(ctx context.Context, key, link string) (*entry, string) {
 		e.superseded != nil && e.superseded(e.read):
 		return nil, resultExpired
 	}
-	if left {
+	if fromRistretto {
 		c.store.promote(it)
 	}
 	return e, resultHit

@@ -1,6 +1,7 @@
 // Package cache holds values by key in memory, each with its size, its age and the time until which it may be served. It knows
 // nothing of the values: package readers above it caches answers of Graph, and the timeline caches windows and whole answers
-// through it. Below it are the bounded maps and the shared calls of internal/lru and internal/coalesce.
+// through it. Below it are the bounded maps of internal/lru and the coalesced calls of internal/coalesce; package shared keeps values in a
+// store that replicas share.
 //
 // Get looks a value up or fetches it. The whole key is compared, never only its hash, so that no collision can hand one tenant's
 // page to another. The freshness of a value is part of its entry and is checked on every look-up, whatever the store does. A page

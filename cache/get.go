@@ -64,8 +64,8 @@ func Get[V any](ctx context.Context, c *Cache, r Request[V]) (Answer[V], error) 
 		c.miss(ctx, r.Label, result, time.Time{})
 		return Answer[V]{}, ErrNotCached
 	}
-	e, shared, err := fetch(ctx, c, &r, key)
-	if shared {
+	e, coalesced, err := fetch(ctx, c, &r, key)
+	if coalesced {
 		result = resultCoalesced
 		if err == nil {
 			span.Link(e.span)
@@ -77,7 +77,7 @@ func Get[V any](ctx context.Context, c *Cache, r Request[V]) (Answer[V], error) 
 		return Answer[V]{}, err
 	}
 	c.miss(ctx, r.Label, result, e.read)
-	return answer[V](e, shared, shared), nil
+	return answer[V](e, coalesced, coalesced), nil
 }
 
 // answer returns the value of an entry, whose key names the type.
@@ -86,14 +86,14 @@ func answer[V any](e *entry, cached, joined bool) Answer[V] {
 	return Answer[V]{Value: value, Cached: cached, Joined: joined}
 }
 
-// fetch fetches a value and caches it, or waits for another caller who does. shared is true when another caller's fetch brought
+// fetch fetches a value and caches it, or waits for another caller who does. coalesced is true when another caller's fetch brought
 // the value.
-func fetch[V any](ctx context.Context, c *Cache, r *Request[V], key string) (e *entry, shared bool, err error) {
-	late, own := false, spans.Current(ctx)
-	e, joined, err := c.share(ctx, key, r.Retry, func(ctx context.Context) (*entry, error) {
+func fetch[V any](ctx context.Context, c *Cache, r *Request[V], key string) (e *entry, coalesced bool, err error) {
+	foundLate, own := false, spans.Current(ctx)
+	e, joined, err := c.coalesce(ctx, key, r.Retry, func(ctx context.Context) (*entry, error) {
 		// Another caller's fetch may have ended since this one looked.
 		if cached, _ := c.get(ctx, key, r.Link); cached != nil {
-			late = true
+			foundLate = true
 			return cached, nil
 		}
 		fetched, err := r.Fetch(ctx)
@@ -106,11 +106,11 @@ func fetch[V any](ctx context.Context, c *Cache, r *Request[V], key string) (e *
 		c.put(e)
 		return e, nil
 	})
-	return e, joined || err == nil && late, err
+	return e, joined || err == nil && foundLate, err
 }
 
-// share fetches a value, or waits with the others who do.
-func (c *Cache) share(
+// coalesce fetches a value, or waits with the others who do.
+func (c *Cache) coalesce(
 	ctx context.Context, key string, retry func(error) bool, do func(context.Context) (*entry, error),
 ) (e *entry, joined bool, err error) {
 	if ControlOf(ctx).OnlyUnderWay {
@@ -160,14 +160,14 @@ func (c *Cache) Put(label, key string, v Fetched[any]) bool {
 	return c.put(newEntry(c, label, key, &v))
 }
 
-// Miss counts and records a value that its caller fetched past the cache. read is when the value was true; zero = it could not be
+// CountMiss counts and records a value that its caller fetched past the cache. read is when the value was true; zero = it could not be
 // fetched.
-func (c *Cache) Miss(ctx context.Context, label string, read time.Time) {
+func (c *Cache) CountMiss(ctx context.Context, label string, read time.Time) {
 	c.miss(ctx, label, resultMiss, read)
 }
 
-// Found counts and records a value that another replica had put in the shared store. read is when it was true.
-func (c *Cache) Found(ctx context.Context, label string, read time.Time) {
+// CountShared counts and records a value that another replica had put in the shared store. read is when it was true.
+func (c *Cache) CountShared(ctx context.Context, label string, read time.Time) {
 	c.cfg.Observer.CacheRequest(label, resultShared)
 	recorderOf(ctx).record(true, read)
 }

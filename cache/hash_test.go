@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestForgedCollision puts another key's page where the store looks for a key, as a hash collision would.
-func TestForgedCollision(t *testing.T) {
+// TestACollisionOfHashesIsAMiss puts another key's page where the store looks for a key, as a hash collision would.
+func TestACollisionOfHashesIsAMiss(t *testing.T) {
 	t.Parallel()
 	c, err := New(Config{})
 	if err != nil {
@@ -27,8 +27,8 @@ func TestForgedCollision(t *testing.T) {
 	}
 }
 
-// TestClockGoesBack checks that a page that seems to come from the future is not served.
-func TestClockGoesBack(t *testing.T) {
+// TestAPageFromTheFutureIsNotServed checks that a page that seems to come from the future is not served.
+func TestAPageFromTheFutureIsNotServed(t *testing.T) {
 	t.Parallel()
 	c, err := New(Config{})
 	if err != nil {

@@ -146,8 +146,8 @@ func scan(r *player, hot, every int) {
 	}
 }
 
-// TestHitRatios holds the ratios of the patterns that a cache reaches.
-func TestHitRatios(t *testing.T) {
+// TestTheCacheReachesItsHitRatios holds the ratios of the patterns that a cache reaches.
+func TestTheCacheReachesItsHitRatios(t *testing.T) {
 	t.Parallel()
 	for _, p := range patterns {
 		t.Run(p.name, func(t *testing.T) {

@@ -29,8 +29,8 @@ func (r *results) of(what string) int {
 	return r.count[what]
 }
 
-// TestRefusedAndLost holds that every page that was fetched is kept, refused or lost, and counted so.
-func TestRefusedAndLost(t *testing.T) {
+// TestEveryFetchedPageIsCachedRefusedOrLost holds that every page that was fetched is kept, refused or lost, and counted so.
+func TestEveryFetchedPageIsCachedRefusedOrLost(t *testing.T) {
 	t.Parallel()
 	const pages, popular = 400, 100
 	seen := &results{}

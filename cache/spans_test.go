@@ -15,9 +15,9 @@ import (
 	"github.com/parley-gateway/parley/internal/tracing"
 )
 
-// TestSharedWorkIsLinked is of the kind "whose work was it?": a look-up or a reading that takes part in that of another call has a link to the
+// TestCoalescedWorkIsLinked is of the kind "whose work was it?": a look-up or a reading that takes part in that of another call has a link to the
 // span of the other one, in the other one's trace, and the other one has none.
-func TestSharedWorkIsLinked(t *testing.T) {
+func TestCoalescedWorkIsLinked(t *testing.T) {
 	t.Parallel()
 	for name, ask := range map[string]func(context.Context, *cache.Cache, func()) error{
 		"cache": func(ctx context.Context, c *cache.Cache, work func()) error {

@@ -67,8 +67,8 @@ func (s *store[V]) tellReads(it *item[V]) {
 // ristrettoReads is up to how many reads of a key ristretto counts.
 const ristrettoReads = 15
 
-// get returns the item of a key, nil = there is none, and whether it has left the twoQueue; promote brings it back.
-func (s *store[V]) get(key string) (_ *item[V], left bool) {
+// get returns the item of a key; nil = there is none. fromRistretto is true if it has left the twoQueue; promote brings it back.
+func (s *store[V]) get(key string) (_ *item[V], fromRistretto bool) {
 	if it := s.queue.get(key); it != nil {
 		return it, false
 	}

@@ -106,9 +106,9 @@ func TestReadOftenMakesRoom(t *testing.T) {
 	}
 }
 
-// TestQueueKeepsItsLimit: whatever is put, read, and promoted, under whatever limits: the bytes are those of the items that are held, and
+// TestATwoQueueKeepsItsLimit: whatever is put, read, and promoted, under whatever limits: the bytes are those of the items that are held, and
 // never above the limit.
-func TestQueueKeepsItsLimit(t *testing.T) {
+func TestATwoQueueKeepsItsLimit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		q, limit := newTwoQueue(queueHolds, func(*item[int]) {}), int64(queueHolds)

@@ -51,7 +51,7 @@ type gunzip struct {
 
 // read reads and decodes a whole body of at most limit decoded bytes into buffer, which it grows if it must.
 func (p *bodyPool) read(resp *http.Response, limit int64, buffer []byte) ([]byte, error) {
-	r, packed, err := graph.Encoding(resp)
+	r, packed, err := graph.RawBody(resp)
 	switch {
 	case err != nil:
 		return nil, err

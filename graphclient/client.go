@@ -16,19 +16,19 @@ import (
 // Client sends requests to Graph for one tenant, application and user. It is
 // safe for concurrent use.
 type Client struct {
-	cfg      Config
-	origin   origin
-	tokens   *auth.Tokens // nil sends no Authorization
-	user     bool         // of Delegates: the tokens are a user's
-	budgets  *ratelimit.Budgets
-	days     *ratelimit.Days
-	payment  *ratelimit.Breaker
-	pipeline runtime.Pipeline
-	report   http.RoundTripper
-	ownPools []*http.Transport
-	bodies   *bodyPool
-	clock    *clock
-	outcomes *outcomes
+	cfg             Config
+	origin          origin
+	tokens          *auth.Tokens // nil sends no Authorization
+	onBehalf        bool         // of Delegates: the tokens are a user's
+	budgets         *ratelimit.Budgets
+	days            *ratelimit.Days
+	payment         *ratelimit.Breaker
+	pipeline        runtime.Pipeline
+	reportTransport http.RoundTripper
+	ownTransports   []*http.Transport
+	bodies          *bodyPool
+	clock           *clock
+	outcomes        *outcomes
 }
 
 // New checks the configuration and returns a client. Nothing is sent yet.
@@ -52,16 +52,16 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Credential != nil {
 		c.tokens = auth.NewTokens(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
 	}
-	c.report = cfg.Transport
+	c.reportTransport = cfg.Transport
 	if pool, ok := cfg.Transport.(*http.Transport); ok {
 		if own {
-			c.ownPools = append(c.ownPools, pool)
+			c.ownTransports = append(c.ownTransports, pool)
 		}
 		// Connections are not shared with Graph, and no header is added.
 		report := pool.Clone()
 		report.DisableCompression = true
-		c.report = report
-		c.ownPools = append(c.ownPools, report)
+		c.reportTransport = report
+		c.ownTransports = append(c.ownTransports, report)
 	}
 	c.pipeline = c.newPipeline()
 	return c, nil
@@ -71,10 +71,10 @@ func New(cfg Config) (*Client, error) {
 // connections of the client's own transports. Calls that are under way end by
 // their own contexts. A client of Delegates needs no closing.
 func (c *Client) Close() {
-	if c.tokens != nil && !c.user {
+	if c.tokens != nil && !c.onBehalf {
 		c.tokens.Close()
 	}
-	for _, pool := range c.ownPools {
+	for _, pool := range c.ownTransports {
 		pool.CloseIdleConnections()
 	}
 }
@@ -251,7 +251,7 @@ func (c *Client) answeredFault(k *call, resp *http.Response, value []byte) *grap
 // situation describes the request of a call.
 func (c *Client) situation(k *call) graph.Situation {
 	r := k.request
-	s := graph.Situation{Source: r.Source, Person: r.User != "" && r.Resource == "", OnBehalf: c.user, Linked: r.Link != ""}
-	s.OthersAnswered = s.Person && c.outcomes.answeredOthers(r.Source, r.User)
+	s := graph.Situation{Source: r.Source, AboutUser: r.User != "" && r.Resource == "", OnBehalf: c.onBehalf, ByLink: r.Link != ""}
+	s.OthersAnswered = s.AboutUser && c.outcomes.answeredOthers(r.Source, r.User)
 	return s
 }

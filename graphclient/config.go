@@ -132,12 +132,12 @@ func (cfg Config) complete() (Config, origin, error) {
 	if err := checkReportHosts(cfg.ReportHosts); err != nil {
 		return cfg, origin{}, err
 	}
-	fill(&cfg)
+	setDefaults(&cfg)
 	return cfg, o, nil
 }
 
-// fill sets the defaults.
-func fill(cfg *Config) {
+// setDefaults sets the defaults.
+func setDefaults(cfg *Config) {
 	cfg.MaxBody = cmp.Or(max(cfg.MaxBody, 0), DefaultMaxBody)
 	cfg.MaxDownload = cmp.Or(max(cfg.MaxDownload, 0), DefaultMaxDownload)
 	cfg.Retry.Tries = cmp.Or(max(cfg.Retry.Tries, 0), DefaultTries)

@@ -55,7 +55,7 @@ func (c *Client) Content(ctx context.Context, request graph.Request) (*Content, 
 
 // openContent waits for the first byte, so that an answer that is cut before it is asked for again, and makes the stream.
 func (c *Client) openContent(ctx context.Context, k *call, resp *http.Response) (io.ReadCloser, error) {
-	r, err := graph.Decoded(resp)
+	r, err := graph.DecodedBody(resp)
 	if err != nil {
 		return nil, bodyError(ctx, err)
 	}
@@ -71,6 +71,6 @@ func (c *Client) openContent(ctx context.Context, k *call, resp *http.Response) 
 		}
 		return d.Body, nil
 	}
-	k.open = true
-	return &download{ctx: ctx, body: resp.Body, r: buffered, left: c.cfg.MaxDownload, end: k.end}, nil
+	k.streaming = true
+	return &download{ctx: ctx, body: resp.Body, r: buffered, left: c.cfg.MaxDownload, end: k.endTry}, nil
 }

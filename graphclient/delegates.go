@@ -120,15 +120,15 @@ func (d *Delegates) Client(a Assertion) (*Client, error) {
 	return client, nil
 }
 
-// Look reads the file of the application's credential now, if it has one, so
+// Reload reads the file of the application's credential now, if it has one, so
 // that the next exchange proves itself with what the file holds although the
 // file may be broken by then. An error leaves the old content in force.
-func (d *Delegates) Look() error { return d.exchange.Look() }
+func (d *Delegates) Reload() error { return d.exchange.Reload() }
 
 // onBehalfOf is a client like c whose requests carry a user's tokens.
 func (c *Client) onBehalfOf(tokens *auth.Tokens) *Client {
 	user := *c
-	user.tokens, user.user, user.ownPools = tokens, true, nil
+	user.tokens, user.onBehalf, user.ownTransports = tokens, true, nil
 	user.pipeline = user.newPipeline()
 	return &user
 }

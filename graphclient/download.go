@@ -107,7 +107,7 @@ func (c *Client) follow(ctx context.Context, location string) (*http.Response, e
 	}
 	c.address(req, t)
 	req.Header["User-Agent"] = []string{""} // sends none at all
-	resp, err := c.report.RoundTrip(req)
+	resp, err := c.reportTransport.RoundTrip(req)
 	if err != nil {
 		return nil, graph.TransportError(ctx, err)
 	}
@@ -189,7 +189,7 @@ const maxBlank = 4096
 
 // open looks at the first bytes and makes the stream.
 func (c *Client) open(ctx context.Context, k *call, resp *http.Response) (*Download, error) {
-	r, err := graph.Decoded(resp)
+	r, err := graph.DecodedBody(resp)
 	if err != nil {
 		return nil, bodyError(ctx, err)
 	}
@@ -206,8 +206,8 @@ func (c *Client) open(ctx context.Context, k *call, resp *http.Response) (*Downl
 	case start[0] == '{', start[0] == '[':
 		return c.openJSON(ctx, k, resp, buffered)
 	}
-	k.open = true
-	body := &download{ctx: ctx, body: resp.Body, r: buffered, left: c.cfg.MaxDownload, end: k.end}
+	k.streaming = true
+	body := &download{ctx: ctx, body: resp.Body, r: buffered, left: c.cfg.MaxDownload, end: k.endTry}
 	return &Download{Body: body, ContentType: ContentCSV}, nil
 }
 

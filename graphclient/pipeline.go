@@ -22,26 +22,26 @@ import (
 // call is the state of one call of the API on its way through the pipeline. One
 // goroutine uses it at a time.
 type call struct {
-	request  *graph.Request
-	target   target
-	download bool
-	content  bool // bytes are asked for, of any type
-	requests int  // sent to Graph so far
-	clientID string
-	waited   time.Duration // for a turn, before the last request
-	queueing func()        // stops the time limit of one try
-	sending  func()        // starts it
-	end      func()        // ends the try
-	open     bool          // the answer is being streamed; its reader calls end
+	request       *graph.Request
+	target        target
+	download      bool
+	content       bool // bytes are asked for, of any type
+	requests      int  // sent to Graph so far
+	clientID      string
+	waited        time.Duration // for a turn, before the last request
+	stopTryTimer  func()        // of the time limit of one try, which does not run while the request queues
+	startTryTimer func()
+	endTry        func()
+	streaming     bool // the answer is being streamed; its reader calls endTry
 }
 
-// takes reports whether a status is one that the call can use.
-func (k *call) takes(status int) bool {
+// accepts reports whether a status is one that the call can use.
+func (k *call) accepts(status int) bool {
 	return status == http.StatusOK || k.download && redirect(status)
 }
 
-// limited is the call as limits see it.
-func (k *call) limited() ratelimit.Call {
+// rateLimitCall returns the properties of the call on which limits depend.
+func (k *call) rateLimitCall() ratelimit.Call {
 	return ratelimit.Call{Request: k.request, URI: k.target.uri, Download: k.download}
 }
 
@@ -56,7 +56,7 @@ func callOf(ctx context.Context) *call {
 func (c *Client) policies() []policy.Policy {
 	return []policy.Policy{
 		&identify{userAgent: c.cfg.UserAgent},
-		auth.NewAuthorize(c.tokens, c.user),
+		auth.NewAuthorize(c.tokens, c.onBehalf),
 		&limit{budgets: c.budgets, observer: c.cfg.Observer},
 		&observe{observer: c.cfg.Observer, logger: c.cfg.Logger, clock: c.clock},
 	}
@@ -135,20 +135,20 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 		status, id = resp.StatusCode, graph.RequestID(resp.Header)
 		p.clock.observe(resp.Header, start, start.Add(took))
 	}
-	k.describe(span, status, id)
+	k.endSpan(span, status, id)
 	p.observer.GraphRequest(within, k.request.Source, status, took)
 	p.logger.DebugContext(ctx, "graph request", "source", k.request.Source, "status", status, "took_ms", float64(took.Microseconds())/1000,
 		"graph_request_id", id, "client_request_id", k.clientID, "number", k.requests)
 	return resp, err
 }
 
-// describe ends the span of a request. It names no user, no filter and no id of a chat.
-func (k *call) describe(span *spans.Active, status int, id string) {
+// endSpan ends the span of a request. It names no user, no filter and no id of a chat.
+func (k *call) endSpan(span *spans.Active, status int, id string) {
 	if !span.Traced() {
 		return
 	}
 	span.Text("http.request.method", http.MethodGet)
-	span.Text("url.template", k.target.shown())
+	span.Text("url.template", k.target.template())
 	span.Text("parley.source", k.request.Source)
 	span.Number("http.response.status_code", int64(status))
 	span.Text("parley.graph_request_id", id)
@@ -179,8 +179,8 @@ func byLowerCase(words ...string) map[string]string {
 	return by
 }
 
-// shown is the path of a target without ids: every segment that is not one of Graph's own words is a placeholder.
-func (t target) shown() string {
+// template returns the path of a target without ids: every segment that is not one of Graph's own words is a placeholder.
+func (t target) template() string {
 	path, _, _ := strings.Cut(t.uri, "?")
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
@@ -216,8 +216,8 @@ var _ policy.Policy = (*limit)(nil)
 func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 	ctx := req.Raw().Context()
 	k := callOf(ctx)
-	k.queueing()
-	turn, err := p.budgets.Enter(ctx, k.limited())
+	k.stopTryTimer()
+	turn, err := p.budgets.Enter(ctx, k.rateLimitCall())
 	if err != nil {
 		return nil, err
 	}
@@ -260,6 +260,6 @@ func (w *wire) Do(req *http.Request) (*http.Response, error) {
 	out := req.Clone(req.Context())
 	w.address(out, k.target)
 	out.Host = ""
-	k.sending()
+	k.startTryTimer()
 	return w.transport.RoundTrip(out)
 }

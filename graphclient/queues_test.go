@@ -53,7 +53,7 @@ func TestQueuesOfAllLimits(t *testing.T) {
 		synctest.Wait()
 		begin, before := time.Now(), sent
 		refusal, ok := errors.AsType[*graph.Error](ask("greedy", "short", 30*time.Second))
-		if !ok || refusal.Kind != graph.KindThrottled || !refusal.Own || refusal.RetryAfter < 30*time.Second || time.Since(begin) != 0 || sent != before {
+		if !ok || refusal.Kind != graph.KindThrottled || !refusal.OwnBudget || refusal.RetryAfter < 30*time.Second || time.Since(begin) != 0 || sent != before {
 			t.Errorf("a chat whose own queue is short: %+v after %v, %d sent", refusal, time.Since(begin), sent-before)
 		}
 		if err := ask("modest", "other", 10*time.Second); err != nil || time.Since(begin) > 5*time.Second {

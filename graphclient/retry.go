@@ -12,33 +12,33 @@ import (
 
 // run makes one call, unless its route asked for payment lately.
 func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) error {
-	leave, refusal := c.payment.Enter(ctx, c.cfg.Limits.Route(k.limited()), k.request.User)
+	leave, refusal := c.payment.Enter(ctx, c.cfg.Limits.Route(k.rateLimitCall()), k.request.User)
 	if refusal != nil {
-		return c.failed(ctx, k, refusal)
+		return c.completeError(ctx, k, refusal)
 	}
 	err := c.repeat(ctx, k, accept)
 	leave(err)
-	if r := k.request; r.User != "" && r.Resource == "" && !c.user {
+	if r := k.request; r.User != "" && r.Resource == "" && !c.onBehalf {
 		c.outcomes.note(ctx, r.Source, r.User, err)
 	}
 	if err != nil {
-		return c.failed(ctx, k, err)
+		return c.completeError(ctx, k, err)
 	}
 	return nil
 }
 
-// minPatience is the shortest Retry-After that is waited for by time and not by
+// minThrottleWait is the shortest Retry-After that is waited for by time and not by
 // the number of tries, so that time bounds the requests too.
-const minPatience = time.Second
+const minThrottleWait = time.Second
 
-// patience is the time that one call waits for Graph's throttling. An answer that
+// throttleWait bounds the time that one call waits for Graph's throttling. An answer that
 // names its wait uses up none of the tries while the wait ends before the deadline
 // or, without one, within ratelimit.MaxWait of the first such answer.
-type patience struct{ until time.Time }
+type throttleWait struct{ until time.Time }
 
-// has reports whether the wait that an answer names is waited for without using up a try.
-func (p *patience) has(ctx context.Context, err *graph.Error) bool {
-	if err.RetryAfter < minPatience {
+// allows reports whether the wait that an answer names is waited for without using up a try.
+func (p *throttleWait) allows(ctx context.Context, err *graph.Error) bool {
+	if err.RetryAfter < minThrottleWait {
 		return false
 	}
 	end, ok := ctx.Deadline()
@@ -56,7 +56,7 @@ func (p *patience) has(ctx context.Context, err *graph.Error) bool {
 // temporary failures are repeated; accept may report one, such as a cut body.
 func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *graph.Error {
 	var last *graph.Error
-	var patience patience
+	var patience throttleWait
 	free := 0 // requests that used up no try
 	for try := 1; ; try++ {
 		err := c.try(ctx, k, accept)
@@ -76,7 +76,7 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 			return err // a login repeats itself before it fails
 		}
 		if err.Kind == graph.KindThrottled && graph.KindOf(err.Status) == graph.KindThrottled { // Graph's answer, and not the login's
-			if patience.has(ctx, err) {
+			if patience.allows(ctx, err) {
 				free++
 			} else if try >= c.cfg.Retry.Tries {
 				return err
@@ -97,8 +97,8 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 	}
 }
 
-// failed completes an error before it leaves.
-func (c *Client) failed(ctx context.Context, k *call, err *graph.Error) error {
+// completeError completes an error before it leaves.
+func (c *Client) completeError(ctx context.Context, k *call, err *graph.Error) error {
 	err.Requests = k.requests
 	if err.ClientRequestID == "" && k.requests > 0 {
 		err.ClientRequestID = k.clientID
@@ -157,20 +157,20 @@ func (c *Client) try(parent context.Context, k *call, accept func(context.Contex
 	ctx, cancel := context.WithCancelCause(parent)
 	timer := time.AfterFunc(c.cfg.Retry.TryTimeout, func() { cancel(graph.ErrTryTimeout) })
 	timer.Stop()
-	k.queueing = func() { timer.Stop() }
-	k.sending = func() { timer.Reset(c.cfg.Retry.TryTimeout) }
-	k.end = func() { timer.Stop(); cancel(nil) }
+	k.stopTryTimer = func() { timer.Stop() }
+	k.startTryTimer = func() { timer.Reset(c.cfg.Retry.TryTimeout) }
+	k.endTry = func() { timer.Stop(); cancel(nil) }
 	defer timer.Stop()
 
-	err := c.exchange(ctx, k, accept)
-	if err == nil && k.open {
+	err := c.sendOnce(ctx, k, accept)
+	if err == nil && k.streaming {
 		return nil // a download: its reader calls k.end
 	}
 	cancel(nil)
 	return err
 }
 
-func (c *Client) exchange(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *graph.Error {
+func (c *Client) sendOnce(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *graph.Error {
 	req, err := c.newRequest(ctx, k)
 	if err != nil {
 		return graph.AsError(err)
@@ -182,7 +182,7 @@ func (c *Client) exchange(ctx context.Context, k *call, accept func(context.Cont
 		}
 		return graph.TransportError(ctx, err)
 	}
-	if !k.takes(resp.StatusCode) {
+	if !k.accepts(resp.StatusCode) {
 		defer graph.Discard(resp.Body)
 		fault := graph.ReadError(resp, c.situation(k))
 		fault.RetryAfter = graph.RetryAfter(resp.Header, time.Now())

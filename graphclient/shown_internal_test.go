@@ -17,7 +17,7 @@ func TestShownPaths(t *testing.T) {
 		"/v1.0/(ada)/()/(": "/v1.0/{id}/{id}/{id}",
 		"/v1.0/copilot/users/x/interactionHistory/getAllEnterpriseInteractions?a=b": "/v1.0/copilot/users/{id}/interactionHistory/getAllEnterpriseInteractions",
 	} {
-		if got := (target{uri: uri}).shown(); got != want {
+		if got := (target{uri: uri}).template(); got != want {
 			t.Errorf("%s is shown as %s, want %s", uri, got, want)
 		}
 	}

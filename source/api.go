@@ -22,8 +22,8 @@ type API struct {
 	Settle time.Duration
 	// OptIn marks an API that is read only for requests that name it, and allowed only by rules that name it.
 	OptIn bool
-	// Holds is a source whose events the API gives too, with the same uids; the two are not read in one request.
-	Holds parleyv1.Source
+	// Includes is a source whose events the API gives too, with the same uids; the two are not read in one request.
+	Includes parleyv1.Source
 	// CoverageGaps are the data that the API cannot hold, however completely it is read.
 	CoverageGaps []parleyv1.CoverageGap
 	// absent are the clouds that lack the API.
@@ -69,7 +69,7 @@ var apis = []API{
 	},
 	{Source: parleyv1.Source_SOURCE_USER, Label: graph.SourceUsers},
 	{
-		Source: parleyv1.Source_SOURCE_RETAINED_CHAT, Label: graph.SourceChat, OptIn: true, Holds: parleyv1.Source_SOURCE_CHAT,
+		Source: parleyv1.Source_SOURCE_RETAINED_CHAT, Label: graph.SourceChat, OptIn: true, Includes: parleyv1.Source_SOURCE_CHAT,
 		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_MESSAGE, parleyv1.EventKind_EVENT_KIND_SYSTEM},
 		PageSize: 50, Settle: 15 * time.Minute,
 		CoverageGaps: []parleyv1.CoverageGap{parleyv1.CoverageGap_COVERAGE_GAP_CHANNEL_MESSAGES},
@@ -115,7 +115,7 @@ func Settle(given map[parleyv1.Source]time.Duration) map[parleyv1.Source]time.Du
 		if len(api.Kinds) > 0 {
 			settle[api.Source] = api.Settle
 		}
-		for _, src := range []parleyv1.Source{api.Holds, api.Source} {
+		for _, src := range []parleyv1.Source{api.Includes, api.Source} {
 			if d := given[src]; d > 0 {
 				settle[api.Source] = d
 			}

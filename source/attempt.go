@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"errors"
 
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/graph"
@@ -45,19 +44,11 @@ func (b *base) firstAnswer(ctx context.Context, attempts []attempt) (*graphclien
 			}
 			return page, i, nil
 		}
-		refused += requestsOf(err)
+		refused += graph.Requests(err)
 		if i == len(attempts)-1 || !isRejected(err) {
 			return nil, i, err
 		}
 		b.logFallback(ctx, attempts[i+1].name, err)
 	}
 	return nil, 0, unexpected("nothing was asked", nil)
-}
-
-// requestsOf is how many requests Graph received for a failed call.
-func requestsOf(err error) int {
-	if e, ok := errors.AsType[*graph.Error](err); ok {
-		return e.Requests
-	}
-	return 0
 }

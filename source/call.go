@@ -132,20 +132,20 @@ func (c *Call) item(owner string, record []byte, partial bool) (Item, error) {
 	}
 	defer d.Release()
 	if partial {
-		d.SetNumber(eventDetail, eventwire.CallDetailPartial, 1)
+		d.AddNumber(eventDetail, eventwire.CallDetailPartial, 1)
 		d.Clear(eventRoot, eventwire.EventTruncatedFields) // partial says as much, and the record whole has them all
 	}
 	thread := threadOf(textOf(d, eventDetail, eventwire.CallDetailJoinWebURL))
-	d.SetString(eventDetail, eventwire.CallDetailJoinThreadID, thread)
-	d.SetNumber(eventRoot, eventwire.EventKind, int64(parleyv1.EventKind_EVENT_KIND_CALL))
-	d.SetNumber(eventRoot, eventwire.EventVersion, d.Number(d.Child(eventDetail, eventwire.CallDetailRecordVersion)))
+	d.AddString(eventDetail, eventwire.CallDetailJoinThreadID, thread)
+	d.AddNumber(eventRoot, eventwire.EventKind, int64(parleyv1.EventKind_EVENT_KIND_CALL))
+	d.AddNumber(eventRoot, eventwire.EventVersion, d.Number(d.Child(eventDetail, eventwire.CallDetailRecordVersion)))
 	start := d.Child(eventDetail, eventwire.CallDetailStartTime)
-	d.SetCopy(eventRoot, eventwire.EventCreateTime, start)
+	d.AddCopy(eventRoot, eventwire.EventCreateTime, start)
 	actor := d.Child(d.Child(eventDetail, eventwire.CallDetailOrganizer), eventwire.CallParticipantIdentity)
 	if actor == graphmap.NoNode {
 		actor = d.Child(eventDetail, eventwire.CallDetailLegacyOrganizer)
 	}
-	d.SetCopy(eventRoot, eventwire.EventActor, actor)
+	d.AddCopy(eventRoot, eventwire.EventActor, actor)
 	at, timed := d.Time(start)
 	id := textOf(d, eventSource, eventwire.EventSourceID)
 	return c.base.item(d, identity{

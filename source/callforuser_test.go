@@ -35,7 +35,7 @@ func TestACallReadForNobodyIsTheUsersCall(t *testing.T) {
 		for _, person := range users[:12] {
 			user := person.ID
 			want, refused := reader.Event(t.Context(), user, user, ref)
-			got, err := source.CallOf(record, user, user)
+			got, err := source.CallForUser(record, user, user)
 			if errors.Is(err, source.ErrNotParticipant) != errors.Is(refused, source.ErrNotParticipant) || (err == nil) != (refused == nil) {
 				t.Errorf("%v, want %v", err, refused)
 			}
@@ -55,7 +55,7 @@ func TestACallReadForNobodyIsTheUsersCall(t *testing.T) {
 	if participants == 0 || others == 0 {
 		t.Errorf("%d users have a part and %d have none: too few to prove anything", participants, others)
 	}
-	if _, err := source.CallOf(nil, "someone@example.com", "someone@example.com"); !errors.Is(err, source.ErrUserIDRequired) {
+	if _, err := source.CallForUser(nil, "someone@example.com", "someone@example.com"); !errors.Is(err, source.ErrUserIDRequired) {
 		t.Errorf("%v, want ErrUserIDRequired", err)
 	}
 }

@@ -36,7 +36,7 @@ func (c *Call) VerifyParticipant(ctx context.Context, user string, ref Ref) erro
 	path := callsPath + "/" + id
 	participants, missing := c.participants(ctx, path, ref.ID)
 	people := property{name: participantsProperty, value: array(participants)}
-	if call, err := c.detail([]property{people}); err != nil || TookPart(call, user) {
+	if call, err := c.callDetail([]property{people}); err != nil || TookPart(call, user) {
 		return err
 	}
 	r := c.recordRequest(ctx, path, ref.ID)
@@ -52,12 +52,12 @@ func (c *Call) VerifyParticipant(ctx context.Context, user string, ref Ref) erro
 	if missing == nil {
 		all = append(withoutList(all, participantsProperty), people)
 	}
-	if call, err := c.detail(without(all, sessionsProperty)); err != nil || TookPart(call, user) {
+	if call, err := c.callDetail(without(all, sessionsProperty)); err != nil || TookPart(call, user) {
 		return err
 	}
 	sessions, unread := c.sessions(ctx, path, ref.ID, all)
 	all = append(withoutList(all, sessionsProperty), property{name: sessionsProperty, value: array(sessions)})
-	call, err := c.detail(all)
+	call, err := c.callDetail(all)
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func (c *Call) VerifyParticipant(ctx context.Context, user string, ref Ref) erro
 	return verifyParticipant(call, user)
 }
 
-// detail maps a record.
-func (c *Call) detail(record []property) (*parleyv1.CallDetail, error) {
+// callDetail maps a record.
+func (c *Call) callDetail(record []property) (*parleyv1.CallDetail, error) {
 	whole, err := object(record)
 	if err != nil {
 		return nil, err

@@ -78,9 +78,9 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	return event, nil
 }
 
-// CallOf makes of a whole record that was read for resource.AnyUser what reading it for one user gives: the event under the owner's names,
+// CallForUser makes of a whole record that was read for resource.AnyUser what reading it for one user gives: the event under the owner's names,
 // when the record names the user. The call itself is the same message in both. The errors include ErrUserIDRequired and ErrNotParticipant.
-func CallOf(record *parleyv1.Event, owner, user string) (*parleyv1.Event, error) {
+func CallForUser(record *parleyv1.Event, owner, user string) (*parleyv1.Event, error) {
 	if user == "" || strings.Contains(user, "@") {
 		return nil, ErrUserIDRequired
 	}
@@ -136,7 +136,7 @@ func (c *Call) recordEvent(owner string, record []byte) (*parleyv1.Event, error)
 	if err != nil {
 		return nil, err
 	}
-	return identified(item.Event())
+	return requireID(item.Event())
 }
 
 // namesUser reports whether a record that has all its participants names the user, or needs not.
@@ -144,7 +144,7 @@ func (c *Call) namesUser(record []property, owner, user string) (bool, error) {
 	if owner == resource.AnyUser {
 		return true, nil
 	}
-	call, err := c.detail(without(record, sessionsProperty))
+	call, err := c.callDetail(without(record, sessionsProperty))
 	if err != nil {
 		return false, err
 	}
@@ -192,7 +192,7 @@ func (c *Call) sessions(ctx context.Context, path, id string, record []property)
 		return nil
 	}
 	err := eachRecord(ctx, c.graph, r, collect)
-	if link != "" && isLost(err) {
+	if link != "" && graph.LinkLost(err) {
 		r.Path, r.Query, r.Link = path+"/"+sessionsProperty, expandSegments(), ""
 		err = eachRecord(ctx, c.graph, r, collect)
 	}
@@ -238,7 +238,7 @@ func (c *Call) segments(ctx context.Context, id string, record []byte, event *pa
 			session.Segments = append(session.Segments, segment)
 			return nil
 		})
-		if isLost(err) {
+		if graph.LinkLost(err) {
 			event.GetCall().Partial = true
 			continue
 		}

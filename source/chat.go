@@ -26,7 +26,7 @@ type Chat struct {
 	members members
 }
 
-// messages are the APIs that export the messages of all of a user's chats.
+// messages has what the two APIs have in common that export the messages of all of a user's chats.
 type messages struct{ base }
 
 var (
@@ -56,17 +56,17 @@ func (c *Chat) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 
 func (c *Chat) attempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
 	if q.Conversation != "" {
-		return c.ownMessages(ctx, q, link)
+		return c.chatAttempts(ctx, q, link)
 	}
 	var model []graph.Param
 	if c.opt.Model != "" {
 		model = []graph.Param{{Name: "model", Value: c.opt.Model}}
 	}
-	return c.export(ctx, q, link, "getAllMessages", model...)
+	return c.exportAttempts(ctx, q, link, "getAllMessages", model...)
 }
 
-// export asks an export of messages, which function names.
-func (m *messages) export(ctx context.Context, q EventQuery, link, function string, options ...graph.Param) ([]attempt, error) {
+// exportAttempts returns the ways to ask a function of Graph that exports the messages of all of a user's chats.
+func (m *messages) exportAttempts(ctx context.Context, q EventQuery, link, function string, options ...graph.Param) ([]attempt, error) {
 	start, end, err := bounds(q)
 	if err != nil {
 		return nil, err
@@ -93,9 +93,9 @@ func (m *messages) export(ctx context.Context, q EventQuery, link, function stri
 	return attempts, nil
 }
 
-// ownMessages asks one chat. Graph ignores the filter unless the order names the same property, knows descending order
+// chatAttempts returns the way to ask one chat for its own messages. Graph ignores the filter unless the order names the same property, knows descending order
 // only, gt and lt only, and for createdDateTime lt only.
-func (c *Chat) ownMessages(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
+func (c *Chat) chatAttempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
 	start, end, err := bounds(q)
 	if err != nil {
 		return nil, err
@@ -183,11 +183,11 @@ func (c *Chat) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
-	return identified(item.Event())
+	return requireID(item.Event())
 }
 
-// identified refuses an event whose record had no id: what Graph answered was not the record that was asked for.
-func identified(event *parleyv1.Event, err error) (*parleyv1.Event, error) {
+// requireID refuses an event whose record had no id: what Graph answered was not the record that was asked for.
+func requireID(event *parleyv1.Event, err error) (*parleyv1.Event, error) {
 	if err == nil && event.GetSource().GetId() == "" {
 		return nil, malformed("the record has no id", nil)
 	}
@@ -204,8 +204,8 @@ func (m *messages) item(owner, asked string, byCreateTime bool, record []byte) (
 	defer d.Release()
 	kind := messageKind(parleyv1.MessageType(d.Number(d.Child(eventDetail, eventwire.ChatDetailMessageType))),
 		len(d.Text(d.Child(eventDetail, eventwire.ChatDetailMessageTypeOther))) > 0, d.Child(eventRoot, eventwire.EventSystem) != graphmap.NoNode)
-	d.SetNumber(eventRoot, eventwire.EventKind, int64(kind))
-	d.SetNumber(eventRoot, eventwire.EventVersion, messageVersion(d))
+	d.AddNumber(eventRoot, eventwire.EventKind, int64(kind))
+	d.AddNumber(eventRoot, eventwire.EventVersion, messageVersion(d))
 	thread := cmp.Or(textOf(d, eventSource, eventwire.EventSourceChatID), textOf(d, d.Child(eventDetail, eventwire.ChatDetailChannel), eventwire.ChannelIdentityChannelID), asked)
 	at, timed := d.Time(d.Child(eventRoot, eventwire.EventUpdateTime))
 	if !timed {
@@ -223,8 +223,8 @@ func (m *messages) item(owner, asked string, byCreateTime bool, record []byte) (
 
 // messageKind decides by the type of the message, whether it is of a type that the contract does not know, and whether it has
 // an event detail.
-func messageKind(sort parleyv1.MessageType, other, system bool) parleyv1.EventKind {
-	switch sort {
+func messageKind(messageType parleyv1.MessageType, other, system bool) parleyv1.EventKind {
+	switch messageType {
 	case parleyv1.MessageType_MESSAGE_TYPE_SYSTEM_EVENT_MESSAGE:
 		return parleyv1.EventKind_EVENT_KIND_SYSTEM
 	case parleyv1.MessageType_MESSAGE_TYPE_MESSAGE:
@@ -234,7 +234,7 @@ func messageKind(sort parleyv1.MessageType, other, system bool) parleyv1.EventKi
 	switch {
 	case system: // unknownFutureValue hides a system message from clients without the Prefer header
 		return parleyv1.EventKind_EVENT_KIND_SYSTEM
-	case sort == parleyv1.MessageType_MESSAGE_TYPE_UNSPECIFIED && !other:
+	case messageType == parleyv1.MessageType_MESSAGE_TYPE_UNSPECIFIED && !other:
 		return parleyv1.EventKind_EVENT_KIND_MESSAGE
 	default:
 		return parleyv1.EventKind_EVENT_KIND_OTHER

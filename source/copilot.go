@@ -118,11 +118,11 @@ func (c *Copilot) item(owner string, record []byte) (Item, error) {
 		return Item{}, err
 	}
 	defer d.Release()
-	sort := parleyv1.InteractionType(d.Number(d.Child(eventDetail, eventwire.CopilotDetailInteractionType)))
-	d.SetNumber(eventRoot, eventwire.EventKind, int64(interactionKind(sort)))
-	d.SetCopy(eventRoot, eventwire.EventCorrelationID, d.Child(eventDetail, eventwire.CopilotDetailRequestID))
+	interactionType := parleyv1.InteractionType(d.Number(d.Child(eventDetail, eventwire.CopilotDetailInteractionType)))
+	d.AddNumber(eventRoot, eventwire.EventKind, int64(interactionKind(interactionType)))
+	d.AddCopy(eventRoot, eventwire.EventCorrelationID, d.Child(eventDetail, eventwire.CopilotDetailRequestID))
 	created := d.Child(eventRoot, eventwire.EventCreateTime)
-	d.SetNumber(eventRoot, eventwire.EventVersion, cmp.Or(etagNumber(textOf(d, eventSource, eventwire.EventSourceEtag)), millisOf(d, created)))
+	d.AddNumber(eventRoot, eventwire.EventVersion, cmp.Or(etagNumber(textOf(d, eventSource, eventwire.EventSourceEtag)), millisOf(d, created)))
 	session := textOf(d, eventDetail, eventwire.CopilotDetailSessionID)
 	at, timed := d.Time(created)
 	ref := resource.Ref{Source: parleyv1.Source_SOURCE_COPILOT, Session: session, ID: textOf(d, eventSource, eventwire.EventSourceID)}
@@ -131,12 +131,12 @@ func (c *Copilot) item(owner string, record []byte) (Item, error) {
 	}
 	return c.base.item(d, identity{
 		owner: owner, conversation: interactionThread(d, session), ref: ref, record: record, time: at, timed: timed,
-		exchange: exchangeOf(sort, textOf(d, eventDetail, eventwire.CopilotDetailInteractionTypeOther), textOf(d, eventDetail, eventwire.CopilotDetailRequestID)),
+		interaction: interactionKeyOf(interactionType, textOf(d, eventDetail, eventwire.CopilotDetailInteractionTypeOther), textOf(d, eventDetail, eventwire.CopilotDetailRequestID)),
 	}), nil
 }
 
-func interactionKind(sort parleyv1.InteractionType) parleyv1.EventKind {
-	switch sort {
+func interactionKind(interactionType parleyv1.InteractionType) parleyv1.EventKind {
+	switch interactionType {
 	case parleyv1.InteractionType_INTERACTION_TYPE_USER_PROMPT:
 		return parleyv1.EventKind_EVENT_KIND_PROMPT
 	case parleyv1.InteractionType_INTERACTION_TYPE_AI_RESPONSE:

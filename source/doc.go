@@ -3,6 +3,15 @@
 // Each API has a file that says how it is asked: [Copilot], [Chat], [RetainedChat], [Call], [Conversations], [Usage] and [Users]. The
 // table in api.go says what other floors need to know of it: budget, kinds of events, page size, settle time and clouds.
 //
+// Its packages are
+//
+//	odata      the $filter expressions of requests
+//	links      where a chain of pages ends
+//	graphmap   the table that maps properties of Graph to fields of the model
+//	plaintext  the readable text of message bodies and their attachments
+//	summary    one line about a note of Teams or a call
+//	quality    how the line of a call was
+//
 // What becomes of a request and its answer:
 //
 //   - A query becomes one or several attempts. Graph refuses some filters and orders with 400 or 501; the next attempt asks for less,

@@ -1,7 +1,6 @@
 package source
 
 import (
-	"context"
 	"math"
 	"strconv"
 	"strings"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source/graphmap"
 	"github.com/parley-gateway/parley/source/plaintext"
@@ -34,8 +32,8 @@ func (b *base) draft(root string, record []byte) (*graphmap.Draft, error) {
 	if err != nil {
 		return nil, malformed("a record cannot be read", err)
 	}
-	d.SetNumber(eventSource, eventwire.EventSourceSource, int64(b.api.Source))
-	d.SetString(eventSource, eventwire.EventSourceAPIVersion, b.opt.Version)
+	d.AddNumber(eventSource, eventwire.EventSourceSource, int64(b.api.Source))
+	d.AddString(eventSource, eventwire.EventSourceAPIVersion, b.opt.Version)
 	return d, nil
 }
 
@@ -43,7 +41,7 @@ func (b *base) draft(root string, record []byte) (*graphmap.Draft, error) {
 type identity struct {
 	owner, conversation string
 	ref                 resource.Ref
-	exchange            exchange
+	interaction         interactionKey
 	record              []byte
 	time                time.Time
 	timed               bool // time is the event's; a record without a usable time has none
@@ -51,16 +49,16 @@ type identity struct {
 
 // item fills the names, digests, texts and event time of a draft, and encodes it.
 func (b *base) item(d *graphmap.Draft, id identity) Item {
-	item := Item{Key: eventKey(id.owner, id.ref, id.exchange, id.record), NoTime: !id.timed}
-	d.SetBuilt(eventRoot, eventwire.EventName, func(to []byte) []byte { return resource.AppendEvent(to, id.owner, id.ref) })
-	d.SetBuilt(eventRoot, eventwire.EventUID, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, id.ref.Source, item.Key) })
-	d.SetBuilt(eventRoot, eventwire.EventOwner, func(to []byte) []byte { return resource.AppendUser(to, id.owner) })
+	item := Item{Key: eventKey(id.owner, id.ref, id.interaction, id.record), NoTime: !id.timed}
+	d.AddBuilt(eventRoot, eventwire.EventName, func(to []byte) []byte { return resource.AppendEvent(to, id.owner, id.ref) })
+	d.AddBuilt(eventRoot, eventwire.EventUID, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, id.ref.Source, item.Key) })
+	d.AddBuilt(eventRoot, eventwire.EventOwner, func(to []byte) []byte { return resource.AppendUser(to, id.owner) })
 	if id.conversation != "" {
-		d.SetBuilt(eventRoot, eventwire.EventConversation, func(to []byte) []byte { return resource.AppendConversation(to, id.owner, id.conversation) })
+		d.AddBuilt(eventRoot, eventwire.EventConversation, func(to []byte) []byte { return resource.AppendConversation(to, id.owner, id.conversation) })
 	}
 	if id.timed {
 		item.Time = id.time
-		d.SetTime(eventRoot, eventwire.EventEventTime, id.time)
+		d.AddTime(eventRoot, eventwire.EventEventTime, id.time)
 	}
 	item.Created, _ = d.Time(d.Child(eventRoot, eventwire.EventCreateTime))
 	item.Version = d.Number(d.Child(eventRoot, eventwire.EventVersion))
@@ -76,7 +74,7 @@ func fillTexts(d *graphmap.Draft) {
 	body := d.Child(eventRoot, eventwire.EventBody)
 	for a := d.Child(eventRoot, eventwire.EventAttachments); a != graphmap.NoNode; a = d.Sibling(a) {
 		content := d.Text(d.Child(a, eventwire.AttachmentContent))
-		d.SetNumber(a, eventwire.AttachmentContentSize, int64(size(len(content))))
+		d.AddNumber(a, eventwire.AttachmentContentSize, int64(size(len(content))))
 		if body != graphmap.NoNode {
 			attachments = append(attachments, plaintext.Attachment{
 				ID: textOf(d, a, eventwire.AttachmentID), Name: textOf(d, a, eventwire.AttachmentName), ContentType: textOf(d, a, eventwire.AttachmentContentType),
@@ -91,8 +89,8 @@ func fillTexts(d *graphmap.Draft) {
 	form := contentType(parleyv1.ContentType(d.Number(d.Child(body, eventwire.BodyMessageBodyContentType))),
 		parleyv1.ContentType(d.Number(d.Child(body, eventwire.BodyContentType))))
 	answer := parleyv1.EventKind(d.Number(d.Child(eventRoot, eventwire.EventKind))) == parleyv1.EventKind_EVENT_KIND_ANSWER
-	d.SetNumber(body, eventwire.BodyContentSize, int64(size(len(content))))
-	d.SetBuilt(body, eventwire.BodyPlainText, func(to []byte) []byte {
+	d.AddNumber(body, eventwire.BodyContentSize, int64(size(len(content))))
+	d.AddBuilt(body, eventwire.BodyPlainText, func(to []byte) []byte {
 		return plaintext.AppendPlain(to, plaintext.Input{Content: string(content), ContentType: form, Attachments: attachments, Answer: answer})
 	})
 }
@@ -136,22 +134,4 @@ func etagNumber(etag string) int64 {
 		return 0
 	}
 	return n
-}
-
-// itemsOf normalizes the records of a page and releases it: what normalize returns must not alias the record. It stops when
-// nobody waits for the page any more.
-func itemsOf[T any](ctx context.Context, p *graphclient.Page, normalize func(record []byte) (T, error)) (*Page[T], error) {
-	defer p.Release()
-	page := newPage[T](p)
-	for _, record := range p.Records {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		item, err := normalize(record)
-		if err != nil {
-			return nil, err
-		}
-		page.Items = append(page.Items, item)
-	}
-	return page, nil
 }

@@ -101,7 +101,7 @@ func seedRecords(t interface {
 	return records
 }
 
-func TestItemsOfSeeds(t *testing.T) {
+func TestEveryRecordOfTheSeedsBecomesAnItem(t *testing.T) {
 	t.Parallel()
 	items := 0
 	records := seedRecords(t)

@@ -31,7 +31,7 @@ func list(next string, records ...string) reply {
 	return reply{body: `{"value":[` + strings.Join(records, ",") + `]` + link + `}`}
 }
 
-func TestGetMessage(t *testing.T) {
+func TestAMessageIsReadForAMemberOfItsChat(t *testing.T) {
 	t.Parallel()
 	message := reply{body: `{"id":"7","chatId":"` + chatID + `","messageType":"message","createdDateTime":"2024-11-20T10:00:00Z","body":{"contentType":"text","content":"hi"}}`}
 	for _, tc := range []struct {
@@ -95,7 +95,7 @@ func TestGetMessage(t *testing.T) {
 	}
 }
 
-func TestGetInteraction(t *testing.T) {
+func TestAnInteractionIsFoundInTheUsersHistory(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 11, 21, 0, 19, 17, 313_000_000, time.UTC)
 	row := func(id, session string) string {
@@ -142,7 +142,7 @@ func TestGetInteraction(t *testing.T) {
 	}
 }
 
-func TestGetCall(t *testing.T) {
+func TestACallIsReadWithAllItsParts(t *testing.T) {
 	t.Parallel()
 	const (
 		record       = "/v1.0/communications/callRecords/c1?$expand=sessions%28%24expand%3Dsegments%29"
@@ -329,7 +329,7 @@ func TestGetCall(t *testing.T) {
 	}
 }
 
-func TestGetConversation(t *testing.T) {
+func TestAChatIsReadWithAllItsMembers(t *testing.T) {
 	t.Parallel()
 	chat := reply{body: `{"id":"` + chatID + `","chatType":"meeting","topic":"T","members":[{"id":"listed"}]}`}
 	for _, tc := range []struct {
@@ -384,7 +384,7 @@ func TestGetConversation(t *testing.T) {
 	}
 }
 
-func TestUserID(t *testing.T) {
+func TestAPrincipalNameBecomesAnObjectID(t *testing.T) {
 	t.Parallel()
 	_, client := newUpstream(t, script(map[string]reply{
 		"/v1.0/users/ada%40contoso.com?$select=id":  {body: `{"@odata.context":"x","id":"` + userID + `"}`},

@@ -78,7 +78,7 @@ func fillHosted(d *graphmap.Draft, owner string, ref resource.Ref) {
 		return
 	}
 	for _, id := range plaintext.HostedContents(string(content), ref.ID) {
-		d.SetBuilt(body, eventwire.BodyHostedContents, func(to []byte) []byte {
+		d.AddBuilt(body, eventwire.BodyHostedContents, func(to []byte) []byte {
 			name := resource.AppendHostedContent(nil, owner, ref, id)
 			to = protowire.AppendBytes(protowire.AppendTag(to, eventwire.HostedContentLinkName, protowire.BytesType), name)
 			return protowire.AppendString(protowire.AppendTag(to, eventwire.HostedContentLinkID, protowire.BytesType), id)

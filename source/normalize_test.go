@@ -32,7 +32,7 @@ func copilotReader(g source.Graph, o source.Options) source.EventReader {
 }
 func callReader(g source.Graph, o source.Options) source.EventReader { return source.NewCall(g, o) }
 
-func TestMessages(t *testing.T) {
+func TestAMessageRecordBecomesAnEvent(t *testing.T) {
 	t.Parallel()
 	q := source.EventQuery{Owner: userID}
 	own := source.EventQuery{Owner: userID, Conversation: chatID, ByCreateTime: true}
@@ -129,7 +129,7 @@ func checkTime(t *testing.T, item source.Item, want string) {
 	}
 }
 
-func TestInteractions(t *testing.T) {
+func TestAnInteractionRecordBecomesAnEvent(t *testing.T) {
 	t.Parallel()
 	const thread, other = "19:meeting_a-B_1@thread.v2", "19:meeting_b@thread.v2"
 	for _, tc := range []struct {
@@ -187,7 +187,7 @@ func TestInteractions(t *testing.T) {
 	}
 }
 
-func TestCalls(t *testing.T) {
+func TestAListedCallIsPartial(t *testing.T) {
 	t.Parallel()
 	item := readOne(t, callReader, source.EventQuery{Owner: userID},
 		`{"id":"c","version":"12","startDateTime":"2024-11-20T18:52:21.2169889Z","organizer":{"user":{"id":"u"}},"organizer_v2":null}`)
@@ -256,7 +256,7 @@ func TestSameThingsHaveTheSameUID(t *testing.T) {
 	}
 }
 
-func TestListedChats(t *testing.T) {
+func TestAListedChatSaysWhetherItsMembersAreCut(t *testing.T) {
 	t.Parallel()
 	many := func(n int) string { return strings.TrimSuffix(strings.Repeat(stranger+",", n), ",") }
 	_, client := newUpstream(t, func(string) reply {
@@ -287,8 +287,8 @@ func TestListedChats(t *testing.T) {
 	}
 }
 
-// TestAnswersInMarkdown is the kind "Markdown where the type says HTML": answers of Copilot alone are read so.
-func TestAnswersInMarkdown(t *testing.T) {
+// TestAnswersWrittenInMarkdownAreReadAsMarkdown is the kind "Markdown where the type says HTML": answers of Copilot alone are read so.
+func TestAnswersWrittenInMarkdownAreReadAsMarkdown(t *testing.T) {
 	t.Parallel()
 	const html = `"contentType":"html","content":"<div>\n## Plan\n\n- **one** [1](https://x.example/1)\n</div>"`
 	for _, tc := range []struct {

@@ -8,7 +8,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-func TestThreadOf(t *testing.T) {
+func TestAThreadIsFoundInItsURL(t *testing.T) {
 	t.Parallel()
 	const thread = "19:meeting_YDZlYTYxOWUtYzdlMi00ZmMxLWIxMTAtN2YzODZlZjAxYzI4@thread.v2"
 	escape := strings.NewReplacer(":", "%3A", "@", "%40").Replace

@@ -53,7 +53,7 @@ func readChain(ctx context.Context, a *Prefetcher) error {
 
 func always(string, int) bool { return true }
 
-func TestPrefetchOverlaps(t *testing.T) {
+func TestTheNextPageIsAskedForWhileRowsAreNormalized(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, test := range []struct {
@@ -80,7 +80,7 @@ func TestPrefetchOverlaps(t *testing.T) {
 	})
 }
 
-func TestPrefetchStops(t *testing.T) {
+func TestStopEndsThePageAskedForBeforeItsTurn(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		read  func(ctx context.Context, a *Prefetcher) error
@@ -134,8 +134,8 @@ func TestPrefetchStops(t *testing.T) {
 	}
 }
 
-// TestPrefetchOfBrokenPage holds that a page that cannot be normalized is the chain's error, and the next one is given up.
-func TestPrefetchOfBrokenPage(t *testing.T) {
+// TestABrokenPageEndsItsPrefetch holds that a page that cannot be normalized is the chain's error, and the next one is given up.
+func TestABrokenPageEndsItsPrefetch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &chain{pages: 10, failAt: "2"}

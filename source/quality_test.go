@@ -12,8 +12,8 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// TestQualityOfRecords reads records in Graph's shape whole and compares what their quality says. It takes no request of its own.
-func TestQualityOfRecords(t *testing.T) {
+// TestAWholeRecordHasItsQuality reads records in Graph's shape whole and compares what their quality says. It takes no request of its own.
+func TestAWholeRecordHasItsQuality(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"poor", "silent", "feedback", "partial"} {
 		t.Run(name, func(t *testing.T) {
@@ -52,8 +52,8 @@ func TestQualityOfRecords(t *testing.T) {
 	}
 }
 
-// TestQualityOfSimulator holds that the simulator has calls of every sort: good, poor, with too few packets, without media, and rated.
-func TestQualityOfSimulator(t *testing.T) {
+// TestCallsOfTheSimulatorHaveQuality holds that the simulator has calls of every sort: good, poor, with too few packets, without media, and rated.
+func TestCallsOfTheSimulatorHaveQuality(t *testing.T) {
 	t.Parallel()
 	sim, client := startSim(t, graphsim.Config{})
 	reader := source.NewCall(client, source.Options{Tenant: sim.TenantID()})

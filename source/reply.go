@@ -35,13 +35,13 @@ func originOf(references []reference, quoted string) origin {
 	var forwarded origin
 	for _, r := range references {
 		if strings.EqualFold(r.contentType, messageReference) {
-			if id := firstID(r.id, r.read("messageId")); id != "" {
+			if id := firstID(r.id, r.property("messageId")); id != "" {
 				return origin{message: id}
 			}
 			continue
 		}
 		if forwarded == (origin{}) {
-			forwarded = origin{message: firstID(r.read("originalMessageId"), r.id), chat: r.read("originalConversationId")}
+			forwarded = origin{message: firstID(r.property("originalMessageId"), r.id), chat: r.property("originalConversationId")}
 		}
 	}
 	if quoted != "" {
@@ -59,9 +59,9 @@ func firstID(ids ...string) string {
 	return ""
 }
 
-// read returns a property of the attachment's content, a text or a number; empty when the content is no JSON object or has
+// property returns a property of the attachment's content, a text or a number; empty when the content is no JSON object or has
 // no such property.
-func (r *reference) read(name string) string {
+func (r *reference) property(name string) string {
 	all, err := properties([]byte(strings.TrimPrefix(r.content, byteOrderMark)))
 	if err != nil {
 		return ""
@@ -96,8 +96,8 @@ func fillReply(d *graphmap.Draft, owner, thread string) {
 		}
 	}
 	from := originOf(references, quoted)
-	d.SetString(eventRoot, eventwire.EventReplyTo, from.message)
+	d.AddString(eventRoot, eventwire.EventReplyTo, from.message)
 	if from.chat != "" && from.chat != thread {
-		d.SetBuilt(eventRoot, eventwire.EventReplyToConversation, func(to []byte) []byte { return resource.AppendConversation(to, owner, from.chat) })
+		d.AddBuilt(eventRoot, eventwire.EventReplyToConversation, func(to []byte) []byte { return resource.AppendConversation(to, owner, from.chat) })
 	}
 }

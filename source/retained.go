@@ -19,7 +19,7 @@ func NewRetainedChat(client Graph, opt Options) *RetainedChat {
 
 // Events implements EventReader. The API takes the filters of getAllMessages and no model.
 func (c *RetainedChat) Events(ctx context.Context, q EventQuery, link string) (*Page[Item], error) {
-	attempts, err := c.export(ctx, q, link, "getAllRetainedMessages")
+	attempts, err := c.exportAttempts(ctx, q, link, "getAllRetainedMessages")
 	if err != nil {
 		return nil, err
 	}

@@ -9,9 +9,9 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// TestRetainedChat reads the same interval from both exports: a retained copy has the uid, the version and the name of its message,
+// TestRetainedMessagesAreTheMessagesOfChats reads the same interval from both exports: a retained copy has the uid, the version and the name of its message,
 // and a deleted message has its text in the retained copy alone.
-func TestRetainedChat(t *testing.T) {
+func TestRetainedMessagesAreTheMessagesOfChats(t *testing.T) {
 	t.Parallel()
 	sim, client := startSim(t, graphsim.Config{})
 	user := sim.DemoUser()

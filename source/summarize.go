@@ -30,7 +30,7 @@ func fillSummary(d *graphmap.Draft, thread string) {
 	}
 	// The message has no map, so that its bytes are the same each time.
 	if encoded, err := (proto.MarshalOptions{Deterministic: true}).Marshal(line); err == nil {
-		d.SetText(eventRoot, eventwire.EventSummary, encoded)
+		d.AddText(eventRoot, eventwire.EventSummary, encoded)
 	}
 }
 

@@ -30,26 +30,26 @@ func appendDigest(b []byte, parts ...string) []byte {
 	return base64.RawURLEncoding.AppendEncode(b, sum[:uidBytes])
 }
 
-// exchange distinguishes interactions of one id: ids are milliseconds, and a prompt and its answer may share one.
-type exchange struct{ sort, request string }
+// interactionKey distinguishes interactions of one id: ids are milliseconds, and a prompt and its answer may share one.
+type interactionKey struct{ kind, request string }
 
-// exchangeOf makes one. The type is spelled as Graph spells it, but for its case, so that a contract that comes to know it
+// interactionKeyOf returns the key of an interaction. The type is spelled as Graph spells it, but for its case, so that a contract that comes to know it
 // changes no uid.
-func exchangeOf(known parleyv1.InteractionType, other, request string) exchange {
+func interactionKeyOf(known parleyv1.InteractionType, other, request string) interactionKey {
 	switch known {
 	case parleyv1.InteractionType_INTERACTION_TYPE_USER_PROMPT:
-		return exchange{"userprompt", request}
+		return interactionKey{"userprompt", request}
 	case parleyv1.InteractionType_INTERACTION_TYPE_AI_RESPONSE:
-		return exchange{"airesponse", request}
+		return interactionKey{"airesponse", request}
 	default:
-		return exchange{strings.ToLower(other), request}
+		return interactionKey{strings.ToLower(other), request}
 	}
 }
 
 // eventKey is Item.Key: (chat or channel, id) of a message, with the owner in threads that every user has; (owner, session, id,
 // type, request) of an interaction, (id) of a call. A record without an id is told apart by its bytes. Long keys are digested;
 // equal things still have equal keys.
-func eventKey(owner string, ref resource.Ref, of exchange, record []byte) string {
+func eventKey(owner string, ref resource.Ref, interaction interactionKey, record []byte) string {
 	id := ref.ID
 	if id == "" {
 		id = "?" + digest(string(record))
@@ -62,7 +62,7 @@ func eventKey(owner string, ref resource.Ref, of exchange, record []byte) string
 			parts = []string{ref.Chat, strings.ToLower(owner), id}
 		}
 	case parleyv1.Source_SOURCE_COPILOT:
-		parts = []string{strings.ToLower(owner), ref.Session, id, of.sort, of.request}
+		parts = []string{strings.ToLower(owner), ref.Session, id, interaction.kind, interaction.request}
 	default:
 		parts = []string{id}
 	}

@@ -77,7 +77,7 @@ func reportPage[T any](ctx context.Context, u *Usage, form *reportForm[T], q Usa
 		if page, err = jsonPage(ctx, u, form, r); isKind(err, graph.KindMalformed) {
 			u.logFallback(ctx, "csv", err)
 			if fromCSV, again := csvPage(ctx, u, form, r); again == nil {
-				fromCSV.Requests += requestsOf(err)
+				fromCSV.Requests += graph.Requests(err)
 				page, err = fromCSV, nil
 			}
 		}
@@ -167,8 +167,7 @@ func (u *Usage) reportRequest(ctx context.Context, q UsageQuery, at reportPlace)
 	if version == "" && q.Period == "D28" {
 		version = "v2" // D28 exists in v2 only
 	}
-	call := "(period=" + graph.Escape(q.Period)
-	call = reportFunctions[q.Report] + strings.Replace(call, "=", "='", 1) + "'"
+	call := reportFunctions[q.Report] + "(period='" + graph.Escape(q.Period) + "'"
 	if version != "" {
 		call += ",version='" + graph.Escape(version) + "'"
 	}

@@ -33,7 +33,7 @@ func usageRows(t *testing.T, version, body string) ([]*parleyv1.CopilotUsageRow,
 	return rows, nil
 }
 
-func TestUsageRows(t *testing.T) {
+func TestAReportBecomesUsageRows(t *testing.T) {
 	t.Parallel()
 	ada := func(change func(*parleyv1.CopilotUsageRow)) *parleyv1.CopilotUsageRow {
 		seven := int32(7)
@@ -103,8 +103,8 @@ func TestUsageRows(t *testing.T) {
 	}
 }
 
-// TestUsageKeepsUnknownColumns holds that new, doubled and unnamed columns are kept.
-func TestUsageKeepsUnknownColumns(t *testing.T) {
+// TestUnknownColumnsOfAReportAreUnmapped holds that new, doubled and unnamed columns are kept.
+func TestUnknownColumnsOfAReportAreUnmapped(t *testing.T) {
 	t.Parallel()
 	rows, err := usageRows(t, "", "Report Refresh Date,User Principal Name,Shoe Size,,Shoe Size,Report Period\n2026-07-03,ada@contoso.com,41,x,42,ALL,tail\n")
 	if err != nil {
@@ -116,7 +116,7 @@ func TestUsageKeepsUnknownColumns(t *testing.T) {
 	}
 }
 
-func TestConcealedNames(t *testing.T) {
+func TestConcealedNamesAreRecognized(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		upn, name string
@@ -145,7 +145,7 @@ func TestConcealedNames(t *testing.T) {
 	}
 }
 
-func TestUsageDownload(t *testing.T) {
+func TestADownloadIsTheReportByteForByte(t *testing.T) {
 	t.Parallel()
 	const (
 		now   = "/v1.0/copilot/reports/getMicrosoft365CopilotUsageUserDetail(period='D7')"
@@ -197,8 +197,8 @@ func TestUsageDownload(t *testing.T) {
 	}
 }
 
-// TestUsageIsNoOtherText holds that a report that is no usage report is an error, not an empty list.
-func TestUsageIsNoOtherText(t *testing.T) {
+// TestOtherTextIsNoReport holds that a report that is no usage report is an error, not an empty list.
+func TestOtherTextIsNoReport(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"", "hello", "Date,Users\n1,2\n", "PK\x03\x04", "Report Refresh Date" + strings.Repeat(",", 5000), strings.Repeat("\x00x", 20)} {
 		if rows, err := usageRows(t, "", body); err == nil {
@@ -207,8 +207,8 @@ func TestUsageIsNoOtherText(t *testing.T) {
 	}
 }
 
-// TestUsageCounts reads the counts of a summary and of a trend in every form that Graph has, with what Graph may add to them.
-func TestUsageCounts(t *testing.T) {
+// TestAReportBecomesUsageCounts reads the counts of a summary and of a trend in every form that Graph has, with what Graph may add to them.
+func TestAReportBecomesUsageCounts(t *testing.T) {
 	t.Parallel()
 	counts := func(period int32, day string, change func(*parleyv1.CopilotUsageCounts)) *parleyv1.CopilotUsageCounts {
 		row := &parleyv1.CopilotUsageCounts{

@@ -16,7 +16,7 @@ import (
 // userFields is the $select of users.
 const userFields = "id,displayName,userPrincipalName,department,jobTitle,country,accountEnabled,userType,assignedPlans"
 
-func TestUser(t *testing.T) {
+func TestAUserHasTheLicenceOfTheirPlans(t *testing.T) {
 	t.Parallel()
 	const copilot, other = "3F30311C-6b1e-48a4-ab79-725b469da960", "57ff2da0-773e-42df-b2af-ffb7a2317929"
 	plan := func(id, status, date string) string {
@@ -65,8 +65,8 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// TestUsersWithoutFilter reads everybody when Graph refuses the filter, and says so.
-func TestUsersWithoutFilter(t *testing.T) {
+// TestARefusedFilterOfUsersReadsAll reads everybody when Graph refuses the filter, and says so.
+func TestARefusedFilterOfUsersReadsAll(t *testing.T) {
 	t.Parallel()
 	_, client := newUpstream(t, func(target string) reply {
 		if strings.Contains(target, "filter") {
@@ -80,8 +80,8 @@ func TestUsersWithoutFilter(t *testing.T) {
 	}
 }
 
-// TestNames asks for no more ids at a time than Graph takes, and keeps what it found when Graph fails.
-func TestNames(t *testing.T) {
+// TestNamesAreAskedForInBatches asks for no more ids at a time than Graph takes, and keeps what it found when Graph fails.
+func TestNamesAreAskedForInBatches(t *testing.T) {
 	t.Parallel()
 	up, client := newUpstream(t, func(target string) reply {
 		if strings.Contains(target, "id-30") {

@@ -38,16 +38,16 @@ const (
 	indexParticipant   = 160
 )
 
-// usedBy returns the index for a query that always goes by one, or only by one without doubts; nil = not by this one.
-func (i *callIndex) usedBy(always bool) *callIndex {
+// usable returns the index where it answers a query: one that always goes by an index, or only by one without doubts. nil = it does not.
+func (i *callIndex) usable(always bool) *callIndex {
 	if i.unusable || len(i.doubts) > 0 && !always {
 		return nil
 	}
 	return i
 }
 
-// of returns the rows of a user. also is another participant of all of them; empty = any.
-func (i *callIndex) of(user, also string) []int32 {
+// rowsOf returns the rows of a user. also is another participant of all of them; empty = any.
+func (i *callIndex) rowsOf(user, also string) []int32 {
 	rows := i.byUser[strings.ToLower(user)]
 	if also == "" {
 		return rows
@@ -73,16 +73,16 @@ const (
 )
 
 var (
-	errTooDear  = errors.New("readers: the index of the calls costs more than it saves")
-	errTooLarge = errors.New("readers: the index of the calls is too large for the cache")
-	errBounds   = errors.New("readers: Graph does not honour the interval of the list of calls")
+	errTooCostly = errors.New("readers: the index of the calls costs more than it saves")
+	errTooLarge  = errors.New("readers: the index of the calls is too large for the cache")
+	errBounds    = errors.New("readers: Graph does not honour the interval of the list of calls")
 )
 
-// read reads the index of a query, and caches it. It may cost as much time as so many lists.
-func (r *calls) read(ctx context.Context, q *source.EventQuery, key string, turns float64) *indexReading {
+// read reads the index of a query, which may cost so many lists, and caches it.
+func (r *calls) read(ctx context.Context, q *source.EventQuery, key string, costLimit float64) *indexReading {
 	began := time.Now()
-	reader := newIndexReader(r, q.Start, q.End, turns)
-	index, done := r.ofOthers(ctx, q, key, !reader.limited())
+	reader := newIndexReader(r, q.Start, q.End, costLimit)
+	index, done := r.fromReplicas(ctx, q, key, !reader.limited())
 	defer done()
 	if index != nil {
 		return &indexReading{index: index}
@@ -90,9 +90,9 @@ func (r *calls) read(ctx context.Context, q *source.EventQuery, key string, turn
 	err := reader.read(ctx)
 	requests := reader.requests()
 	switch {
-	case errors.Is(err, errTooDear), ctx.Err() != nil:
+	case errors.Is(err, errTooCostly), ctx.Err() != nil:
 		return &indexReading{requests: requests}
-	case err != nil && isOthers(err):
+	case err != nil && concernsAllRequests(err):
 		return &indexReading{requests: requests, err: err}
 	case err != nil:
 		index := &callIndex{unusable: true, read: time.Now()}
@@ -109,7 +109,7 @@ func (r *calls) read(ctx context.Context, q *source.EventQuery, key string, turn
 		life = min(life, took+max(doubtLife, 2*took))
 	}
 	if r.put(key, index, size, life) {
-		r.shareIndex(key, index, reader.people.ids, life)
+		r.shareIndex(key, index, reader.participants.ids, life)
 	}
 	return &indexReading{requests: requests, index: index}
 }
@@ -123,8 +123,8 @@ func (r *calls) put(key string, index *callIndex, size int64, life time.Duration
 	return false
 }
 
-// isOthers reports whether an error has nothing to do with the list: a user's own request would meet it as well.
-func isOthers(err error) bool {
+// concernsAllRequests reports whether every request for calls meets an error, a user's own list too, and not the list of all alone.
+func concernsAllRequests(err error) bool {
 	graphErr, ok := errors.AsType[*graph.Error](err)
 	if !ok {
 		return false
@@ -140,19 +140,19 @@ func isOthers(err error) bool {
 type indexReader struct {
 	r          *calls
 	start, end time.Time
-	turns      float64
+	costLimit  float64
 	most       int64 // bytes
 
-	rows   callRows
-	people callPeople
-	doubts []source.Doubt
-	pages  int // with requests that failed
-	oldest time.Time
+	rows         callRows
+	participants rowParticipants
+	doubts       []source.Doubt
+	pages        int // with requests that failed
+	oldest       time.Time
 }
 
-func newIndexReader(r *calls, start, end time.Time, turns float64) *indexReader {
+func newIndexReader(r *calls, start, end time.Time, costLimit float64) *indexReader {
 	return &indexReader{
-		r: r, start: start, end: end, turns: turns, most: r.cache.Largest() / 2, rows: newCallRows(start, end), people: newCallPeople(),
+		r: r, start: start, end: end, costLimit: costLimit, most: r.cache.Largest() / 2, rows: newCallRows(start, end), participants: newRowParticipants(),
 	}
 }
 
@@ -170,7 +170,7 @@ func (x *indexReader) read(ctx context.Context) error {
 			if asking.Err() != nil {
 				return
 			}
-			if !x.people.begin(&rows[i]) {
+			if !x.participants.begin(&rows[i]) {
 				continue
 			}
 			group.Go(func() error {
@@ -194,23 +194,23 @@ func (x *indexReader) read(ctx context.Context) error {
 }
 
 // limited reports whether the index may cost only so much.
-func (x *indexReader) limited() bool { return x.turns <= mostTurns }
+func (x *indexReader) limited() bool { return x.costLimit <= maxIndexCost }
 
-// tooDear returns an error if the index costs more than it may.
-func (x *indexReader) tooDear() error {
+// overCost returns an error if the index costs more than it may.
+func (x *indexReader) overCost() error {
 	switch {
 	case x.rows.size > x.most:
 		return errTooLarge
-	case float64(x.pages)+float64(len(x.rows.all))/recordsATurn > x.turns:
-		return errTooDear
+	case float64(x.pages)+float64(len(x.rows.all))/recordsPerList > x.costLimit:
+		return errTooCostly
 	}
 	return nil
 }
 
 // list reads the list. A list that ends with an empty page after a short one may have been cut: it is read again in two halves, which
 // must hold the same rows.
-func (x *indexReader) list(ctx context.Context, came func([]source.CallRow)) error {
-	cut, err := x.chain(ctx, x.start, x.end, &x.rows, came)
+func (x *indexReader) list(ctx context.Context, onPage func([]source.CallRow)) error {
+	cut, err := x.chain(ctx, x.start, x.end, &x.rows, onPage)
 	if err != nil || !cut || len(x.rows.all) == 0 {
 		return err
 	}
@@ -222,7 +222,7 @@ func (x *indexReader) list(ctx context.Context, came func([]source.CallRow)) err
 	again := newCallRows(x.start, x.end)
 	for _, half := range [][2]time.Time{{x.start, middle}, {middle, x.end}} {
 		again.chain++
-		if _, err := x.chain(ctx, half[0], half[1], &again, came); err != nil {
+		if _, err := x.chain(ctx, half[0], half[1], &again, onPage); err != nil {
 			return err
 		}
 	}
@@ -243,20 +243,20 @@ const maxListPages = 1 << 14
 
 // chain reads the pages of an interval. When Graph does not know a link any more, it reads them once more. cut reports whether Graph may
 // have cut the chain.
-func (x *indexReader) chain(ctx context.Context, start, end time.Time, into *callRows, came func([]source.CallRow)) (cut bool, err error) {
-	cut, followed, err := x.readPages(ctx, start, end, into, came)
-	if followed && isLost(err) {
+func (x *indexReader) chain(ctx context.Context, start, end time.Time, into *callRows, onPage func([]source.CallRow)) (cut bool, err error) {
+	cut, followed, err := x.readPages(ctx, start, end, into, onPage)
+	if followed && graph.LinkLost(err) {
 		into.chain++
-		cut, _, err = x.readPages(ctx, start, end, into, came)
+		cut, _, err = x.readPages(ctx, start, end, into, onPage)
 	}
 	return cut, err
 }
 
 // readPages adds the rows of pages until one has no link. followed reports whether an error is of a page behind a link.
 func (x *indexReader) readPages(
-	ctx context.Context, start, end time.Time, into *callRows, came func([]source.CallRow),
+	ctx context.Context, start, end time.Time, into *callRows, onPage func([]source.CallRow),
 ) (cut, followed bool, err error) {
-	link, seen, tail := "", links.Set{}, links.Tail{}
+	link, seen, tail := "", links.Set{}, links.TruncationCheck{}
 	largest := source.Describe(x.r.scope.Source).PageSize
 	isShort := func(rows int) bool { return rows < largest }
 	for n := 1; ; n++ {
@@ -271,7 +271,7 @@ func (x *indexReader) readPages(
 			return false, false, nil
 		}
 		into.add(page.Items)
-		came(page.Items)
+		onPage(page.Items)
 		if into.outside >= leastOutside && 2*into.outside > len(into.all) {
 			return false, false, errBounds
 		}
@@ -281,7 +281,7 @@ func (x *indexReader) readPages(
 			x.doubt(doubt)
 			return false, false, nil
 		}
-		if err := x.tooDear(); err != nil || !more {
+		if err := x.overCost(); err != nil || !more {
 			return cut, false, err
 		}
 		largest = max(largest, page.Rows)
@@ -297,27 +297,21 @@ func (x *indexReader) count(page *source.Page[source.CallRow]) {
 	}
 }
 
-// isLost reports whether Graph does not know a link any more.
-func isLost(err error) bool {
-	graphErr, ok := errors.AsType[*graph.Error](err)
-	return ok && graphErr.LinkLost()
-}
-
 // ask asks for the participants of a record. A record whose participants cannot be read is a doubt. An error that concerns all
 // records ends the reading.
 func (x *indexReader) ask(ctx context.Context, row *source.CallRow) error {
 	ids, asked, err := x.r.participants(ctx, row)
 	if asked {
-		x.people.count()
+		x.participants.count()
 	}
 	if err == nil {
-		x.people.found(row, ids)
+		x.participants.found(row, ids)
 		return nil
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return x.people.failed(err)
+	return x.participants.failed(err)
 }
 
 // participants returns the participants of a record. They are cached by id and version, whatever cache-control says: a version does
@@ -346,7 +340,7 @@ func sizeOfIDs(ids []string) int64 {
 }
 
 // requests is the number of requests that the reading took.
-func (x *indexReader) requests() int { return x.pages + x.people.asked }
+func (x *indexReader) requests() int { return x.pages + x.participants.asked }
 
 // build makes the index, and its size in memory.
 func (x *indexReader) build() (index *callIndex, size int64) {
@@ -354,7 +348,7 @@ func (x *indexReader) build() (index *callIndex, size int64) {
 	size = x.rows.size
 	for at := range index.rows {
 		row := &index.rows[at]
-		ids, known := x.people.ids[nameOf(row)]
+		ids, known := x.participants.ids[nameOf(row)]
 		if !known {
 			doubt := source.Doubt{Reason: parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED, At: row.Time}
 			if row.OutOfBounds(x.start, x.end) {
@@ -386,8 +380,8 @@ type recordName struct {
 
 func nameOf(row *source.CallRow) recordName { return recordName{row.ID, row.Version} }
 
-// callPeople is the participants of records.
-type callPeople struct {
+// rowParticipants collects the participants of records.
+type rowParticipants struct {
 	mu     sync.Mutex
 	begun  map[recordName]bool
 	ids    map[recordName][]string
@@ -395,12 +389,12 @@ type callPeople struct {
 	absent int // records that Graph gave no usable answer about
 }
 
-func newCallPeople() callPeople {
-	return callPeople{begun: map[recordName]bool{}, ids: map[recordName][]string{}}
+func newRowParticipants() rowParticipants {
+	return rowParticipants{begun: map[recordName]bool{}, ids: map[recordName][]string{}}
 }
 
 // begin reports whether the participants of a record are still to be asked for.
-func (p *callPeople) begin(row *source.CallRow) bool {
+func (p *rowParticipants) begin(row *source.CallRow) bool {
 	name := nameOf(row)
 	if row.Record == nil || p.begun[name] {
 		return false
@@ -409,13 +403,13 @@ func (p *callPeople) begin(row *source.CallRow) bool {
 	return true
 }
 
-func (p *callPeople) count() {
+func (p *rowParticipants) count() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked++
 }
 
-func (p *callPeople) found(row *source.CallRow, ids []string) {
+func (p *rowParticipants) found(row *source.CallRow, ids []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ids[nameOf(row)] = ids
@@ -425,13 +419,13 @@ func (p *callPeople) found(row *source.CallRow, ids []string) {
 const maxAbsent = 16
 
 // failed returns an error that ends the reading; nil = it concerns the record alone.
-func (p *callPeople) failed(err error) error {
+func (p *rowParticipants) failed(err error) error {
 	graphErr, ok := errors.AsType[*graph.Error](err)
 	if !ok {
 		return err
 	}
 	if graphErr.Kind != graph.KindUnavailable {
-		if isOthers(err) {
+		if concernsAllRequests(err) {
 			return err
 		}
 		return nil

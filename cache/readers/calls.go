@@ -26,16 +26,16 @@ import (
 const (
 	// fewAskers is the number of users of an interval for which the index is tried first. Fewer lists cost no more than the index.
 	fewAskers = 4
-	// recordsATurn is the number of requests about records that Graph allows for in the time of one list.
-	recordsATurn = 1500 / 40
-	// mostTurns bounds the index that is read for single users: about 15 seconds.
-	mostTurns = 24
-	// maxWindows bounds the intervals whose askers are counted.
-	maxWindows = 1024
+	// recordsPerList is how many requests about records cost as much as one list: Graph allows for so many in the same time.
+	recordsPerList = 1500 / 40
+	// maxIndexCost bounds the index that is read for single users, in lists: about 15 seconds.
+	maxIndexCost = 24
+	// maxIntervals bounds the intervals whose askers are counted.
+	maxIntervals = 1024
 	// leastMaxAge is the cap on the age of cached values under which no index is made: it would be read again and again.
 	leastMaxAge = 5 * time.Minute
-	// rereadIndex is how old an index must be before a reading of many users reads it again because its caller wants no cached values.
-	rereadIndex = 10 * time.Minute
+	// oldIndex is how old an index must be before a reading of many users, whose caller wants no cached values, reads it again.
+	oldIndex = 10 * time.Minute
 )
 
 // calls finds the calls of users in an index.
@@ -44,14 +44,14 @@ type calls struct {
 
 	next   source.EventReader
 	lister source.CallLister
-	asked  askers
+	askers askers
 }
 
 var _ source.EventReader = (*calls)(nil)
 
 // Calls decorates a reader of calls by an index of the calls of all users, which lister reads.
 func (d *Decorator) Calls(next source.EventReader, lister source.CallLister, scope Scope) source.EventReader {
-	return &calls{d.in(scope), next, lister, askers{windows: lru.New[string, *window](maxWindows, nil)}}
+	return &calls{d.in(scope), next, lister, askers{intervals: lru.New[string, *interval](maxIntervals, nil)}}
 }
 
 // Events implements source.EventReader.
@@ -74,40 +74,40 @@ func (r *calls) Events(ctx context.Context, q source.EventQuery, link string) (*
 func (r *calls) findable(q *source.EventQuery) bool {
 	oneUser := q.Owner != resource.AnyUser && q.User != "" && !strings.Contains(q.User, "@")
 	maxAge := r.cache.MaxAge()
-	return oneUser && q.Shared != source.ShareNever && q.End.After(q.Start) && r.cache.Largest() > 0 && (maxAge == 0 || maxAge >= leastMaxAge)
+	return oneUser && q.CallIndex != source.IndexNever && q.End.After(q.Start) && r.cache.Largest() > 0 && (maxAge == 0 || maxAge >= leastMaxAge)
 }
 
 // find returns the index of a query and the requests that it took; nil = the user asks Graph alone.
 func (r *calls) find(ctx context.Context, q *source.EventQuery) (*callIndex, int, error) {
-	key, always := r.indexKey(q), q.Shared == source.ShareAlways
+	key, always := r.indexKey(q), q.CallIndex == source.IndexAlways
 	if always {
-		ctx = patient(ctx)
+		ctx = acceptOldIndex(ctx)
 	} else if r.settles(q.End).After(time.Now()) {
 		return nil, 0, nil
 	}
-	if known := r.known(ctx, key); known != nil {
-		return known.usedBy(always), 0, nil
+	if known := r.cached(ctx, key); known != nil {
+		return known.usable(always), 0, nil
 	}
-	turns, name := math.Inf(1), key
+	costLimit, name := math.Inf(1), key
 	if !always {
 		if control := cache.ControlOf(ctx); control.NoCache || control.MaxAge != nil {
 			return nil, 0, nil // one caller's wish is no reason to read the calls of all
 		}
 		name += "\x00limited"
-		turns = r.asked.turns(key, strings.ToLower(q.User), r.cfg.Call)
-		if turns == 0 && !r.cache.UnderWay(name, time.Time{}) {
+		costLimit = r.askers.costLimit(key, strings.ToLower(q.User), r.cfg.Call)
+		if costLimit == 0 && !r.cache.UnderWay(name, time.Time{}) {
 			return nil, 0, nil
 		}
 	}
 	for {
 		value, joined, err := r.cache.Read(ctx, r.label, name, coalesce.Options{}, func(ctx context.Context) any {
-			if known := r.known(ctx, key); known != nil {
+			if known := r.cached(ctx, key); known != nil {
 				return &indexReading{index: known}
 			}
-			if turns == 0 { // the reading that was under way has ended without an index
+			if costLimit == 0 { // the reading that was under way has ended without an index
 				return &indexReading{}
 			}
-			return r.read(prioritized{ctx}, q, key, turns)
+			return r.read(prioritized{ctx}, q, key, costLimit)
 		})
 		reading, _ := value.(*indexReading)
 		switch {
@@ -122,17 +122,17 @@ func (r *calls) find(ctx context.Context, q *source.EventQuery) (*callIndex, int
 		case reading.index == nil:
 			return nil, 0, nil // the user's own request shows what is wrong
 		case joined:
-			return reading.index.usedBy(always), 0, nil
+			return reading.index.usable(always), 0, nil
 		default:
-			return reading.index.usedBy(always), reading.requests, nil
+			return reading.index.usable(always), reading.requests, nil
 		}
 	}
 }
 
-// patient is the context of a reading of many users. It takes an index that is a few minutes old although its caller wants no cached
+// acceptOldIndex returns the context of a reading of many users. It takes an index that is a few minutes old although its caller wants no cached
 // values: all users of the reading are to be found in one index.
-func patient(ctx context.Context) context.Context {
-	control, oldest := cache.ControlOf(ctx), rereadIndex
+func acceptOldIndex(ctx context.Context) context.Context {
+	control, oldest := cache.ControlOf(ctx), oldIndex
 	switch {
 	case control.MaxAge != nil:
 		oldest = max(oldest, *control.MaxAge)
@@ -150,8 +150,8 @@ func (r *calls) indexKey(q *source.EventQuery) string {
 	return key.Page("")
 }
 
-// known returns a cached index; nil = there is none.
-func (r *calls) known(ctx context.Context, key string) *callIndex {
+// cached returns a cached index; nil = there is none.
+func (r *calls) cached(ctx context.Context, key string) *callIndex {
 	index, _ := r.cache.Peek(ctx, key).(*callIndex)
 	return index
 }
@@ -161,7 +161,7 @@ func (r *calls) page(q *source.EventQuery, index *callIndex, requests int) (*sou
 	page := &source.Page[source.Item]{
 		Read: index.read, Requests: requests, FromCache: requests == 0, Verified: true, Doubts: index.doubts,
 	}
-	for _, at := range index.of(q.User, q.Clause.ParticipantID) {
+	for _, at := range index.rowsOf(q.User, q.Clause.ParticipantID) {
 		row := index.rows[at]
 		record, err := index.packer.unpack(row.Record)
 		if err != nil {
@@ -178,31 +178,31 @@ func (r *calls) page(q *source.EventQuery, index *callIndex, requests int) (*sou
 	return page, nil
 }
 
-// askers counts the users who ask for an interval.
+// askers counts the users who ask for each interval.
 type askers struct {
-	mu      sync.Mutex
-	windows *lru.Cache[string, *window]
+	mu        sync.Mutex
+	intervals *lru.Cache[string, *interval]
 }
 
-// window is an interval that users have asked for.
-type window struct {
+// interval is an interval that users have asked for.
+type interval struct {
 	users map[string]struct{}
 	next  int // number of users for which the index is tried next
 	since time.Time
 }
 
-// turns notes that a user asks for an interval, and returns what the index may cost now: the time of so many lists. 0 = it is not
-// tried. The users of an interval have spent a list each, and the index may cost twice as much. An index that costs more is tried
-// again when twice as many users have asked.
-func (a *askers) turns(key, user string, life time.Duration) float64 {
+// costLimit notes that a user asks for an interval, and returns how many lists the index may cost now; 0 = it is not tried. The users of an
+// interval have spent a list each, and the index may cost twice as much. An index that costs more is tried again when twice as many users
+// have asked.
+func (a *askers) costLimit(key, user string, life time.Duration) float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	w, _ := a.windows.Get(key)
+	w, _ := a.intervals.Get(key)
 	if w == nil || time.Since(w.since) > life {
-		w = &window{users: map[string]struct{}{}, next: fewAskers, since: time.Now()}
-		a.windows.Put(key, w)
+		w = &interval{users: map[string]struct{}{}, next: fewAskers, since: time.Now()}
+		a.intervals.Put(key, w)
 	}
-	if w.next > mostTurns {
+	if w.next > maxIndexCost {
 		return 0
 	}
 	w.users[user] = struct{}{}
@@ -211,5 +211,5 @@ func (a *askers) turns(key, user string, life time.Duration) float64 {
 		return 0
 	}
 	w.next = 2 * n
-	return float64(min(2*n, mostTurns))
+	return float64(min(2*n, maxIndexCost))
 }

@@ -66,11 +66,11 @@ func (p *phoneBook) CallItem(owner string, row *source.CallRow) (source.Item, er
 	return source.Item{Key: owner + "/" + row.ID, Time: row.Time, Version: row.Version, Basic: row.Record}, nil
 }
 
-// TestIndexOfCalls counts what users cost who ask for one interval, and checks when they ask Graph for themselves.
-func TestIndexOfCalls(t *testing.T) {
+// TestAnIndexIsReadOnceItCostsLessThanLists counts what users cost who ask for one interval, and checks when they ask Graph for themselves.
+func TestAnIndexIsReadOnceItCostsLessThanLists(t *testing.T) {
 	t.Parallel()
 	settled := time.Now().Truncate(time.Hour).Add(-72 * time.Hour)
-	always := func(q *source.EventQuery) { q.Shared = source.ShareAlways }
+	always := func(q *source.EventQuery) { q.CallIndex = source.IndexAlways }
 	gone := &graph.Error{Kind: graph.KindNotFound, Status: 404}
 	type counts struct{ own, lists, participants, found, doubts int }
 	tests := map[string]struct {
@@ -95,8 +95,8 @@ func TestIndexOfCalls(t *testing.T) {
 		"no-cache":                          {calls: 30, control: cache.Control{NoCache: true}, want: counts{own: 40}},
 		"no-cache, many":                    {calls: 30, change: always, control: cache.Control{NoCache: true}, want: counts{lists: 1, participants: 30, found: 40 * 30}},
 		"an open interval":                  {calls: 30, change: func(q *source.EventQuery) { q.End = time.Now() }, want: counts{own: 40}},
-		"an open interval, many":            {calls: 30, change: func(q *source.EventQuery) { q.End, q.Shared = time.Now().Truncate(time.Hour), source.ShareAlways }, want: counts{lists: 1, participants: 30, found: 40 * 30}},
-		"Graph itself is asked":             {calls: 30, change: func(q *source.EventQuery) { q.Shared = source.ShareNever }, want: counts{own: 40}},
+		"an open interval, many":            {calls: 30, change: func(q *source.EventQuery) { q.End, q.CallIndex = time.Now().Truncate(time.Hour), source.IndexAlways }, want: counts{lists: 1, participants: 30, found: 40 * 30}},
+		"Graph itself is asked":             {calls: 30, change: func(q *source.EventQuery) { q.CallIndex = source.IndexNever }, want: counts{own: 40}},
 		"the whole tenant":                  {calls: 30, change: func(q *source.EventQuery) { q.Owner, q.User = "-", "" }, want: counts{own: 40}},
 		"names that were not looked up":     {calls: 30, change: func(q *source.EventQuery) { q.User += "@example.com" }, want: counts{own: 40}},
 		"two participants":                  {calls: 30, change: func(q *source.EventQuery) { always(q); q.Clause.ParticipantID = "USER1" }, want: counts{lists: 1, participants: 30, found: 40 * 30}},
@@ -164,8 +164,8 @@ func (m manyCalls) CallRows(ctx context.Context, start, end time.Time, link stri
 	return page, err
 }
 
-// TestIndexOfManyCalls finds each record as it came, in an index that takes less memory than the records.
-func TestIndexOfManyCalls(t *testing.T) {
+// TestALargeIndexTakesLessMemoryThanItsRecords finds each record as it came, in an index that takes less memory than the records.
+func TestALargeIndexTakesLessMemoryThanItsRecords(t *testing.T) {
 	t.Parallel()
 	settled := time.Now().Truncate(time.Hour).Add(-72 * time.Hour)
 	book := manyCalls{&phoneBook{calls: 3000, pageSize: 60, people: []string{"user"}}}
@@ -176,7 +176,7 @@ func TestIndexOfManyCalls(t *testing.T) {
 	t.Cleanup(store.Close)
 	reader := readers.New(store, readers.Config{}).Calls(book, book, readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_CALL})
 	page, err := reader.Events(t.Context(), source.EventQuery{
-		Owner: "user", User: "user", Start: settled.Add(-24 * time.Hour), End: settled, Shared: source.ShareAlways,
+		Owner: "user", User: "user", Start: settled.Add(-24 * time.Hour), End: settled, CallIndex: source.IndexAlways,
 	}, "")
 	if err != nil || len(page.Items) != book.calls || book.own > 0 {
 		t.Fatalf("%v, own lists %d", err, book.own)

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// An index is shared in pieces, because it may be larger than a value of the store. A value under the index's own key says how many there
+// Replicas share an index in pieces, because it may be larger than a value of the store. A value under the index's own key says how many there
 // are; it is put behind them. Who finds it and not all of them reads Graph.
 
 // Bounds of a piece: its records, and their bytes as they are in memory.
@@ -30,7 +30,7 @@ type sharedCall struct {
 func pieceKey(key string, n int) string { return key + "\x00" + strconv.Itoa(n) }
 
 // shareIndex puts an index for other replicas. One with doubts stays here.
-func (r *calls) shareIndex(key string, index *callIndex, people map[recordName][]string, life time.Duration) {
+func (r *calls) shareIndex(key string, index *callIndex, participants map[recordName][]string, life time.Duration) {
 	if !r.isShared() || len(index.doubts) > 0 {
 		return
 	}
@@ -42,7 +42,7 @@ func (r *calls) shareIndex(key string, index *callIndex, people map[recordName][
 			to++
 		}
 		rows := index.rows[from:to]
-		r.share(pieceKey(key, pieces), index.read, life, size, func() []byte { return encodeCalls(rows, index.packer, people) })
+		r.share(pieceKey(key, pieces), index.read, life, size, func() []byte { return encodeCalls(rows, index.packer, participants) })
 		from = to
 	}
 	text := []byte(strconv.Itoa(pieces))
@@ -50,22 +50,22 @@ func (r *calls) shareIndex(key string, index *callIndex, people map[recordName][
 }
 
 // encodeCalls encodes a piece; nil = a record cannot be unpacked.
-func encodeCalls(rows []source.CallRow, packer *recordPacker, people map[recordName][]string) []byte {
+func encodeCalls(rows []source.CallRow, packer *recordPacker, participants map[recordName][]string) []byte {
 	piece := make([]sharedCall, len(rows))
 	for i := range rows {
 		record, err := packer.unpack(rows[i].Record)
 		if err != nil {
 			return nil
 		}
-		piece[i] = sharedCall{rows[i], people[nameOf(&rows[i])]}
+		piece[i] = sharedCall{rows[i], participants[nameOf(&rows[i])]}
 		piece[i].Record = record
 	}
 	return encodeShared(piece)
 }
 
-// ofOthers returns the index that another replica has put, and caches it; nil = the caller reads it. An index for many users that another
+// fromReplicas returns the index that another replica has put, and caches it; nil = the caller reads it. An index for many users that another
 // replica is just reading is waited for. The caller calls done after it has put the index, or has not.
-func (r *calls) ofOthers(ctx context.Context, q *source.EventQuery, key string, always bool) (index *callIndex, done func()) {
+func (r *calls) fromReplicas(ctx context.Context, q *source.EventQuery, key string, always bool) (index *callIndex, done func()) {
 	done = func() {}
 	var found *shared.Value
 	switch {
@@ -86,7 +86,7 @@ func (r *calls) ofOthers(ctx context.Context, q *source.EventQuery, key string, 
 	if !r.put(key, index, size, time.Until(found.Expires)+time.Since(found.Read)) {
 		return nil, done
 	}
-	r.cache.Found(ctx, r.label, found.Read)
+	r.cache.CountShared(ctx, r.label, found.Read)
 	return index, done
 }
 
@@ -111,7 +111,7 @@ func (x *indexReader) addPieces(ctx context.Context, key string, index *shared.V
 		rows := make([]source.CallRow, len(calls))
 		for i := range calls {
 			rows[i] = calls[i].CallRow
-			x.people.ids[nameOf(&rows[i])] = calls[i].People
+			x.participants.ids[nameOf(&rows[i])] = calls[i].People
 		}
 		x.rows.add(rows)
 	}

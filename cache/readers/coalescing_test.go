@@ -41,7 +41,7 @@ func (c *counter) String() string {
 	return fmt.Sprint(maps.Clone(c.by))
 }
 
-func TestCoalescing(t *testing.T) {
+func TestCallersOfOnePageShareOneRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		results := &counter{}
@@ -81,8 +81,8 @@ func TestCoalescing(t *testing.T) {
 	})
 }
 
-// TestCancellation checks that the first caller's cancellation fails nobody else, and that the last one ends the work.
-func TestCancellation(t *testing.T) {
+// TestTheLastCallerEndsAFetch checks that the first caller's cancellation fails nobody else, and that the last one ends the work.
+func TestTheLastCallerEndsAFetch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &fakeGraph{block: make(chan struct{}), ended: make(chan error, 1)}
@@ -131,8 +131,8 @@ func TestCancellation(t *testing.T) {
 	})
 }
 
-// TestDeadlineOfWork checks that work has the latest deadline of those who wait.
-func TestDeadlineOfWork(t *testing.T) {
+// TestAFetchHasTheLatestDeadlineOfItsCallers checks that work has the latest deadline of those who wait.
+func TestAFetchHasTheLatestDeadlineOfItsCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &fakeGraph{block: make(chan struct{})}
@@ -164,7 +164,7 @@ func TestDeadlineOfWork(t *testing.T) {
 	})
 }
 
-func TestCloseEndsWork(t *testing.T) {
+func TestCloseEndsFetches(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, cache.Config{})
@@ -185,8 +185,8 @@ func TestCloseEndsWork(t *testing.T) {
 	})
 }
 
-// TestChurn reads under many keys at once; the race detector and the byte limit are the judges.
-func TestChurn(t *testing.T) {
+// TestManyKeysAtOnceKeepToTheLimit reads under many keys at once; the race detector and the byte limit are the judges.
+func TestManyKeysAtOnceKeepToTheLimit(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{MaxBytes: 256 << 10})
 	g := &fakeGraph{body: "some text", pages: 3}

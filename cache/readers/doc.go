@@ -13,4 +13,8 @@
 //   - An answer is found by the digest of its request, its page size and its token ([Answers]). The timeline makes it of windows.
 //
 // Errors are not cached, but for refusals of a user ([Refusals]) and for names that nobody has.
+//
+// Callers of one process that want the same value at the same time are coalesced: they wait for one fetch. Replicas share values through
+// the store of package shared: windows ([SharedWindows]), the calls and the users of a tenant, refusals, and look-ups of users. What was read
+// on behalf of a user is never shared.
 package readers

@@ -28,10 +28,10 @@ func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (
 	if cache.InReading(ctx) {
 		page, err := r.next.Events(ctx, q, link)
 		if err != nil {
-			r.cache.Miss(ctx, r.label, time.Time{})
+			r.cache.CountMiss(ctx, r.label, time.Time{})
 			return nil, err
 		}
-		r.cache.Miss(ctx, r.label, page.Read)
+		r.cache.CountMiss(ctx, r.label, page.Read)
 		return page, nil
 	}
 	return getPage(ctx, &r.scoped, r.key(&q), link, func(ctx context.Context) (cache.Fetched[*source.Page[source.Item]], error) {

@@ -30,9 +30,9 @@ func (p *phonebook) UserID(ctx context.Context, upn string) (string, error) {
 	return id, err
 }
 
-// TestLookUpsAreKeptAlike, kind: what is answered from memory is answered faster, so that a name which nobody has must be kept just as
+// TestLookUpsAreCachedAlike, kind: what is answered from memory is answered faster, so that a name which nobody has must be kept just as
 // long as one that somebody has; whether Graph is asked would tell them apart.
-func TestLookUpsAreKeptAlike(t *testing.T) {
+func TestLookUpsAreCachedAlike(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		nobody := &graph.Error{Kind: graph.KindNotFound, Status: 404, Code: "Request_ResourceNotFound", RequestID: "r", Requests: 1}
@@ -99,12 +99,12 @@ func (d *daily) Events(ctx context.Context, _ source.EventQuery, _ string) (*sou
 	return &source.Page[source.Item]{Items: []source.Item{{Key: caller}}, Read: time.Now(), Requests: 1}, nil
 }
 
-// TestUsedUpDaysAreTheirOwners, kind: a shared request fails those who joined it by what is the matter with whoever began it.
-func TestUsedUpDaysAreTheirOwners(t *testing.T) {
+// TestAUsedUpDayFailsItsOwnerAlone, kind: a shared request fails those who joined it by what is the matter with whoever began it.
+func TestAUsedUpDayFailsItsOwnerAlone(t *testing.T) {
 	t.Parallel()
 	for _, lacks := range []graph.Error{
 		{Kind: graph.KindCallerLimit, RetryAfter: time.Hour},
-		{Kind: graph.KindThrottled, Own: true, RetryAfter: time.Minute}, // too many of their own wait before it
+		{Kind: graph.KindThrottled, OwnBudget: true, RetryAfter: time.Minute}, // too many of their own wait before it
 	} {
 		synctest.Test(t, func(t *testing.T) { usedUp(t, lacks) })
 	}

@@ -66,7 +66,7 @@ func fetchedPage[T any](
 // caller and waits for the caller's turn. That this day is used up, or that this turn comes too late, is no answer to others.
 func concernsOneCaller(err error) bool {
 	graphErr, ok := errors.AsType[*graph.Error](err)
-	return ok && (graphErr.Kind == graph.KindCallerLimit || graphErr.Kind == graph.KindThrottled && graphErr.Own)
+	return ok && (graphErr.Kind == graph.KindCallerLimit || graphErr.Kind == graph.KindThrottled && graphErr.OwnBudget)
 }
 
 // prioritized is the context of a shared fetch whose priority is the highest of all who wait for it.

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// TestPlans asks about a user without a plan once a week at most, whatever the spelling of the id, and about everybody else always.
-func TestPlans(t *testing.T) {
+// TestAUserWithoutAPlanIsAskedAboutOnceAWeek asks about a user without a plan once a week at most, whatever the spelling of the id, and about everybody else always.
+func TestAUserWithoutAPlanIsAskedAboutOnceAWeek(t *testing.T) {
 	t.Parallel()
 	licensed := func(yes bool) *parleyv1.CopilotLicence { return &parleyv1.CopilotLicence{Licensed: &yes} }
 	synctest.Test(t, func(t *testing.T) {

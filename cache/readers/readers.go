@@ -56,7 +56,7 @@ type Decorator struct {
 	cache        *cache.Cache
 	cfg          Config
 	refreshDates refreshDates
-	passed       passedReports
+	uncacheable  uncacheableReports
 }
 
 // New returns a Decorator over a cache, which its caller closes.

@@ -17,9 +17,9 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// TestConformance runs the decorator through what every reader of events promises: the page of the very query and link,
+// TestADecoratedReaderAnswersAsTheReader runs the decorator through what every reader of events promises: the page of the very query and link,
 // verbatim, whatever was asked before.
-func TestConformance(t *testing.T) {
+func TestADecoratedReaderAnswersAsTheReader(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{})
 	plain, decorated := &fakeGraph{pages: 3}, &fakeGraph{pages: 3}
@@ -99,7 +99,7 @@ func TestScopesStayApart(t *testing.T) {
 	}
 }
 
-func TestTimeToLive(t *testing.T) {
+func TestAPageIsCachedForItsLife(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name   string
@@ -141,7 +141,7 @@ func TestTimeToLive(t *testing.T) {
 	}
 }
 
-func TestControl(t *testing.T) {
+func TestCacheControlIsHonoured(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &fakeGraph{}
@@ -186,7 +186,7 @@ func TestControl(t *testing.T) {
 	})
 }
 
-func TestRecorder(t *testing.T) {
+func TestARecorderSumsUpTheLookUpsOfACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := open(t, cache.Config{}).Events(&fakeGraph{}, scope("a"))
@@ -219,7 +219,7 @@ func TestRecorder(t *testing.T) {
 	})
 }
 
-func TestErrorsAreNotKept(t *testing.T) {
+func TestErrorsAreNotCached(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{})
 	g := &fakeGraph{err: errors.New("503")}
@@ -238,8 +238,8 @@ func TestErrorsAreNotKept(t *testing.T) {
 	}
 }
 
-// TestChainOfOneReading checks that a page behind a link is not served when its carrier was read anew since.
-func TestChainOfOneReading(t *testing.T) {
+// TestAChainIsOfOneReading checks that a page behind a link is not served when its carrier was read anew since.
+func TestAChainIsOfOneReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := open(t, cache.Config{}).Events(&fakeGraph{pages: 3}, scope("a"))
@@ -272,8 +272,8 @@ func TestChainOfOneReading(t *testing.T) {
 	})
 }
 
-// TestPageJustFetched checks the next reader's hit, which ristretto alone does not promise, under a burst far above its size.
-func TestPageJustFetched(t *testing.T) {
+// TestAPageJustFetchedIsAHit checks the next reader's hit, which ristretto alone does not promise, under a burst far above its size.
+func TestAPageJustFetchedIsAHit(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{MaxBytes: 1 << 20})
 	g := &fakeGraph{body: strings.Repeat("x", 10<<10)}
@@ -290,7 +290,7 @@ func TestPageJustFetched(t *testing.T) {
 	}
 }
 
-func TestTooLargeAndOff(t *testing.T) {
+func TestPagesThatAreTooLargeAreNotCached(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]cache.Config{"too large": {MaxBytes: 20 << 10}, "off": {MaxBytes: -1}} {
 		t.Run(name, func(t *testing.T) {
@@ -315,7 +315,7 @@ func TestTooLargeAndOff(t *testing.T) {
 	}
 }
 
-func TestOtherReaders(t *testing.T) {
+func TestPagesOfAllReadersAreCached(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{})
 	d := &directory{}
@@ -361,8 +361,8 @@ func TestOtherReaders(t *testing.T) {
 	}
 }
 
-// TestNames caches each name by itself, and that somebody has none; what could not be read is asked for again.
-func TestNames(t *testing.T) {
+// TestEachNameIsCachedByItself caches each name by itself, and that somebody has none; what could not be read is asked for again.
+func TestEachNameIsCachedByItself(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{})
 	d := &directory{}
@@ -401,8 +401,8 @@ func (longReport) Part(int) ([]*parleyv1.CopilotUsageRow, int, error) {
 	return nil, 0, errors.New("not asked")
 }
 
-// TestLazyRows holds that rows that are not made yet are kept at their own cost.
-func TestLazyRows(t *testing.T) {
+// TestLazyRowsAreCachedAtTheirOwnCost holds that rows that are not made yet are kept at their own cost.
+func TestLazyRowsAreCachedAtTheirOwnCost(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{})
 	report := c.Usage(longReport{}, scope("a"))

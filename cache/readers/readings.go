@@ -7,8 +7,8 @@ import (
 	"github.com/parley-gateway/parley/internal/coalesce"
 )
 
-// Readings lets callers share the reading of a window: all pages of a query, one after the other, so that the result is
-// the state of one time. Readers of events that Decorator.Events returned are Readings.
+// Readings coalesces the readings of a window: callers who want the same window at the same time wait for one reading. It reads all pages
+// of a query, one after the other, so that the result is the state of one time. Readers of events that Decorator.Events returned are Readings.
 type Readings interface {
 	// Read returns the result of read for the key of a window, starting it unless it is under way; joined is true for a caller
 	// who found it so. Pages that read asks for with its context are asked of Graph, each time: they are neither taken from

@@ -13,9 +13,9 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// TestReadings: callers who want the same window at the same time share one reading, at the highest priority among them; who
+// TestCallersOfOneWindowShareOneReading: callers who want the same window at the same time share one reading, at the highest priority among them; who
 // wants a fresher one begins his own; the pages of a reading are asked for each time, and the last to leave ends it.
-func TestReadings(t *testing.T) {
+func TestCallersOfOneWindowShareOneReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &fakeGraph{}
@@ -104,9 +104,9 @@ func TestReadings(t *testing.T) {
 	})
 }
 
-// TestReadingsWaitOn: a reading without a page waits for whoever comes next when the time of its last caller is up, for a minute;
+// TestAReadingWithoutAPageLingers: a reading without a page waits for whoever comes next when the time of its last caller is up, for a minute;
 // one whose caller was cancelled, or that has a page, ends at once.
-func TestReadingsWaitOn(t *testing.T) {
+func TestAReadingWithoutAPageLingers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		paged, cancelled bool

@@ -45,7 +45,7 @@ func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref)
 	if err != nil || owner == resource.AnyUser {
 		return answer.Value, err
 	}
-	return source.CallOf(answer.Value, owner, user)
+	return source.CallForUser(answer.Value, owner, user)
 }
 
 // participants caches what records of calls say about users.

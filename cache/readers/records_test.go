@@ -27,8 +27,8 @@ func (r *callRecords) Event(context.Context, string, string, source.Ref) (*parle
 	return &parleyv1.Event{Version: r.version, Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{Partial: r.partial, Participants: participants}}}, nil
 }
 
-// TestRecordsAreKeptByVersion asks for whole call records and counts what reaches Graph.
-func TestRecordsAreKeptByVersion(t *testing.T) {
+// TestRecordsAreCachedByVersion asks for whole call records and counts what reaches Graph.
+func TestRecordsAreCachedByVersion(t *testing.T) {
 	t.Parallel()
 	failed := errors.New("gone")
 	ask := func(version int64) source.Ref { return source.Ref{ID: "c", Version: version} }
@@ -67,8 +67,8 @@ func TestRecordsAreKeptByVersion(t *testing.T) {
 	}
 }
 
-// TestRecordOfOthers asks for a cached record in which the user has no part.
-func TestRecordOfOthers(t *testing.T) {
+// TestACachedRecordIsRefusedToOthers asks for a cached record in which the user has no part.
+func TestACachedRecordIsRefusedToOthers(t *testing.T) {
 	t.Parallel()
 	graph := &callRecords{version: 2}
 	r := open(t, cache.Config{}).Records(graph, scope("a"))
@@ -97,9 +97,9 @@ func (p *callProofs) VerifyParticipant(context.Context, string, source.Ref) erro
 	return p.said
 }
 
-// TestProofsAreKeptByVersion: what a version of a record says of a user is kept, for or against; that it could not be read is
+// TestVerifiedParticipantsAreCachedByVersion: what a version of a record says of a user is kept, for or against; that it could not be read is
 // not.
-func TestProofsAreKeptByVersion(t *testing.T) {
+func TestVerifiedParticipantsAreCachedByVersion(t *testing.T) {
 	t.Parallel()
 	ask := func(version int64) source.Ref { return source.Ref{ID: "c", Version: version} }
 	for name, tc := range map[string]struct {

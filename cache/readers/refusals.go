@@ -22,7 +22,7 @@ const (
 )
 
 // Refusals remembers for a while which users a source refuses as such: those without a licence and those it does not know.
-// A walk over many users then costs one request for each of them, not one for each window. Whatever may be different the
+// A reading of many users then costs one request for each of them, not one for each window. Whatever may be different the
 // next moment (429, 5xx, broken answers), and what concerns the application and not the user (missing roles, billing,
 // credentials), is never remembered.
 type Refusals struct {
@@ -87,11 +87,11 @@ func (r *Refusals) get(ctx context.Context, key string) *refusal {
 	if known != nil && cache.ControlOf(ctx).Accepts(known.asked, known.expires) {
 		return known
 	}
-	return r.ofOthers(ctx, key)
+	return r.fromReplicas(ctx, key)
 }
 
-// ofOthers returns a refusal that another replica has met and the caller accepts, and remembers it.
-func (r *Refusals) ofOthers(ctx context.Context, key string) *refusal {
+// fromReplicas returns a refusal that another replica has met and the caller accepts, and remembers it.
+func (r *Refusals) fromReplicas(ctx context.Context, key string) *refusal {
 	if r.shared == nil {
 		return nil
 	}

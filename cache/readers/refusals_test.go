@@ -25,7 +25,7 @@ func (m *moody) Events(context.Context, source.EventQuery, string) (*source.Page
 	return &source.Page[source.Item]{}, m.err
 }
 
-func TestRefusals(t *testing.T) {
+func TestARefusedUserIsNotAskedAboutAgain(t *testing.T) {
 	t.Parallel()
 	unlicensed := &graph.Error{Kind: graph.KindUserNotLicensed, Status: 403, Code: "Forbidden", Requests: 1}
 	for name, c := range map[string]struct {
@@ -67,7 +67,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestRefusalsOfOneUserAndSource(t *testing.T) {
+func TestARefusalIsOfOneUserAndSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		next := &moody{err: &graph.Error{Kind: graph.KindUserRefused, Status: 403, Requests: 1}}

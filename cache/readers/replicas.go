@@ -13,21 +13,21 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// Replicas lets replicas share windows. Readers of events that Decorator.Events returned are Replicas; without a shared store they find
-// nothing.
-type Replicas interface {
+// SharedWindows has the windows that replicas share. Readers of events that Decorator.Events returned are SharedWindows; without a shared
+// store they find nothing.
+type SharedWindows interface {
 	// Claim returns the value of a window that another replica has put and ctx's Control accepts, made of its bytes by decode; nil =
 	// the caller makes the value. A replica that is just making it is waited for. The caller calls done after it has put the value, or
 	// has not.
 	Claim(ctx context.Context, key string, decode func([]byte) (any, error)) (value any, done func())
 }
 
-var _ Replicas = (*events)(nil)
+var _ SharedWindows = (*events)(nil)
 
-// patience is how long an interactive caller waits for another replica, which reads at the priority of its own callers.
-const patience = 5 * time.Second
+// maxReplicaWait is how long an interactive caller waits for another replica, which reads at the priority of its own callers.
+const maxReplicaWait = 5 * time.Second
 
-// Claim implements Replicas.
+// Claim implements SharedWindows.
 func (r *events) Claim(ctx context.Context, key string, decode func([]byte) (any, error)) (value any, done func()) {
 	found, done := r.claim(ctx, key)
 	if found == nil {
@@ -38,7 +38,7 @@ func (r *events) Claim(ctx context.Context, key string, decode func([]byte) (any
 		r.cfg.Shared.Invalid()
 		return nil, done
 	}
-	r.cache.Found(ctx, r.label, found.Read)
+	r.cache.CountShared(ctx, r.label, found.Read)
 	return value, done
 }
 
@@ -50,7 +50,7 @@ func (s *scoped) claim(ctx context.Context, key string) (found *shared.Value, do
 	}
 	wait := time.Duration(math.MaxInt64)
 	if source.PriorityOf(ctx) == source.Interactive {
-		wait = patience
+		wait = maxReplicaWait
 	}
 	return s.cfg.Shared.Claim(ctx, key, wait)
 }
@@ -110,7 +110,7 @@ func (r *sharedRefusal) error() *graph.Error {
 	}
 }
 
-// encodeShared encodes a value of this package for the store, in which nothing cannot be encoded.
+// encodeShared encodes a value of this package for the store. No such value fails to encode.
 func encodeShared(value any) []byte {
 	var encoded bytes.Buffer
 	if gob.NewEncoder(&encoded).Encode(value) != nil {

@@ -75,7 +75,7 @@ func download[T proto.Message](
 	}
 	name := reportName{d.scope.Tenant, q}
 	page, err := getReport(ctx, &d.scoped, kind, q, "", func(ctx context.Context) (*source.Page[T], error) {
-		if d.passed.is(name) {
+		if d.uncacheable.has(name) {
 			return nil, errNotCacheable
 		}
 		body, err := d.read(ctx, q)
@@ -89,7 +89,7 @@ func download[T proto.Message](
 		return page, nil
 	})
 	if errors.Is(err, errNotCacheable) {
-		d.passed.add(name, d.cfg.Usage)
+		d.uncacheable.add(name, d.cfg.Usage)
 		return d.direct(ctx, q)
 	}
 	if err != nil {
@@ -133,19 +133,19 @@ type reportName struct {
 	query  source.UsageQuery
 }
 
-// passedReports remembers reports that cannot be cached, so that they are not read twice each time.
-type passedReports struct {
+// uncacheableReports remembers the reports that cannot be cached, so that they are not read twice each time.
+type uncacheableReports struct {
 	mu    sync.Mutex
 	until map[reportName]time.Time
 }
 
-func (p *passedReports) is(name reportName) bool {
+func (p *uncacheableReports) has(name reportName) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return time.Now().Before(p.until[name])
 }
 
-func (p *passedReports) add(name reportName, life time.Duration) {
+func (p *uncacheableReports) add(name reportName, life time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.until == nil {

@@ -108,9 +108,9 @@ func download(ctx context.Context, t *testing.T, d *readers.Downloads, period st
 	return string(text)
 }
 
-// TestReportsAreKeptUntilTheyMove is the kind "what changes once a day is kept for hours": until the refresh date of any
+// TestReportsAreCachedUntilTheirRefreshDateMoves is the kind "what changes once a day is kept for hours": until the refresh date of any
 // report of the tenant moves.
-func TestReportsAreKeptUntilTheyMove(t *testing.T) {
+func TestReportsAreCachedUntilTheirRefreshDateMoves(t *testing.T) {
 	t.Parallel()
 	for _, csv := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) { keptUntilMoved(t, csv) })
@@ -165,9 +165,9 @@ func keptUntilMoved(t *testing.T, csv bool) {
 	ask(list, graph, "D7", 7, "after a date to come")
 }
 
-// TestOneCopyOfTheReport is the kind "one answer in two forms is asked for once": downloads and lists of CSV share it, whoever
+// TestListsAndDownloadsHaveOneCopyOfAReport is the kind "one answer in two forms is asked for once": downloads and lists of CSV share it, whoever
 // comes first, and downloads at one time wait for one request.
-func TestOneCopyOfTheReport(t *testing.T) {
+func TestListsAndDownloadsHaveOneCopyOfAReport(t *testing.T) {
 	t.Parallel()
 	today := time.Now().Format(time.DateOnly)
 	for _, listFirst := range []bool{true, false} {
@@ -209,7 +209,7 @@ func TestOneCopyOfTheReport(t *testing.T) {
 	}
 }
 
-func TestDownloadsAtOneTime(t *testing.T) {
+func TestDownloadsAtOneTimeShareOneRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, cache.Config{})
@@ -243,8 +243,8 @@ func TestDownloadsAtOneTime(t *testing.T) {
 	})
 }
 
-// TestDownloadControl: cache-control counts for downloads as for lists.
-func TestDownloadControl(t *testing.T) {
+// TestCacheControlIsHonouredByDownloads: cache-control counts for downloads as for lists.
+func TestCacheControlIsHonouredByDownloads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, cache.Config{})
@@ -266,9 +266,9 @@ func TestDownloadControl(t *testing.T) {
 	})
 }
 
-// TestReportsThatAreNotKept: too long for the cache, without rows that can be read, and a cache that keeps nothing; each goes
+// TestReportsThatAreNotCachedGoOutWhole: too long for the cache, without rows that can be read, and a cache that keeps nothing; each goes
 // out whole.
-func TestReportsThatAreNotKept(t *testing.T) {
+func TestReportsThatAreNotCachedGoOutWhole(t *testing.T) {
 	t.Parallel()
 	today := time.Now().Format(time.DateOnly)
 	for name, test := range map[string]struct {

@@ -8,9 +8,9 @@ import (
 	"github.com/parley-gateway/parley/cache"
 )
 
-// TestResize is of the kind "the cache gives way": whatever is kept is above a new limit no longer than Resize takes, what is
+// TestResizeDropsWhatIsAboveTheLimit is of the kind "the cache gives way": whatever is kept is above a new limit no longer than Resize takes, what is
 // read meanwhile and after it keeps to it, and a limit that grows again is used again.
-func TestResize(t *testing.T) {
+func TestResizeDropsWhatIsAboveTheLimit(t *testing.T) {
 	t.Parallel()
 	c := open(t, cache.Config{MaxBytes: 1 << 20})
 	g := &fakeGraph{}

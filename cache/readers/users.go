@@ -56,7 +56,7 @@ func (r *users) list(ctx context.Context, key, link string) (cache.Fetched[*sour
 		page, err := decodeUsers(found.Bytes)
 		if err == nil {
 			page.Read = found.Read
-			r.cache.Found(ctx, r.label, found.Read)
+			r.cache.CountShared(ctx, r.label, found.Read)
 			return fetchedPage(page, nil, found.Expires.Sub(found.Read), resident)
 		}
 		r.cfg.Shared.Invalid()
@@ -145,7 +145,7 @@ func (r *users) Names(ctx context.Context, ids []string) (map[string]string, err
 		name, cached := r.cache.Lookup(ctx, r.label, r.nameKey(id)).(string)
 		switch {
 		case !cached:
-			r.cache.Miss(ctx, r.label, time.Time{})
+			r.cache.CountMiss(ctx, r.label, time.Time{})
 			missing = append(missing, id)
 		case name != "":
 			names[id] = name
@@ -195,7 +195,7 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	key := r.scope.key("user id")
 	key.Text(upn)
 	answer, err := get(withoutControl(ctx), &r.scoped, key, "", func(ctx context.Context) (cache.Fetched[foundUser], error) {
-		if found, read, expires := r.idOfOthers(ctx, key); found != nil {
+		if found, read, expires := r.idFromReplicas(ctx, key); found != nil {
 			return cache.Fetched[foundUser]{Value: *found, Read: read, Life: expires.Sub(read), Size: lookUpSize}, nil
 		}
 		id, err := r.next.UserID(ctx, upn)
@@ -228,8 +228,8 @@ type sharedUser struct {
 	Nobody *sharedRefusal `json:",omitempty"`
 }
 
-// idOfOthers returns the answer to a look-up that another replica has put; nil = there is none.
-func (r *users) idOfOthers(ctx context.Context, key cache.Key) (found *foundUser, read, expires time.Time) {
+// idFromReplicas returns the answer to a look-up that another replica has put; nil = there is none.
+func (r *users) idFromReplicas(ctx context.Context, key cache.Key) (found *foundUser, read, expires time.Time) {
 	if !r.isShared() {
 		return nil, read, expires
 	}

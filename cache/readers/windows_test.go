@@ -25,8 +25,8 @@ func windowsOf(t *testing.T, c pages, s readers.Scope) windows {
 	return w
 }
 
-// TestWindows: a window is found as long as its oldest page would be, by readers of its own scope, and control is honoured.
-func TestWindows(t *testing.T) {
+// TestAWindowIsCachedAsLongAsItsOldestPage: a window is found as long as its oldest page would be, by readers of its own scope, and control is honoured.
+func TestAWindowIsCachedAsLongAsItsOldestPage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := open(t, cache.Config{})

@@ -144,8 +144,8 @@ func get(ctx context.Context, v *shared.Values, key string) string {
 	return string(value.Bytes)
 }
 
-// TestValues holds who finds a value: replicas of the same build with a key that opens it, while it may be served.
-func TestValues(t *testing.T) {
+// TestAValueIsFoundByReplicasOfTheSameBuildAndKeys holds who finds a value: replicas of the same build with a key that opens it, while it may be served.
+func TestAValueIsFoundByReplicasOfTheSameBuildAndKeys(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		first, second := fresh(t), fresh(t)
@@ -184,8 +184,8 @@ func TestValues(t *testing.T) {
 	})
 }
 
-// TestHostileStore holds that whatever the store answers in place of a value is a miss that is counted.
-func TestHostileStore(t *testing.T) {
+// TestAnythingButASealedValueIsAMiss holds that whatever the store answers in place of a value is a miss that is counted.
+func TestAnythingButASealedValueIsAMiss(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m, key := newMemory(), fresh(t)
@@ -228,8 +228,8 @@ func TestHostileStore(t *testing.T) {
 	})
 }
 
-// TestClaims holds that replicas which want one value make it once, and wait for nobody who is gone or fails.
-func TestClaims(t *testing.T) {
+// TestReplicasMakeAValueOnce holds that replicas which want one value make it once, and wait for nobody who is gone or fails.
+func TestReplicasMakeAValueOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m, key := newMemory(), fresh(t)
@@ -302,8 +302,8 @@ func TestClaims(t *testing.T) {
 	})
 }
 
-// TestQueue holds that values which nobody has time to put are dropped and counted, and those that are too long.
-func TestQueue(t *testing.T) {
+// TestValuesWithoutRoomAreDropped holds that values which nobody has time to put are dropped and counted, and those that are too long.
+func TestValuesWithoutRoomAreDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMemory()

@@ -64,7 +64,7 @@ func (p *authorize) Do(req *policy.Request) (*http.Response, error) {
 	if err != nil {
 		return resp, err
 	}
-	p.tokens.accepted(resp.StatusCode != http.StatusUnauthorized)
+	p.tokens.noteRenewed(resp.StatusCode != http.StatusUnauthorized)
 	if again := graph.ChallengeClaims(resp.Header); p.user && (resp.StatusCode == http.StatusUnauthorized || again != "") {
 		return nil, refusedUser(resp, again)
 	}

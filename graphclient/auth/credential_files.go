@@ -25,8 +25,8 @@ const maxSecret = 1 << 20
 type fileCredential struct {
 	mu   sync.Mutex
 	file secretFile[azcore.TokenCredential]
-	// looked is the digest of the content that Look saw last; zero = it could not be read.
-	looked [sha256.Size]byte
+	// lastDigest is the digest of the content that Reload saw last; zero = it could not be read.
+	lastDigest [sha256.Size]byte
 }
 
 var (
@@ -41,7 +41,7 @@ func newFileCredential(field, path string, build func([]byte) (azcore.TokenCrede
 	if err != nil {
 		return nil, fielderror.New(field, "%w", err)
 	}
-	c.looked = digest
+	c.lastDigest = digest
 	return c, nil
 }
 
@@ -72,9 +72,9 @@ func OfFile(credential azcore.TokenCredential) bool {
 	return ok
 }
 
-// Look reads the file of a credential now. It reports whether the content is another one than at the last Look, and why the new content
+// Reload reads the file of a credential now. It reports whether the content is another one than at the last Reload, and why the new content
 // cannot be used, if it cannot; the old one stays in force then. A credential without a file never changes.
-func Look(credential azcore.TokenCredential) (changed bool, err error) {
+func Reload(credential azcore.TokenCredential) (changed bool, err error) {
 	c, ok := credential.(*fileCredential)
 	if !ok {
 		return false, nil
@@ -82,8 +82,8 @@ func Look(credential azcore.TokenCredential) (changed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	digest, err := c.file.load()
-	changed = digest != c.looked
-	c.looked = digest
+	changed = digest != c.lastDigest
+	c.lastDigest = digest
 	return changed, err
 }
 

@@ -53,7 +53,7 @@ func (d *discovery) Close() { d.fetches.Close() }
 // and sends every other request. Callers who want the same document at the same
 // time share a request; its failure is the answer only to the caller who began it.
 func (d *discovery) Do(req *http.Request) (*http.Response, error) {
-	if !discovers(req) {
+	if !isDiscovery(req) {
 		return d.next.Do(req)
 	}
 	ctx, url := req.Context(), req.URL.String()
@@ -74,8 +74,8 @@ func (d *discovery) Do(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// discovers reports whether a request asks where the authority's endpoints are.
-func discovers(req *http.Request) bool {
+// isDiscovery reports whether a request asks where the authority's endpoints are.
+func isDiscovery(req *http.Request) bool {
 	path := strings.ToLower(req.URL.Path)
 	return req.Method == http.MethodGet &&
 		(strings.HasSuffix(path, "/.well-known/openid-configuration") || strings.HasSuffix(path, "/discovery/instance"))

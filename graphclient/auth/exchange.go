@@ -5,10 +5,10 @@ import "github.com/parley-gateway/parley/graphclient/graph"
 // Exchange gets tokens with which an application acts on behalf of users, for
 // the tokens that their clients sent. It is safe for concurrent use; Close it.
 type Exchange struct {
-	prove     *prover
-	scope     string
-	logins    *logins // of all users
-	discovery *discovery
+	clientAuth *clientAuthFile
+	scope      string
+	logins     *logins // of all users
+	discovery  *discovery
 }
 
 // NewExchange checks the application's credential, whose kind is one of DelegatingKinds
@@ -16,11 +16,11 @@ type Exchange struct {
 func NewExchange(cfg CredentialConfig, scope string) (*Exchange, error) {
 	shared := newDiscovery(&loginWire{transport: cfg.HTTP.Transport})
 	cfg.wire = shared
-	prove, err := newProver(cfg)
+	clientAuth, err := newClientAuthFile(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Exchange{prove: prove, scope: scope, logins: &logins{}, discovery: shared}, nil
+	return &Exchange{clientAuth: clientAuth, scope: scope, logins: &logins{}, discovery: shared}, nil
 }
 
 // Tokens returns the tokens of one user, for the access token that their client
@@ -28,14 +28,14 @@ func NewExchange(cfg CredentialConfig, scope string) (*Exchange, error) {
 // observer is told. They end with the Exchange and need no closing.
 func (e *Exchange) Tokens(assertion string) *Tokens {
 	return &Tokens{
-		credential: &userCredential{prove: e.prove, assertion: assertion}, scope: e.scope,
+		credential: &userCredential{clientAuth: e.clientAuth, assertion: assertion}, scope: e.scope,
 		observer: graph.NoObserver{}, explain: userLoginError, logins: e.logins,
 	}
 }
 
-// Look reads the file of the application's credential now, if it has one. An
+// Reload reads the file of the application's credential now, if it has one. An
 // error says why its content cannot be used; the old one stays in force then.
-func (e *Exchange) Look() error { return e.prove.look() }
+func (e *Exchange) Reload() error { return e.clientAuth.reload() }
 
 // Close ends exchanges that are under way and waits for them.
 func (e *Exchange) Close() {

@@ -20,7 +20,7 @@ const (
 	refreshPause  = 30 * time.Second // between two early refreshes
 	firstPause    = time.Second      // after a failed login or a rejected token; doubles
 	maxPause      = time.Minute
-	mostAsked     = 5 * time.Minute // the longest time that an authority holds back the next login
+	maxAskedPause = 5 * time.Minute // the longest time that an authority holds back the next login
 )
 
 // resetter is a credential that can forget the tokens it keeps.
@@ -111,8 +111,8 @@ func (s *Tokens) renew(ctx context.Context, rejected, claims string) (string, er
 	return tokenOf(ctx, login)
 }
 
-// accepted notes whether Graph took a renewed token.
-func (s *Tokens) accepted(ok bool) {
+// noteRenewed notes whether Graph took a renewed token.
+func (s *Tokens) noteRenewed(ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ok {
@@ -178,8 +178,8 @@ func (s *Tokens) login(ctx context.Context, key loginKey) (string, error) {
 	failure := s.explain(err, trouble.get())
 	pause := min(firstPause<<min(s.failures, 10), maxPause)
 	if failure.Kind == graph.KindLoginUnavailable {
-		// What the authority asked for, within Reason: nobody else of this identity gets a token meanwhile.
-		pause = max(pause, min(failure.RetryAfter, mostAsked))
+		// What the authority asked for, within reason: nobody else of this identity gets a token meanwhile.
+		pause = max(pause, min(failure.RetryAfter, maxAskedPause))
 		failure.RetryAfter = max(pause, failure.RetryAfter)
 	}
 	s.failure, s.retryAt = failure, now.Add(pause)

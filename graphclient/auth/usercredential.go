@@ -25,33 +25,33 @@ func DelegatingKinds() []string {
 // exchanger makes the credential that exchanges a user's token.
 type exchanger func(assertion string) (azcore.TokenCredential, error)
 
-// proof is how the application proves itself at an exchange; digest is equal
-// for equal proofs.
-type proof struct {
+// clientAuth is the client authentication of the application at an exchange: its secret,
+// certificate or federated token. digest is equal for equal ones.
+type clientAuth struct {
 	digest   [sha256.Size]byte
 	onBehalf exchanger
 }
 
-// prover holds the application's present proof. A secret file is read again
-// for each login; content that cannot be used keeps the old proof.
-type prover struct {
+// clientAuthFile holds the client authentication of the application. A secret file is read
+// again for each login; content that cannot be used keeps the old one.
+type clientAuthFile struct {
 	cfg   CredentialConfig
-	fixed *proof // of an application without a secret file
+	fixed *clientAuth // of an application without a secret file
 
 	mu   sync.Mutex
 	file secretFile[exchanger]
 }
 
-func newProver(cfg CredentialConfig) (*prover, error) {
-	p := &prover{cfg: cfg}
+func newClientAuthFile(cfg CredentialConfig) (*clientAuthFile, error) {
+	p := &clientAuthFile{cfg: cfg}
 	var field string
 	switch cfg.Kind {
 	case CredentialClientSecret:
-		field, p.file = "ClientSecretFile", secretFile[exchanger]{path: cfg.ClientSecretFile, parse: cfg.secretProof}
+		field, p.file = "ClientSecretFile", secretFile[exchanger]{path: cfg.ClientSecretFile, parse: cfg.secretAuth}
 	case CredentialClientCertificate:
-		field, p.file = "CertificateFile", secretFile[exchanger]{path: cfg.CertificateFile, parse: cfg.certificateProof}
+		field, p.file = "CertificateFile", secretFile[exchanger]{path: cfg.CertificateFile, parse: cfg.certificateAuth}
 	case CredentialWorkloadIdentity:
-		p.fixed = &proof{onBehalf: cfg.federatedProof}
+		p.fixed = &clientAuth{onBehalf: cfg.federatedAuth}
 		return p, nil
 	default:
 		return nil, fielderror.New("Kind", "%q is no credential of an app registration, and only one of those can act on behalf of users: %s",
@@ -63,8 +63,8 @@ func newProver(cfg CredentialConfig) (*prover, error) {
 	return p, nil
 }
 
-// look reads the file now; an error leaves the old proof in force.
-func (p *prover) look() error {
+// reload reads the file now; an error leaves the old content in force.
+func (p *clientAuthFile) reload() error {
 	if p.fixed != nil {
 		return nil
 	}
@@ -74,22 +74,22 @@ func (p *prover) look() error {
 	return err
 }
 
-// currentProof is the proof to log in with now.
-func (p *prover) currentProof() *proof {
+// current returns the client authentication to log in with now.
+func (p *clientAuthFile) current() *clientAuth {
 	if p.fixed != nil {
 		return p.fixed
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, _ = p.file.load() // a file that cannot be used now leaves the old proof in place
-	return &proof{p.file.digest, p.file.current}
+	_, _ = p.file.load() // a file that cannot be used now leaves the old content in place
+	return &clientAuth{p.file.digest, p.file.current}
 }
 
 func (cfg CredentialConfig) userOptions() *azidentity.OnBehalfOfCredentialOptions {
 	return &azidentity.OnBehalfOfCredentialOptions{ClientOptions: cfg.options(), DisableInstanceDiscovery: cfg.AuthorityHost != ""}
 }
 
-func (cfg CredentialConfig) secretProof(content []byte) (exchanger, error) {
+func (cfg CredentialConfig) secretAuth(content []byte) (exchanger, error) {
 	secret := strings.TrimSpace(string(content))
 	if secret == "" {
 		return nil, errors.New("file is empty")
@@ -99,7 +99,7 @@ func (cfg CredentialConfig) secretProof(content []byte) (exchanger, error) {
 	}, nil
 }
 
-func (cfg CredentialConfig) certificateProof(content []byte) (exchanger, error) {
+func (cfg CredentialConfig) certificateAuth(content []byte) (exchanger, error) {
 	certificates, key, err := azidentity.ParseCertificates(content, nil)
 	if err != nil {
 		return nil, errors.New("file holds no certificate with its private key, in PEM or PKCS#12 without a password")
@@ -109,10 +109,10 @@ func (cfg CredentialConfig) certificateProof(content []byte) (exchanger, error) 
 	}, nil
 }
 
-// federatedProof proves the application by the workload's own token, whose
+// federatedAuth authenticates the application by the workload's own token, whose
 // file and application id may be named by the environment alone, as for the
 // application's credential.
-func (cfg CredentialConfig) federatedProof(assertion string) (azcore.TokenCredential, error) {
+func (cfg CredentialConfig) federatedAuth(assertion string) (azcore.TokenCredential, error) {
 	client, path := cfg.ClientID, cfg.FederatedTokenFile
 	if client == "" {
 		client = os.Getenv("AZURE_CLIENT_ID")
@@ -128,14 +128,14 @@ func (cfg CredentialConfig) federatedProof(assertion string) (azcore.TokenCreden
 }
 
 // userCredential exchanges one assertion. It is made anew when the
-// application's proof changed, or to forget its tokens.
+// application's client authentication changed, or to forget its tokens.
 type userCredential struct {
-	prove     *prover
-	assertion string
+	clientAuth *clientAuthFile
+	assertion  string
 
-	mu      sync.Mutex
-	made    [sha256.Size]byte
-	current azcore.TokenCredential
+	mu       sync.Mutex
+	madeWith [sha256.Size]byte
+	current  azcore.TokenCredential
 }
 
 var (
@@ -143,17 +143,17 @@ var (
 	_ resetter               = (*userCredential)(nil)
 )
 
-// GetToken exchanges the assertion with the application's present proof.
+// GetToken exchanges the assertion with the application's present client authentication.
 func (c *userCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	now := c.prove.currentProof()
+	auth := c.clientAuth.current()
 	c.mu.Lock()
-	if c.current == nil || c.made != now.digest {
-		made, err := now.onBehalf(c.assertion)
+	if c.current == nil || c.madeWith != auth.digest {
+		made, err := auth.onBehalf(c.assertion)
 		if err != nil {
 			c.mu.Unlock()
 			return azcore.AccessToken{}, &graph.Error{Kind: graph.KindCredential, Reason: "credential cannot be used here"}
 		}
-		c.current, c.made = made, now.digest
+		c.current, c.madeWith = made, auth.digest
 	}
 	current := c.current
 	c.mu.Unlock()

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// challenges reports whether an answer asks for a token with other claims, decodable or not.
-func challenges(h http.Header) bool {
-	return slices.ContainsFunc(h.Values("WWW-Authenticate"), challenge)
+// hasClaimsChallenge reports whether an answer asks for a token with other claims, decodable or not.
+func hasClaimsChallenge(h http.Header) bool {
+	return slices.ContainsFunc(h.Values("WWW-Authenticate"), isClaimsChallenge)
 }
 
-func challenge(value string) bool {
+func isClaimsChallenge(value string) bool {
 	return strings.EqualFold(parameter(value, "error"), "insufficient_claims")
 }
 
@@ -21,7 +21,7 @@ func challenge(value string) bool {
 // insufficient_claims asks for, decoded; empty when there is none.
 func ChallengeClaims(h http.Header) string {
 	for _, value := range h.Values("WWW-Authenticate") {
-		if !challenge(value) {
+		if !isClaimsChallenge(value) {
 			continue
 		}
 		encoded := strings.TrimRight(parameter(value, "claims"), "=")

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -124,8 +125,8 @@ type Error struct {
 	// Claims are the claims, a JSON object, with which the user's client must request a
 	// new token (KindSignIn); empty = no particular ones.
 	Claims string
-	// Own says that it is our own budget that is used up (KindThrottled): Graph has not asked to wait.
-	Own bool
+	// OwnBudget says that it is our own budget that is used up (KindThrottled): Graph has not asked to wait.
+	OwnBudget bool
 	// Cause is the kind of trouble on the way when no usable answer came (KindUnavailable, KindLoginUnavailable).
 	Cause Cause
 	// Requests is how many requests Graph received for this call.
@@ -214,9 +215,11 @@ func (e *Error) Rejected() bool {
 	return e.Status == http.StatusBadRequest || e.Status == http.StatusNotImplemented
 }
 
-// LinkLost reports whether a request for a link that Graph gave failed because the link leads nowhere any more.
-func (e *Error) LinkLost() bool {
-	return e.Rejected() || e.Kind == KindBadRequest || e.Kind == KindGone || e.Kind == KindLinkNotFound
+// LinkLost reports whether the error of a request for a link that Graph gave is a sign that the link leads nowhere any more: Graph rejected
+// the request, or has nothing behind the link.
+func LinkLost(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && (e.Rejected() || e.Kind == KindBadRequest || e.Kind == KindGone || e.Kind == KindLinkNotFound)
 }
 
 // Requests is the number of requests that Graph got for a failed call; 0 where the error does not tell.
@@ -249,8 +252,8 @@ func (e *Error) Personal() bool {
 	}
 }
 
-// ConcernsAll notes that an answer which left open whom it is about concerns everybody.
-func (e *Error) ConcernsAll() { e.personal = false }
+// MarkConcernsAll notes that an answer which left open whom it is about concerns everybody; Personal is false from then on.
+func (e *Error) MarkConcernsAll() { e.personal = false }
 
 // Retriable reports whether the retry loop may repeat the request.
 func (e *Error) Retriable() bool { return e.Kind.Temporary() && !e.Final && !e.Unsent }
@@ -260,4 +263,20 @@ func (e *Error) Retriable() bool { return e.Kind.Temporary() && !e.Final && !e.U
 func (e *Error) Clone() *Error {
 	c := *e
 	return &c
+}
+
+// ErrTryTimeout is the cause of a context that ended one try of a call.
+var ErrTryTimeout = errors.New("one try took too long")
+
+// Canceled is the error of a caller that left or whose deadline passed.
+func Canceled(ctx context.Context) *Error {
+	return &Error{Kind: KindCanceled, Err: ctx.Err()}
+}
+
+// AsError returns the *Error in err; whatever else it is was unexpected.
+func AsError(err error) *Error {
+	if own, ok := errors.AsType[*Error](err); ok {
+		return own
+	}
+	return &Error{Kind: KindUnexpected, Err: err}
 }

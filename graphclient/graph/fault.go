@@ -2,9 +2,7 @@ package graph
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -141,7 +139,7 @@ func newError(resp *http.Response, f fault, at Situation) *Error {
 	case resp.StatusCode == http.StatusProxyAuthRequired:
 		e.Cause, e.Final, e.Reason = CauseProxy, true, "the proxy asks for a sign-in"
 	}
-	if resp.StatusCode == http.StatusForbidden && challenges(resp.Header) {
+	if resp.StatusCode == http.StatusForbidden && hasClaimsChallenge(resp.Header) {
 		f.note("insufficient_claims", "")
 	}
 	e.Kind, e.personal = f.classify(resp.StatusCode, at)
@@ -154,7 +152,7 @@ func newError(resp *http.Response, f fault, at Situation) *Error {
 // ReadError makes the error of an answer that is no success. A body that cannot be read says nothing.
 func ReadError(resp *http.Response, at Situation) *Error {
 	f := fault{silent: true}
-	if r, err := Decoded(resp); err == nil {
+	if r, err := DecodedBody(resp); err == nil {
 		if body, err := io.ReadAll(io.LimitReader(r, maxFault)); err == nil {
 			f = parseFault(body)
 		}
@@ -177,22 +175,6 @@ func Identifier(s string) string {
 		}
 	}
 	return s
-}
-
-// ErrTryTimeout is the cause of a context that ended one try of a call.
-var ErrTryTimeout = errors.New("one try took too long")
-
-// Canceled is the error of a caller that left or whose deadline passed.
-func Canceled(ctx context.Context) *Error {
-	return &Error{Kind: KindCanceled, Err: ctx.Err()}
-}
-
-// AsError returns the *Error in err; whatever else it is was unexpected.
-func AsError(err error) *Error {
-	if own, ok := errors.AsType[*Error](err); ok {
-		return own
-	}
-	return &Error{Kind: KindUnexpected, Err: err}
 }
 
 // ErrorIn makes the error of a success that holds one: value is the member "error" of its body.

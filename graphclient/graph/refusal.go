@@ -11,9 +11,9 @@ import (
 // Situation holds the facts about a request on which the meaning of its refusal depends, beside the answer itself.
 type Situation struct {
 	Source         string
-	Person         bool // the request is about one user's data as such, not about one chat or call
+	AboutUser      bool // the request is about one user's data as such, not about one chat or call
 	OnBehalf       bool // it was asked with a user's token
-	Linked         bool // it was asked by a link that Graph gave
+	ByLink         bool // it was asked by a link that Graph gave
 	OthersAnswered bool // Graph has answered other users on this route lately
 }
 
@@ -82,44 +82,44 @@ func (f *fault) classify(status int, at Situation) (kind Kind, personal bool) {
 	status = f.effectiveStatus(status)
 	switch status {
 	case http.StatusPaymentRequired:
-		return unpaid(text, at)
+		return paymentKind(text, at)
 	case http.StatusForbidden:
-		return forbidden(text, at), false
+		return forbiddenKind(text, at), false
 	case http.StatusNotFound:
 		switch {
-		case at.Linked:
+		case at.ByLink:
 			return KindLinkNotFound, false
 		case license.MatchString(text):
-			return licensee(text, at), false
+			return licenceKind(text, at), false
 		}
 	}
 	return KindOf(status), false
 }
 
-// unpaid decides which of three things a 402 is about: the licence of one user, the licence of the tenant, or the payment of
+// paymentKind decides which of three things a 402 is about: the licence of one user, the licence of the tenant, or the payment of
 // all requests. A 402 that does not say counts as one about its user until other users get it.
-func unpaid(text string, at Situation) (kind Kind, personal bool) {
+func paymentKind(text string, at Situation) (kind Kind, personal bool) {
 	text = strings.ReplaceAll(text, "payment required", "") // the status in words
 	switch {
 	case whoNeeds.MatchString(text):
-		return licensee(text, at), false
+		return licenceKind(text, at), false
 	case payment.MatchString(text):
 		return KindPaymentRequired, false
 	case license.MatchString(text):
-		return licensee(text, at), false
+		return licenceKind(text, at), false
 	case charge.MatchString(text):
 		return KindPaymentRequired, false
 	default:
-		return KindPaymentRequired, at.Person
+		return KindPaymentRequired, at.AboutUser
 	}
 }
 
-// licensee returns the kind of a missing licence: of the user or tenant that the sentence names, else of the user of the request.
-func licensee(text string, at Situation) Kind {
+// licenceKind returns the kind of a missing licence: of the user or tenant that the sentence names, else of the user of the request.
+func licenceKind(text string, at Situation) Kind {
 	who := ""
 	if found := whoNeeds.FindStringSubmatch(text); found != nil {
 		who = found[1]
-	} else if at.Person || strings.Contains(text, "user") {
+	} else if at.AboutUser || strings.Contains(text, "user") {
 		who = "user"
 	}
 	if who == "user" {
@@ -128,8 +128,8 @@ func licensee(text string, at Situation) Kind {
 	return KindTenantNotLicensed
 }
 
-// forbidden returns the kind of a 403.
-func forbidden(text string, at Situation) Kind {
+// forbiddenKind returns the kind of a 403.
+func forbiddenKind(text string, at Situation) Kind {
 	switch {
 	case strings.Contains(text, "insufficient_claims"):
 		if at.OnBehalf {
@@ -141,12 +141,12 @@ func forbidden(text string, at Situation) Kind {
 	case at.OnBehalf && at.Source == SourceUsage:
 		return KindUserRole
 	case license.MatchString(text):
-		return licensee(text, at)
+		return licenceKind(text, at)
 	case permission.MatchString(text):
 		return KindForbidden
 	case strings.Contains(text, accessCheck):
 		return KindAccessDenied
-	case at.Person && !at.OnBehalf && (at.Source == SourceCopilot || at.OthersAnswered):
+	case at.AboutUser && !at.OnBehalf && (at.Source == SourceCopilot || at.OthersAnswered):
 		return KindUserRefused
 	default:
 		return KindRefused

@@ -18,9 +18,9 @@ const DefaultPaymentPause = 15 * time.Minute
 type Breaker struct {
 	pause time.Duration
 
-	mu     sync.Mutex
-	routes map[string]*tripped
-	unsaid map[string]string // by route: the user who got a 402 that does not say whom it concerns, since the last answer
+	mu        sync.Mutex
+	routes    map[string]*tripped
+	undecided map[string]string // by route: the user who got a 402 that does not say whom it concerns, since the last answer
 }
 
 // tripped is a route that asked for payment and has not served anything since.
@@ -32,7 +32,7 @@ type tripped struct {
 
 // NewBreaker returns a Breaker that leaves a route alone for a while.
 func NewBreaker(pause time.Duration) *Breaker {
-	return &Breaker{pause: pause, routes: map[string]*tripped{}, unsaid: map[string]string{}}
+	return &Breaker{pause: pause, routes: map[string]*tripped{}, undecided: map[string]string{}}
 }
 
 // Enter lets a call about a user pass, or refuses it. leave is to be called with the call's outcome.
@@ -92,7 +92,7 @@ func (b *Breaker) leave(route, user string, err *graph.Error, probe chan struct{
 func (b *Breaker) concernsAll(route, user string, err *graph.Error) bool {
 	switch {
 	case err == nil:
-		delete(b.unsaid, route)
+		delete(b.undecided, route)
 		return false
 	case err.Kind == graph.KindTenantNotLicensed:
 		return true
@@ -101,10 +101,10 @@ func (b *Breaker) concernsAll(route, user string, err *graph.Error) bool {
 	case !err.Personal():
 		return true
 	}
-	before, found := b.unsaid[route]
-	b.unsaid[route] = user
+	before, found := b.undecided[route]
+	b.undecided[route] = user
 	if found && before != user {
-		err.ConcernsAll()
+		err.MarkConcernsAll()
 		return true
 	}
 	return false

@@ -34,28 +34,28 @@ const (
 // each the callers in turn, and serves nobody while Graph has asked to wait. When the wait ends, one request goes
 // ahead as a probe and the others follow once it is answered.
 type budget struct {
-	limit   Limit         // zero where the source has none
-	limiter *rate.Limiter // rate.Inf when the row has no number
-	counted *counted      // takes the limiter's place where not nil
-	reserve float64       // tokens that background requests leave behind
+	limit    Limit          // zero where the source has none
+	limiter  *rate.Limiter  // rate.Inf when the row has no number
+	sliding  *slidingWindow // takes the limiter's place where not nil
+	headroom float64        // tokens that background requests leave behind
 
-	mu           sync.Mutex
-	queues       [2]fairQueue // by Priority
-	granted      int          // turns given to requests that are not sent yet: they wait for another budget
-	turns        int          // interactive grants since the last background one
-	timer        *time.Timer
-	until        time.Time // closed until then
-	half         bool      // new or closed lately, not yet proven open
-	probing      bool
-	probeEnd     time.Time
-	strikes      int
-	one          bool          // limits are shared: one turn at a time, until it is spent
-	pace         time.Duration // for which the shared limit let the last turn wait
-	narrower     *budget       // the limit whose 429 closed this one as a precaution; nil = none did
-	narrowerSent time.Time     // when the request behind that 429 was sent
-	alone        time.Time     // until then a 429 here says nothing about wider limits
-	usage        usage
-	users        int // guarded by the registry; a budget in use is not dropped
+	mu              sync.Mutex
+	queues          [2]fairQueue // by Priority
+	granted         int          // turns given to requests that are not sent yet: they wait for another budget
+	sinceBackground int          // interactive grants since the last background one
+	timer           *time.Timer
+	until           time.Time // closed until then
+	halfOpen        bool      // new or closed lately, not yet proven open
+	probing         bool
+	probeEnd        time.Time
+	strikes         int
+	oneAtATime      bool          // limits are shared: one turn at a time, until it is spent
+	pace            time.Duration // for which the shared limit let the last turn wait
+	narrower        *budget       // the limit whose 429 closed this one as a precaution; nil = none did
+	narrowerSent    time.Time     // when the request behind that 429 was sent
+	aloneUntil      time.Time     // until then a 429 here says nothing about wider limits
+	usage           usage
+	refs            int // guarded by the registry; a budget in use is not dropped
 }
 
 // waiter is one request in a queue.
@@ -69,10 +69,10 @@ type waiter struct {
 
 func newBudget(perSecond float64, burst int) *budget {
 	// Nobody knows yet whether Graph is throttling: one request goes ahead, so that a cold burst is no burst of 429s.
-	b := &budget{limiter: rate.NewLimiter(rate.Inf, 1), half: true}
+	b := &budget{limiter: rate.NewLimiter(rate.Inf, 1), halfOpen: true}
 	if perSecond > 0 {
 		b.limiter = rate.NewLimiter(rate.Limit(perSecond), burst)
-		b.reserve = float64(burst / 4)
+		b.headroom = float64(burst / 4)
 	}
 	return b
 }
@@ -144,13 +144,13 @@ func (b *budget) estimate(caller string, priority graph.Priority, now time.Time)
 	own := b.queues[priority].ahead(caller)
 	ahead := float64(own + min(b.queues[graph.Background].size, own/backgroundTurn))
 	if priority == graph.Background {
-		ahead = float64(own+min(b.queues[graph.Interactive].size, backgroundTurn*(own+1))) + b.reserve
+		ahead = float64(own+min(b.queues[graph.Interactive].size, backgroundTurn*(own+1))) + b.headroom
 	}
 	need := ahead + 1 + float64(b.granted)
-	if b.counted != nil {
-		return closed, max(0, b.counted.wait(need, now)-closed)
+	if b.sliding != nil {
+		return closed, max(0, b.sliding.wait(need, now)-closed)
 	}
-	if b.one {
+	if b.oneAtATime {
 		queued = time.Duration(ahead * float64(b.pace))
 	}
 	missing := need - b.limiter.TokensAt(now.Add(closed))
@@ -168,7 +168,7 @@ func (b *budget) tooLong(w *waiter, priority graph.Priority, closed, queued time
 		if !now.Add(wait).Before(w.deadline) {
 			return wait
 		}
-	case closed > MaxWait, wait > MaxWait && (priority == graph.Interactive || b.counted != nil):
+	case closed > MaxWait, wait > MaxWait && (priority == graph.Interactive || b.sliding != nil):
 		return wait
 	}
 	return 0
@@ -181,11 +181,11 @@ func (b *budget) pump(now time.Time) {
 			b.wake(b.until.Sub(now))
 			return
 		}
-		if b.half && b.probing && now.Before(b.probeEnd) {
+		if b.halfOpen && b.probing && now.Before(b.probeEnd) {
 			b.wake(b.probeEnd.Sub(now))
 			return
 		}
-		if b.one && b.granted > 0 {
+		if b.oneAtATime && b.granted > 0 {
 			return // spend goes on
 		}
 		priority, need := b.next()
@@ -206,8 +206,8 @@ func (b *budget) next() (graph.Priority, float64) {
 	case b.queues[graph.Background].size == 0:
 		return graph.Interactive, 1
 	case b.queues[graph.Interactive].size == 0:
-		return graph.Background, 1 + b.reserve
-	case b.turns >= backgroundTurn:
+		return graph.Background, 1 + b.headroom
+	case b.sinceBackground >= backgroundTurn:
 		return graph.Background, 1
 	default:
 		return graph.Interactive, 1
@@ -219,8 +219,8 @@ func (b *budget) missing(need float64, now time.Time) time.Duration {
 	if b.limiter.Limit() == rate.Inf {
 		return 0
 	}
-	if b.counted != nil {
-		return b.counted.wait(need+float64(b.granted), now)
+	if b.sliding != nil {
+		return b.sliding.wait(need+float64(b.granted), now)
 	}
 	lack := need + float64(b.granted) - b.limiter.TokensAt(now)
 	if lack <= 1e-9 {
@@ -233,11 +233,11 @@ func (b *budget) grant(priority graph.Priority, now time.Time) {
 	w := b.queues[priority].pop()
 	b.granted++
 	if priority == graph.Background {
-		b.turns = 0
+		b.sinceBackground = 0
 	} else if b.queues[graph.Background].size > 0 {
-		b.turns++
+		b.sinceBackground++
 	}
-	if b.half {
+	if b.halfOpen {
 		w.probe, b.probing, b.probeEnd = true, true, now.Add(probeTime)
 	}
 	close(w.ready)
@@ -255,8 +255,8 @@ func (b *budget) spend(sent bool) {
 	}
 	switch {
 	case !sent:
-	case b.counted != nil:
-		b.counted.take(now)
+	case b.sliding != nil:
+		b.sliding.take(now)
 	default:
 		b.limiter.ReserveN(now, 1) // a rounding error only delays the next turn
 	}
@@ -286,7 +286,7 @@ func (b *budget) release(probe, answered bool, sent time.Time) (alone *budget) {
 	defer b.mu.Unlock()
 	if answered && b.narrower != nil && sent.After(b.narrowerSent) && sent.Before(b.until) {
 		alone, b.narrower = b.narrower, nil
-		b.until, b.half, b.probing, b.strikes = time.Time{}, false, false, 0
+		b.until, b.halfOpen, b.probing, b.strikes = time.Time{}, false, false, 0
 		b.pump(time.Now())
 	}
 	if !probe {
@@ -294,7 +294,7 @@ func (b *budget) release(probe, answered bool, sent time.Time) (alone *budget) {
 	}
 	b.probing = false
 	if answered {
-		b.half, b.strikes = false, 0
+		b.halfOpen, b.strikes = false, 0
 	}
 	b.pump(time.Now())
 	return alone
@@ -310,7 +310,7 @@ func (b *budget) closeAsPrecaution(narrow *budget, wait time.Duration, sent time
 		return
 	}
 	b.until = now.Add(min(wait, maxPrecaution))
-	b.half, b.probing = true, false
+	b.halfOpen, b.probing = true, false
 	b.narrower, b.narrowerSent = narrow, sent
 	b.pump(now)
 }
@@ -319,14 +319,14 @@ func (b *budget) closeAsPrecaution(narrow *budget, wait time.Duration, sent time
 func (b *budget) rememberAlone() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.alone = time.Now().Add(aloneTime)
+	b.aloneUntil = time.Now().Add(aloneTime)
 }
 
 // knownAlone reports whether it is remembered that a 429 was about this limit alone.
 func (b *budget) knownAlone() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return time.Now().Before(b.alone)
+	return time.Now().Before(b.aloneUntil)
 }
 
 // close shuts the gate for the given time, or, with none given, for a growing
@@ -357,7 +357,7 @@ func (b *budget) shut(wait time.Duration, now time.Time) time.Duration {
 	if until := now.Add(wait); until.After(b.until) {
 		b.until = until
 	}
-	b.half, b.probing, b.narrower = true, false, nil
+	b.halfOpen, b.probing, b.narrower = true, false, nil
 	closed := b.until.Sub(now)
 	for priority := range b.queues {
 		b.queues[priority].remove(func(w *waiter) bool {
@@ -384,7 +384,7 @@ func (b *budget) closed() bool {
 func (b *budget) idle(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.queues[graph.Interactive].size+b.queues[graph.Background].size+b.granted == 0 && (!b.half || b.strikes == 0 && !b.probing) && !now.Before(b.until) &&
+	return b.queues[graph.Interactive].size+b.queues[graph.Background].size+b.granted == 0 && (!b.halfOpen || b.strikes == 0 && !b.probing) && !now.Before(b.until) &&
 		(b.limiter.Limit() == rate.Inf || b.limiter.TokensAt(now) >= float64(b.limiter.Burst())) &&
-		(b.counted == nil || b.counted.tokens(now) >= float64(b.counted.most))
+		(b.sliding == nil || b.sliding.tokens(now) >= float64(b.sliding.most))
 }

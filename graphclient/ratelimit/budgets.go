@@ -24,11 +24,11 @@ type Budgets struct {
 	share float64
 	pool  Pool // nil = none
 
-	mu      sync.Mutex
-	all     map[budgetKey]*budget
-	sweepAt int
-	pooled  bool      // the pool was there
-	alone   time.Time // until then it is left alone
+	mu              sync.Mutex
+	all             map[budgetKey]*budget
+	sweepAt         int
+	pooled          bool      // the pool was there
+	poolPausedUntil time.Time // until then it is left alone
 }
 
 // NewBudgets returns the budgets of a table, of which share may be used, above 0
@@ -68,10 +68,10 @@ func (s *Budgets) plan(call Call) (plan []*budget, names []string, done func()) 
 		b := s.all[key]
 		if b == nil {
 			b = limit.budget(s.part())
-			b.one = s.pooled && scope == PerTenant && limit.Requests > 0
+			b.oneAtATime = s.pooled && scope == PerTenant && limit.Requests > 0
 			s.all[key] = b
 		}
-		b.users++
+		b.refs++
 		plan = append(plan, b)
 		if s.pool != nil {
 			names = append(names, s.table.poolName(r.Source, key))
@@ -81,7 +81,7 @@ func (s *Budgets) plan(call Call) (plan []*budget, names []string, done func()) 
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, b := range plan {
-			b.users--
+			b.refs--
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (s *Budgets) sweep() {
 	}
 	now := time.Now()
 	for key, b := range s.all {
-		if b.users == 0 && b.idle(now) {
+		if b.refs == 0 && b.idle(now) {
 			delete(s.all, key)
 		}
 	}

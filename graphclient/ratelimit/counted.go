@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// counted keeps a limit that is counted over minutes: at most so many requests in
+// slidingWindow keeps a limit that is counted over minutes: at most so many requests in
 // any span of that length. It is guarded by its budget.
-type counted struct {
+type slidingWindow struct {
 	span time.Duration
 	most int
 	sent []time.Time // in ascending order
 }
 
 // tokens is how many requests may be sent at a time.
-func (c *counted) tokens(now time.Time) float64 {
+func (c *slidingWindow) tokens(now time.Time) float64 {
 	c.sent = slices.DeleteFunc(c.sent, func(at time.Time) bool { return !at.After(now.Add(-c.span)) })
 	return float64(c.most - len(c.sent))
 }
 
 // wait is the time until so many may be sent; more than fit into one span take
 // further ones.
-func (c *counted) wait(need float64, now time.Time) time.Duration {
+func (c *slidingWindow) wait(need float64, now time.Time) time.Duration {
 	spans := max(0, math.Ceil(need/float64(c.most))-1)
 	lack := int(math.Ceil(need - spans*float64(c.most) - c.tokens(now)))
 	wait := time.Duration(spans) * c.span
@@ -32,4 +32,4 @@ func (c *counted) wait(need float64, now time.Time) time.Duration {
 	return wait
 }
 
-func (c *counted) take(now time.Time) { c.sent = append(c.sent, now) }
+func (c *slidingWindow) take(now time.Time) { c.sent = append(c.sent, now) }

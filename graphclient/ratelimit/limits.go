@@ -106,7 +106,7 @@ func (l Limit) budget(share float64) *budget {
 		b.usage.most = float64(l.Requests) * b.usage.span.Seconds() / l.Per.Seconds()
 	}
 	if l.Per >= time.Minute && l.Requests > 0 {
-		b.counted = &counted{span: l.Per}
+		b.sliding = &slidingWindow{span: l.Per}
 		b.count(share)
 	}
 	return b
@@ -114,8 +114,8 @@ func (l Limit) budget(share float64) *budget {
 
 // count makes a budget that counts keep a share of its limit.
 func (b *budget) count(share float64) {
-	b.counted.most = b.limit.most(share)
-	b.reserve = float64(b.counted.most / 10) // what is left is used up only once a span
+	b.sliding.most = b.limit.most(share)
+	b.headroom = float64(b.sliding.most / 10) // what is left is used up only once a span
 }
 
 // row finds the row of a call: its index, or -1.

@@ -48,8 +48,8 @@ type PoolBudget struct {
 	// Most, if above 0, is how many requests any Span may have; it takes the place of Every and Burst.
 	Most int
 	Span time.Duration
-	// Keep is how many the request leaves to others.
-	Keep int
+	// Headroom is how many requests this one leaves to others.
+	Headroom int
 	// Cold says that a budget which the pool does not know begins with one request and not with the whole burst: the pool may have
 	// forgotten what was sent.
 	Cold bool
@@ -91,15 +91,15 @@ type Grant struct {
 	Budget int
 }
 
-// Together is how much later than the widest budget's slot that of a narrow one may be if both are taken together.
-const Together = 20 * time.Millisecond
+// MaxSlotGap is how much later than the widest budget's slot that of a narrow one may be if both are taken together.
+const MaxSlotGap = 20 * time.Millisecond
 
-// underway is how far the times at which requests reach Graph may differ from their slots. The burst in a pool is smaller by what may
+// transitSpread is how far the times at which requests reach Graph may differ from their slots. The burst in a pool is smaller by what may
 // come meanwhile, so that the published number is kept for all that.
-const underway = 100 * time.Millisecond
+const transitSpread = 100 * time.Millisecond
 
-// pooled describes a part of the limit for a Pool.
-func (l Limit) pooled(name string, part float64) PoolBudget {
+// poolBudget describes a part of the limit for a Pool.
+func (l Limit) poolBudget(name string, part float64) PoolBudget {
 	b := PoolBudget{Name: name, Burst: 1, Cold: l.Scope == PerTenant}
 	perSecond, burst := l.rate(part)
 	switch {
@@ -108,13 +108,13 @@ func (l Limit) pooled(name string, part float64) PoolBudget {
 		b.Span, b.Most = l.Per, l.most(part)
 	default:
 		b.Every = time.Duration(float64(time.Second) / perSecond)
-		b.Burst = max(1, burst-int(math.Ceil(perSecond*underway.Seconds())))
+		b.Burst = max(1, burst-int(math.Ceil(perSecond*transitSpread.Seconds())))
 	}
 	return b
 }
 
-// spare is how many requests a background one leaves to others.
-func (b PoolBudget) spare() int {
+// backgroundHeadroom returns how many requests a background one leaves to others.
+func (b PoolBudget) backgroundHeadroom() int {
 	if b.Most > 0 {
 		return b.Most / 10
 	}

@@ -9,12 +9,12 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// endless is the patience of a request that waits for as long as it takes.
-const endless = 24 * time.Hour
+// noDeadlineWait is the patience of a request that may wait for as long as it takes.
+const noDeadlineWait = 24 * time.Hour
 
-// poolRest is how long a pool that has failed is left alone at least, so that one which fails now and then is not asked in between: some
+// poolPause is how long a pool that has failed is left alone at least, so that one which fails now and then is not asked in between: some
 // processes would keep their part while others use the whole limit.
-const poolRest = time.Second
+const poolPause = time.Second
 
 // suspicion is how long a gate that another process shut as a precaution is taken for shut before the pool is asked again.
 const suspicion = time.Second
@@ -23,15 +23,15 @@ const suspicion = time.Second
 // keeps its part of the limits: one of as many as were last seen or, where none ever was, the share of NewBudgets.
 func (s *Budgets) Share(pool Pool) { s.pool = pool }
 
-// follow takes over whether the pool is there.
-func (s *Budgets) follow() (pooled bool) {
+// followPool takes over whether the pool is there, and adjusts the budgets when that has changed.
+func (s *Budgets) followPool() (pooled bool) {
 	if s.pool == nil {
 		return false
 	}
 	up := s.pool.Up()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	up = up && !time.Now().Before(s.alone)
+	up = up && !time.Now().Before(s.poolPausedUntil)
 	if up == s.pooled {
 		return up
 	}
@@ -42,11 +42,11 @@ func (s *Budgets) follow() (pooled bool) {
 	return up
 }
 
-// goAlone leaves the pool alone for a while after it has failed.
-func (s *Budgets) goAlone() {
+// pausePool leaves the pool alone for a while after it has failed.
+func (s *Budgets) pausePool() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.alone = time.Now().Add(poolRest)
+	s.poolPausedUntil = time.Now().Add(poolPause)
 }
 
 // part is the part of each limit that this process may use. The lock is held.
@@ -69,25 +69,25 @@ func (b *budget) adjust(share float64, pooled, widest bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	b.one = pooled && widest && b.limit.Requests > 0
+	b.oneAtATime = pooled && widest && b.limit.Requests > 0
 	if perSecond, burst := b.limit.rate(share); perSecond > 0 {
-		b.limiter, b.reserve = rate.NewLimiter(rate.Limit(perSecond), burst), float64(burst/4)
+		b.limiter, b.headroom = rate.NewLimiter(rate.Limit(perSecond), burst), float64(burst/4)
 		if !pooled {
 			b.limiter.ReserveN(now, burst)
 		}
 	}
-	if b.counted != nil {
+	if b.sliding != nil {
 		b.count(share)
 	}
 	b.pump(now)
 }
 
-// keep is how many requests one of this priority leaves to others: a background one, while no other waits here.
-func (b *budget) keep(priority graph.Priority, of PoolBudget) int {
+// headroomFor returns how many requests one of this priority leaves to others: a background one, while no other waits here.
+func (b *budget) headroomFor(priority graph.Priority, of PoolBudget) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if priority == graph.Background && b.queues[graph.Interactive].size == 0 {
-		return of.spare()
+		return of.backgroundHeadroom()
 	}
 	return 0
 }
@@ -102,7 +102,7 @@ func (b *budget) waited(wait time.Duration) {
 // slot waits for the slot of a turn that all its budgets have given. When it reports false, turns were given back and are to be waited for
 // again.
 func (t *Turn) slot(ctx context.Context) (done bool, err error) {
-	if t.budgets.follow() != t.pooled {
+	if t.budgets.followPool() != t.pooled {
 		t.giveBack(0) // they were given by another rule
 		return false, nil
 	}
@@ -142,18 +142,18 @@ func (t *Turn) slot(ctx context.Context) (done bool, err error) {
 func (t *Turn) reserve(ctx context.Context) (grant Grant, there bool) {
 	grant, err := t.budgets.pool.Reserve(ctx, t.ask(ctx))
 	if err != nil && ctx.Err() == nil {
-		t.budgets.goAlone()
+		t.budgets.pausePool()
 	}
 	return grant, err == nil
 }
 
 // ask describes the request of a turn to the pool.
 func (t *Turn) ask(ctx context.Context) Ask {
-	ask := Ask{Patience: endless, Promised: t.promised}
+	ask := Ask{Patience: noDeadlineWait, Promised: t.promised}
 	priority, part := t.call.Request.Priority, t.budgets.pool.Part()
 	for i, b := range t.plan {
-		own := b.limit.pooled(t.names[i], part)
-		own.Keep = b.keep(priority, own)
+		own := b.limit.poolBudget(t.names[i], part)
+		own.Headroom = b.headroomFor(priority, own)
 		ask.Budgets = append(ask.Budgets, own)
 		if priority == graph.Interactive || own.Most > 0 {
 			ask.Patience = MaxWait
@@ -179,7 +179,7 @@ func (t *Turn) giveBack(from int) {
 
 // tell changes gates of the plan for all processes. A pool that is not there hears nothing: each process meets its own 429 then.
 func (t *Turn) tell(ctx context.Context, gates []Gate) {
-	if len(gates) == 0 || !t.budgets.follow() {
+	if len(gates) == 0 || !t.budgets.followPool() {
 		return
 	}
 	for i := range gates {

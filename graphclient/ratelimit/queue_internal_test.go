@@ -23,7 +23,7 @@ func TestSlowBudgetIsNoQueueOfThousands(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				b := newBudget(1, 1)
-				b.half = false
+				b.halfOpen = false
 				var refused, served, late atomic.Int64
 				begin := time.Now()
 				var group sync.WaitGroup

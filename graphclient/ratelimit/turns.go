@@ -43,7 +43,7 @@ type Turn struct {
 // whose wait for a wider limit would be too long does not wait for a narrow one
 // first. Errors are *graph.Error.
 func (s *Budgets) Enter(ctx context.Context, call Call) (*Turn, error) {
-	s.follow()
+	s.followPool()
 	plan, names, done := s.plan(call)
 	t := &Turn{budgets: s, call: call, plan: plan, names: names, probes: make([]bool, len(plan)), done: done}
 	start := time.Now()
@@ -68,7 +68,7 @@ func (t *Turn) enter(ctx context.Context) error {
 	}
 	for {
 		if t.granted == 0 {
-			t.pooled = t.budgets.follow()
+			t.pooled = t.budgets.followPool()
 		}
 		for t.granted < len(t.plan) {
 			b := t.plan[t.granted]
@@ -121,7 +121,7 @@ func (t *Turn) Leave(ctx context.Context) {
 // outlasting is the error of a request that would wait too long at a budget.
 func outlasting(b *budget, wait time.Duration) *graph.Error {
 	e := &graph.Error{Kind: graph.KindThrottled, RetryAfter: wait, Reason: "Graph asked to wait, and the wait would outlast the deadline", Unsent: true}
-	if e.Own = !b.closed(); e.Own {
+	if e.OwnBudget = !b.closed(); e.OwnBudget {
 		e.Reason = "our own budget is used up, and the wait would outlast the deadline"
 	}
 	return e

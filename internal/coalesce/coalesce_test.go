@@ -82,7 +82,7 @@ func TestCallersShareACall(t *testing.T) {
 	})
 }
 
-func TestLeaving(t *testing.T) {
+func TestTheLastCallerEndsACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, time.Minute)
@@ -105,7 +105,7 @@ func TestLeaving(t *testing.T) {
 	})
 }
 
-func TestContextOfACall(t *testing.T) {
+func TestACallHasTheLatestDeadlineOfItsCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		type key struct{}
@@ -141,7 +141,7 @@ func TestContextOfACall(t *testing.T) {
 	})
 }
 
-func TestSince(t *testing.T) {
+func TestAnOldCallIsNotJoined(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, time.Minute)
@@ -161,7 +161,7 @@ func TestSince(t *testing.T) {
 	})
 }
 
-func TestJoin(t *testing.T) {
+func TestJoinBeginsNoCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, time.Minute)
@@ -175,7 +175,7 @@ func TestJoin(t *testing.T) {
 	})
 }
 
-func TestUrgent(t *testing.T) {
+func TestACallLearnsThatItsValueIsUrgent(t *testing.T) {
 	t.Parallel()
 	isUrgent := func(b *bench) bool {
 		synctest.Wait()
@@ -219,9 +219,9 @@ func TestUrgent(t *testing.T) {
 	})
 }
 
-// TestLinger: a call whose last caller's time is up goes on for whoever comes next; one whose callers were cancelled, or that does
+// TestACallLingersForItsNextCaller: a call whose last caller's time is up goes on for whoever comes next; one whose callers were cancelled, or that does
 // not linger, ends at once.
-func TestLinger(t *testing.T) {
+func TestACallLingersForItsNextCaller(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		linger    time.Duration
@@ -255,7 +255,7 @@ func TestLinger(t *testing.T) {
 	}
 }
 
-func TestStart(t *testing.T) {
+func TestAStartedCallNeedsNoCaller(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, time.Minute)
@@ -298,7 +298,7 @@ func (b *bench) deadline() (time.Time, bool) {
 	return b.calls[len(b.calls)-1].Deadline()
 }
 
-func TestClose(t *testing.T) {
+func TestCloseEndsAllCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, time.Hour)

@@ -14,15 +14,15 @@ type callContext[K comparable, V any] struct {
 
 type callKey struct{}
 
-// shared is the Call of a context, whatever its types.
-type shared interface {
+// anyCall is the Call of a context, whatever its types.
+type anyCall interface {
 	whenUrgent() <-chan struct{}
 	waiting() (contexts []context.Context, detached bool)
 }
 
 // Urgent returns a channel that is closed when somebody needs the value of this context's call next; nil = it is no call's.
 func Urgent(ctx context.Context) <-chan struct{} {
-	if c, ok := ctx.Value(callKey{}).(shared); ok {
+	if c, ok := ctx.Value(callKey{}).(anyCall); ok {
 		return c.whenUrgent()
 	}
 	return nil
@@ -30,7 +30,7 @@ func Urgent(ctx context.Context) <-chan struct{} {
 
 // Waiters returns the contexts of all who wait for this context's call.
 func Waiters(ctx context.Context) []context.Context {
-	if c, ok := ctx.Value(callKey{}).(shared); ok {
+	if c, ok := ctx.Value(callKey{}).(anyCall); ok {
 		contexts, _ := c.waiting()
 		return contexts
 	}
@@ -40,7 +40,7 @@ func Waiters(ctx context.Context) []context.Context {
 // Value implements context.Context.
 func (c *callContext[K, V]) Value(key any) any {
 	if _, own := key.(callKey); own {
-		return shared(c.call)
+		return anyCall(c.call)
 	}
 	return c.Context.Value(key)
 }

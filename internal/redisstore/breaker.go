@@ -6,10 +6,10 @@ import (
 )
 
 const (
-	// patience is how many operations fail in a row before the store is left alone.
-	patience = 3
-	// rest is how long the store is left alone; then one operation tries it.
-	rest = time.Second
+	// maxFailures is how many operations fail in a row before the store is left alone.
+	maxFailures = 3
+	// openTime is how long the store is left alone; then one operation tries it.
+	openTime = time.Second
 )
 
 // breaker leaves the store alone after failures in a row.
@@ -23,13 +23,13 @@ type breaker struct {
 func (b *breaker) enter(now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failed < patience {
+	if b.failed < maxFailures {
 		return true
 	}
 	if now.Before(b.until) {
 		return false
 	}
-	b.until = now.Add(rest)
+	b.until = now.Add(openTime)
 	return true
 }
 
@@ -41,8 +41,8 @@ func (b *breaker) leave(ok bool, now time.Time) {
 		b.failed = 0
 		return
 	}
-	if b.failed++; b.failed >= patience {
-		b.until = now.Add(rest)
+	if b.failed++; b.failed >= maxFailures {
+		b.until = now.Add(openTime)
 	}
 }
 

@@ -236,9 +236,9 @@ func (c *counts) get(what string) int {
 	return c.of[what]
 }
 
-// TestSilentServer holds that a server that takes connections and does not answer costs each operation the timeout at most, and after a
+// TestASilentServerCostsOneTimeout holds that a server that takes connections and does not answer costs each operation the timeout at most, and after a
 // few nothing at all.
-func TestSilentServer(t *testing.T) {
+func TestASilentServerCostsOneTimeout(t *testing.T) {
 	t.Parallel()
 	server := miniredis.RunT(t)
 	held := &link{open: make(chan struct{})}

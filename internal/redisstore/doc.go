@@ -1,5 +1,6 @@
-// Package redisstore keeps what replicas share in Redis or Valkey: sealed values and leases. It knows names and bytes,
-// and neither what a value means nor how it is sealed.
+// Package redisstore keeps what replicas share in Redis or Valkey: sealed values and leases ([Store]), and the limits of Graph with the days
+// of callers ([Pool]). Of a value it knows its name and its bytes, and neither what they mean nor how they are sealed. A heartbeat counts
+// the replicas.
 //
 // Every operation ends within Config.Timeout. After failures in a row the store is left alone for a while, so that a store that is down
 // costs nobody the time of a timeout; then one operation tries it again. Who uses the package goes on without the store when an operation

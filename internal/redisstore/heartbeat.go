@@ -13,8 +13,8 @@ import (
 const (
 	// Heartbeat is how often a replica says that it is there.
 	Heartbeat = 2 * time.Second
-	// gone is how long a replica counts after its last heartbeat.
-	gone = 10 * time.Second
+	// replicaTTL is how long a replica counts after its last heartbeat.
+	replicaTTL = 10 * time.Second
 )
 
 // beat notes this replica in the sets KEYS, of all replicas and of those with the same names, and returns how many each has. It takes the
@@ -43,8 +43,8 @@ func (s *Store) Part() float64 {
 	return float64(alike) / float64(all)
 }
 
-// beats says that this replica is there, until the store is closed. It also finds out that a store is back that nobody asks.
-func (s *Store) beats() {
+// runHeartbeat says that this replica is there, until the store is closed. It also finds out that a store is back that nobody asks.
+func (s *Store) runHeartbeat() {
 	for {
 		_ = s.Beat(s.running) // a failure is counted and logged by do
 		if !s.pause(Heartbeat) {
@@ -58,26 +58,26 @@ func (s *Store) Beat(ctx context.Context) error {
 	return s.do(ctx, OpHeartbeat, func(ctx context.Context, client rueidis.Client) (string, error) {
 		all := s.name("replicas", "all")
 		own := all + ":" + s.cfg.Names("replicas")
-		before, stood := s.lastName.Load().(string)
+		before, stood := s.lastSet.Load().(string)
 		if !stood {
 			before = own
 		}
-		seen, err := beat.Exec(ctx, client, []string{all, own, before}, []string{s.self, strconv.FormatInt(gone.Milliseconds(), 10)}).AsIntSlice()
+		seen, err := beat.Exec(ctx, client, []string{all, own, before}, []string{s.self, strconv.FormatInt(replicaTTL.Milliseconds(), 10)}).AsIntSlice()
 		if err != nil {
 			return "", err
 		}
 		if len(seen) != 2 {
 			return "", errAnswer
 		}
-		s.lastName.Store(own)
-		s.seen(seen[0], seen[1])
-		s.beaten()
+		s.lastSet.Store(own)
+		s.noteReplicas(seen[0], seen[1])
+		s.heartbeatAnswered()
 		return ResultOK, nil
 	})
 }
 
-// seen keeps how many replicas there are, and logs when some have other keys.
-func (s *Store) seen(all, alike int64) {
+// noteReplicas stores how many replicas there are, and logs when some have other keys.
+func (s *Store) noteReplicas(all, alike int64) {
 	mixed := s.Part() < 1
 	s.replicas.Store(all)
 	s.alike.Store(alike)
@@ -87,12 +87,12 @@ func (s *Store) seen(all, alike int64) {
 	}
 }
 
-// leave takes this replica out, so that the others need not wait until it counts no more.
-func (s *Store) leave(client rueidis.Client) {
+// signOff takes this replica out, so that the others need not wait until it counts no more.
+func (s *Store) signOff(client rueidis.Client) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
 	defer cancel()
 	names := []string{s.name("replicas", "all")}
-	if own, stood := s.lastName.Load().(string); stood {
+	if own, stood := s.lastSet.Load().(string); stood {
 		names = append(names, own)
 	}
 	for _, name := range names {

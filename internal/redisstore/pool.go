@@ -115,10 +115,10 @@ return {0, slot - now, last}`)
 // Reserve implements ratelimit.Pool.
 func (p *Pool) Reserve(ctx context.Context, ask ratelimit.Ask) (grant ratelimit.Grant, err error) {
 	keys := make([]string, len(ask.Budgets))
-	args := append(make([]string, 0, 3+6*len(keys)), micros(ask.Patience), flag(ask.Promised), micros(ratelimit.Together))
+	args := append(make([]string, 0, 3+6*len(keys)), micros(ask.Patience), flag(ask.Promised), micros(ratelimit.MaxSlotGap))
 	for i, b := range ask.Budgets {
 		keys[i] = p.name(b.Name)
-		args = append(args, micros(b.Every), strconv.Itoa(b.Burst), strconv.Itoa(b.Most), micros(b.Span), strconv.Itoa(b.Keep), flag(b.Cold))
+		args = append(args, micros(b.Every), strconv.Itoa(b.Burst), strconv.Itoa(b.Most), micros(b.Span), strconv.Itoa(b.Headroom), flag(b.Cold))
 	}
 	err = p.store.do(ctx, OpReserve, func(ctx context.Context, client rueidis.Client) (string, error) {
 		answer, err := reserve.Exec(ctx, client, keys, args).AsIntSlice()
@@ -134,10 +134,10 @@ func (p *Pool) Reserve(ctx context.Context, ask ratelimit.Ask) (grant ratelimit.
 	return grant, err
 }
 
-// tell changes the gates KEYS; ARGV has for each the field and for how long it is shut, or 0 to open it. Times are microseconds.
+// setGates changes the gates KEYS; ARGV has for each the field and for how long it is shut, or 0 to open it. Times are microseconds.
 //
 //nolint:dupword // Lua ends blocks one after the other
-var tell = rueidis.NewLuaScript(`
+var setGates = rueidis.NewLuaScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 for i = 1, #KEYS do
@@ -165,7 +165,7 @@ func (p *Pool) Tell(ctx context.Context, gates []ratelimit.Gate) error {
 		args = append(args, field, micros(gate.Wait))
 	}
 	return p.store.do(ctx, OpGate, func(ctx context.Context, client rueidis.Client) (string, error) {
-		return ResultOK, tell.Exec(ctx, client, keys, args).Error()
+		return ResultOK, setGates.Exec(ctx, client, keys, args).Error()
 	})
 }
 

@@ -61,16 +61,16 @@ type Store struct {
 	log    *slog.Logger
 	self   string // names this replica
 
-	client  atomic.Pointer[rueidis.Client] // nil before the first connection
-	breaker breaker
-	notices notices
+	client       atomic.Pointer[rueidis.Client] // nil before the first connection
+	breaker      breaker
+	leaseWaiters leaseWaiters
 
 	down     atomic.Bool // as the log has said
 	troubled atomic.Bool // an operation has failed since the last heartbeat
 
 	replicas atomic.Int64 // that were last seen
 	alike    atomic.Int64 // of them, those with the same names
-	lastName atomic.Value // the set of those in which this replica stands; string
+	lastSet  atomic.Value // name of the set in which this replica stands; string
 
 	start   sync.Once
 	stop    context.CancelFunc
@@ -102,11 +102,11 @@ func (s *Store) Start() {
 func (s *Store) Close() {
 	s.stop()
 	if client := s.client.Load(); client != nil {
-		s.leave(*client)
+		s.signOff(*client)
 		(*client).Close()
 	}
 	s.tasks.Wait()
-	s.notices.close()
+	s.leaseWaiters.close()
 }
 
 // reconnect is how long the first connection is waited for, and the pause between two tries.
@@ -121,7 +121,7 @@ func (s *Store) run() {
 	defer client.Close()
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.listen(client) })
-	tasks.Go(s.beats)
+	tasks.Go(s.runHeartbeat)
 	tasks.Wait()
 }
 
@@ -133,7 +133,7 @@ func (s *Store) connect() rueidis.Client {
 			s.client.Store(&client)
 			return client
 		}
-		s.failed(err)
+		s.noteFailure(err)
 		if !s.pause(reconnect) {
 			return nil
 		}
@@ -183,12 +183,12 @@ func (s *Store) do(ctx context.Context, op string, run func(context.Context, rue
 	}
 	s.cfg.Observer.SharedRequest(op, result, took)
 	s.breaker.leave(false, time.Now())
-	s.failed(err)
+	s.noteFailure(err)
 	return ErrUnavailable
 }
 
-// failed logs that the store has gone, with the error of an operation.
-func (s *Store) failed(err error) {
+// noteFailure logs that the store has gone, with the error of an operation.
+func (s *Store) noteFailure(err error) {
 	s.troubled.Store(true)
 	if s.running.Err() == nil && !s.down.Swap(true) {
 		s.log.LogAttrs(context.Background(), slog.LevelWarn, "the shared store does not answer; this replica goes on by itself",
@@ -196,9 +196,9 @@ func (s *Store) failed(err error) {
 	}
 }
 
-// beaten logs that the store is back, at a heartbeat: when no operation has failed since the one before. A store may answer some operations
+// heartbeatAnswered logs, at a heartbeat, that the store is back: when no operation has failed since the one before. A store may answer some operations
 // and fail others, such as one that is full.
-func (s *Store) beaten() {
+func (s *Store) heartbeatAnswered() {
 	if !s.troubled.Swap(false) && s.down.Swap(false) {
 		s.log.LogAttrs(context.Background(), slog.LevelInfo, "the shared store answers again")
 	}

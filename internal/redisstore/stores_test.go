@@ -65,8 +65,8 @@ func TestServers(t *testing.T) {
 	})
 }
 
-// TestTrouble holds that the log says in a word why a store cannot be used, and that nobody waits for it.
-func TestTrouble(t *testing.T) {
+// TestTheLogNamesTheTrouble holds that the log says in a word why a store cannot be used, and that nobody waits for it.
+func TestTheLogNamesTheTrouble(t *testing.T) {
 	t.Parallel()
 	authority := redistest.NewAuthority(t)
 	overTLS := redistest.Start(t, redistest.Options{Authority: authority})
@@ -107,9 +107,9 @@ func TestTrouble(t *testing.T) {
 	}
 }
 
-// TestFullStore holds that replicas are counted in a store that has no room for anything else, and that the log has one line about it
+// TestAFullStoreStillCountsReplicas holds that replicas are counted in a store that has no room for anything else, and that the log has one line about it
 // however often something fits and something does not.
-func TestFullStore(t *testing.T) {
+func TestAFullStoreStillCountsReplicas(t *testing.T) {
 	t.Parallel()
 	for _, program := range []string{redistest.Redis, redistest.Valkey} {
 		t.Run(program, func(t *testing.T) {

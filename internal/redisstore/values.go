@@ -80,7 +80,7 @@ func (s *Store) Release(ctx context.Context, name string) error {
 
 // Watch returns a channel that is closed when a lease of the name ends. It is called before Claim, so that no end is missed.
 func (s *Store) Watch(name string) (ended <-chan struct{}, cancel func()) {
-	return s.notices.watch(name)
+	return s.leaseWaiters.watch(name)
 }
 
 // channel is where the ends of leases are told.
@@ -92,7 +92,7 @@ func (s *Store) listen(client rueidis.Client) {
 		// The connection is one of its own, since not every server answers commands on one that subscribes. The error is that of a broken
 		// connection; whoever waits meanwhile goes on when the lease ends by itself.
 		_ = client.Dedicated(func(own rueidis.DedicatedClient) error {
-			return own.Receive(s.running, own.B().Subscribe().Channel(s.channel()).Build(), func(m rueidis.PubSubMessage) { s.notices.tell(m.Message) })
+			return own.Receive(s.running, own.B().Subscribe().Channel(s.channel()).Build(), func(m rueidis.PubSubMessage) { s.leaseWaiters.tell(m.Message) })
 		})
 		if !s.pause(reconnect) {
 			return
@@ -100,13 +100,13 @@ func (s *Store) listen(client rueidis.Client) {
 	}
 }
 
-// notices are those who wait for leases to end, by name.
-type notices struct {
+// leaseWaiters holds those who wait for leases to end, by the name of the lease.
+type leaseWaiters struct {
 	mu      sync.Mutex
 	waiting map[string]map[chan struct{}]struct{}
 }
 
-func (n *notices) watch(name string) (ended <-chan struct{}, cancel func()) {
+func (n *leaseWaiters) watch(name string) (ended <-chan struct{}, cancel func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.waiting == nil {
@@ -127,7 +127,7 @@ func (n *notices) watch(name string) (ended <-chan struct{}, cancel func()) {
 	}
 }
 
-func (n *notices) tell(name string) {
+func (n *leaseWaiters) tell(name string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for told := range n.waiting[name] {
@@ -137,7 +137,7 @@ func (n *notices) tell(name string) {
 }
 
 // close wakes everybody.
-func (n *notices) close() {
+func (n *leaseWaiters) close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, waiting := range n.waiting {

@@ -23,7 +23,7 @@ const (
 	memberCost  = 320 // bytes that a member of an undeclared object takes, its place in the map included
 	stringCost  = 192 // bytes that an element of a list of texts or enumeration members takes, garbage included
 	rowTimes    = 4   // what a row of a fan-out list takes, in sizes of its message: it is copied and filled
-	slotCost    = 48  // bytes that a place in a list takes while the list grows
+	growthCost  = 48  // bytes that a place in a list takes while the list grows
 )
 
 // maxSpans bounds the spans of skipped members of one object.
@@ -38,7 +38,7 @@ func sizeOf(md protoreflect.MessageDescriptor) int {
 	if err != nil {
 		return memberCost
 	}
-	return int(reflect.TypeOf(mt.Zero().Interface()).Elem().Size()) + slotCost
+	return int(reflect.TypeOf(mt.Zero().Interface()).Elem().Size()) + growthCost
 }
 
 // exhausted reports whether the record has used up its budget.
@@ -58,16 +58,16 @@ func (d *Draft) appendRest(i, depth int, opening byte) (end int, ok bool) {
 	rest := span{from: i}
 	for {
 		if opening == '{' {
-			if _, i, ok = memberName(d.b, i); !ok {
+			if _, i, ok = memberName(d.record, i); !ok {
 				return i, false
 			}
 		}
-		if i, ok = jsonscan.Skip(d.b, i, depth); !ok {
+		if i, ok = jsonscan.Skip(d.record, i, depth); !ok {
 			return i, false
 		}
 		rest.to = i
 		var more bool
-		if i, more, ok = jsonscan.Next(d.b, i, closing(opening)); !ok {
+		if i, more, ok = jsonscan.Next(d.record, i, closing(opening)); !ok {
 			return i, false
 		}
 		if !more {
@@ -86,7 +86,7 @@ type span struct{ from, to int }
 // appendJSON joins parts of the record to the text of a list or an object and appends it as a google.protobuf.Value.
 func (d *Draft) appendJSON(opening byte, parts ...span) {
 	d.scratch = protowire.AppendTag(d.scratch, valueString, protowire.BytesType)
-	mark := d.open()
+	mark := d.openLength()
 	size := 2
 	for _, part := range parts {
 		size += part.to - part.from + 1
@@ -96,18 +96,18 @@ func (d *Draft) appendJSON(opening byte, parts ...span) {
 		if i > 0 {
 			d.scratch = append(d.scratch, ',')
 		}
-		d.scratch = append(d.scratch, d.b[part.from:part.to]...)
+		d.scratch = append(d.scratch, d.record[part.from:part.to]...)
 	}
 	d.scratch = append(d.scratch, closing(opening))
 	if text := d.scratch[mark:]; !utf8.Valid(text) {
 		d.scratch = append(d.scratch[:mark], bytes.ToValidUTF8(text, []byte("\ufffd"))...)
 	}
-	d.close(mark)
+	d.closeLength(mark)
 }
 
 // skipMember skips a member after the budget is exhausted and notes where it stands: from start on, with its value at i.
 func (d *Draft) skipMember(start, i, depth int, m *members) (end int, ok bool) {
-	if end, ok = jsonscan.Skip(d.b, i, depth); !ok {
+	if end, ok = jsonscan.Skip(d.record, i, depth); !ok {
 		return end, false
 	}
 	if n := len(m.skipped); n > 0 && (m.skipping || n >= maxSpans) {

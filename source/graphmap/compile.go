@@ -46,7 +46,7 @@ func (c *compiler) root(md protoreflect.MessageDescriptor, types ...string) (*pl
 	fields := md.Fields()
 	for i := range fields.Len() {
 		fd := fields.Get(i)
-		if fd.Message() == nil || len(graphOf(fd)) > 0 {
+		if fd.Message() == nil || len(graphProperties(fd)) > 0 {
 			if err := c.field(p, 0, fd, types); err != nil {
 				return nil, nil, err
 			}
@@ -74,7 +74,7 @@ func (c *compiler) root(md protoreflect.MessageDescriptor, types ...string) (*pl
 // field adds the properties that fill fd. types limits them to those that one of the types declares; nil = all.
 func (c *compiler) field(p *plan, slot uint8, fd protoreflect.FieldDescriptor, types []string) error {
 	names := map[string]bool{}
-	for _, option := range graphOf(fd) {
+	for _, option := range graphProperties(fd) {
 		declaring, name := splitProperty(option)
 		if declaring == "" || name == "" {
 			return fmt.Errorf("%s: option graph %q names no property", fd.FullName(), option)
@@ -83,17 +83,17 @@ func (c *compiler) field(p *plan, slot uint8, fd protoreflect.FieldDescriptor, t
 			names[name] = true
 		}
 	}
-	shared := int8(-1)
+	altField := int8(-1)
 	if len(names) > 1 {
-		shared = p.sharedFields
-		p.sharedFields++
+		altField = p.altFields
+		p.altFields++
 	}
 	for name := range names {
 		if other, taken := p.properties[name]; taken {
 			return fmt.Errorf("%s and %s are both filled by %s", fd.FullName(), other.field.FullName(), name)
 		}
-		prop := &property{name: name, slot: slot, shared: shared, field: fd, list: fd.IsList()}
-		if err := c.shape(prop); err != nil {
+		prop := &property{name: name, slot: slot, altField: altField, field: fd, list: fd.IsList()}
+		if err := c.chooseKind(prop); err != nil {
 			return err
 		}
 		prop.number, prop.presence = fd.Number(), fd.HasPresence()
@@ -105,8 +105,8 @@ func (c *compiler) field(p *plan, slot uint8, fd protoreflect.FieldDescriptor, t
 	return nil
 }
 
-// shape decides how the property's values are read.
-func (c *compiler) shape(p *property) error {
+// chooseKind decides how the property's values are read.
+func (c *compiler) chooseKind(p *property) error {
 	fd := p.field
 	siblings := fd.ContainingMessage().Fields()
 	switch fd.Kind() {
@@ -121,13 +121,13 @@ func (c *compiler) shape(p *property) error {
 			p.kind = kindDate
 		}
 	case protoreflect.EnumKind:
-		p.kind, p.enum = kindEnum, membersOf(fd.Enum())
+		p.kind, p.enum = kindEnum, enumMembers(fd.Enum())
 		p.other = siblings.ByName(fd.Name() + "_other")
 		if p.other != nil && (p.other.Kind() != protoreflect.StringKind || p.other.IsList() != fd.IsList()) {
 			return fmt.Errorf("%s is not a fitting sibling of %s", p.other.FullName(), fd.Name())
 		}
 	case protoreflect.MessageKind:
-		return c.messageShape(p)
+		return c.chooseMessageKind(p)
 	default:
 		scalar, ok := scalarKinds[fd.Kind()]
 		if !ok {
@@ -150,7 +150,7 @@ var scalarKinds = map[protoreflect.Kind]kind{
 	protoreflect.DoubleKind: kindFloat64,
 }
 
-func (c *compiler) messageShape(p *property) error {
+func (c *compiler) chooseMessageKind(p *property) error {
 	single := true
 	switch p.field.Message().FullName() {
 	case "google.protobuf.Timestamp":
@@ -175,7 +175,7 @@ func (c *compiler) messageShape(p *property) error {
 
 // finish numbers the properties, in the order of their names, and checks the limits.
 func (p *plan) finish(md protoreflect.MessageDescriptor) error {
-	if len(p.properties) > maxProperties || p.sharedFields > maxShared {
+	if len(p.properties) > maxProperties || p.altFields > maxAltFields {
 		return fmt.Errorf("%s is filled by too many properties", md.FullName())
 	}
 	names := make([]string, 0, len(p.properties))
@@ -202,16 +202,16 @@ func (p *plan) foldNames(md protoreflect.MessageDescriptor) error {
 	return nil
 }
 
-// fannedOut returns a plan of the same properties, in whose records the objects of a list are rows of their own, of the plan part.
-func (p *plan) fannedOut(list string) *plan {
+// withFanOut returns a plan of the same properties, in whose records the objects of a list are rows of their own, of the plan part.
+func (p *plan) withFanOut(list string) *plan {
 	fanned := *p
 	fanned.fanOut = list
-	fanned.part = &plan{properties: p.properties, folded: true}
+	fanned.rowPlan = &plan{properties: p.properties, folded: true}
 	return &fanned
 }
 
-// graphOf returns the properties that fill a field, as the option names them.
-func graphOf(fd protoreflect.FieldDescriptor) []string {
+// graphProperties returns the properties that fill a field, as the option names them.
+func graphProperties(fd protoreflect.FieldDescriptor) []string {
 	names, _ := proto.GetExtension(fd.Options(), parleyv1.E_Graph).([]string)
 	return names
 }
@@ -228,8 +228,8 @@ func splitProperty(option string) (declaring, name string) {
 	return option[:dot], option[dot+1:]
 }
 
-// membersOf maps Graph's spellings to the numbers of an enumeration.
-func membersOf(ed protoreflect.EnumDescriptor) map[string]protoreflect.EnumNumber {
+// enumMembers maps Graph's spellings to the numbers of an enumeration.
+func enumMembers(ed protoreflect.EnumDescriptor) map[string]protoreflect.EnumNumber {
 	members := map[string]protoreflect.EnumNumber{}
 	values := ed.Values()
 	for i := range values.Len() {

@@ -18,7 +18,7 @@ import (
 // the source adds what is Parley's own before it is encoded. Texts alias the record, which must stay as it is until the
 // Draft is released. A Draft is used by one goroutine.
 type Draft struct {
-	b         []byte // the record
+	record    []byte // the record
 	unique    bool   // no object of the record repeats a name
 	nodes     []node
 	scratch   []byte // texts and raw values that the record does not hold as they are
@@ -32,7 +32,7 @@ type Draft struct {
 	// What outlives the record: names of properties that the table does not know, and the order of those that it knows.
 	pool      *sync.Pool
 	seed      maphash.Seed
-	names     map[string]string
+	interned  map[string]string
 	guesses   []guess
 	nextGuess int // index of the guess for the next property
 }
@@ -78,7 +78,7 @@ type node struct {
 
 // reset begins a draft of the record.
 func (d *Draft) reset(record []byte) {
-	d.b, d.nextGuess = record, 0
+	d.record, d.nextGuess = record, 0
 	d.budget = budgetTimes*len(record) + budgetBase
 	d.links, d.truncated, d.fanOut = nil, nil, d.fanOut[:0]
 	d.nodes, d.scratch, d.path, d.steps, d.extras = d.nodes[:0], d.scratch[:0], d.path[:0], d.steps[:0], d.extras[:0]
@@ -89,7 +89,7 @@ func (d *Draft) reset(record []byte) {
 
 // Release gives the draft back, to be used for another record. What Encode returned stays valid.
 func (d *Draft) Release() {
-	d.b, d.links, d.truncated = nil, nil, nil
+	d.record, d.links, d.truncated = nil, nil, nil
 	d.nodes, d.path, d.steps, d.extras = emptied(d.nodes), emptied(d.path), emptied(d.steps), emptied(d.extras)
 	if cap(d.scratch) > maxScratch {
 		d.scratch = nil
@@ -214,45 +214,45 @@ func (d *Draft) Time(at Node) (t time.Time, ok bool) {
 	return time.Unix(int64(d.nodes[at].value), int64(d.nodes[at].nanos)).UTC(), true
 }
 
-// SetText adds a text field; an empty text is absence. The text must stay as it is until the Draft is encoded.
-func (d *Draft) SetText(parent Node, number protowire.Number, text []byte) {
+// AddText adds a text field; an empty text is absence. The text must stay as it is until the Draft is encoded.
+func (d *Draft) AddText(parent Node, number protowire.Number, text []byte) {
 	if len(text) > 0 {
 		d.leaf(parent, number, formBytes).data = text
 	}
 }
 
-// SetString is SetText for a string.
-func (d *Draft) SetString(parent Node, number protowire.Number, text string) {
+// AddString is AddText for a string.
+func (d *Draft) AddString(parent Node, number protowire.Number, text string) {
 	if text == "" {
 		return
 	}
 	start := len(d.scratch)
 	d.scratch = append(d.scratch, text...)
-	d.SetText(parent, number, d.scratch[start:len(d.scratch):len(d.scratch)])
+	d.AddText(parent, number, d.scratch[start:len(d.scratch):len(d.scratch)])
 }
 
-// SetBuilt is SetText for a text that build appends to what it is given.
-func (d *Draft) SetBuilt(parent Node, number protowire.Number, build func(b []byte) []byte) {
+// AddBuilt is AddText for a text that build appends to what it is given.
+func (d *Draft) AddBuilt(parent Node, number protowire.Number, build func(b []byte) []byte) {
 	start := len(d.scratch)
 	d.scratch = build(d.scratch)
-	d.SetText(parent, number, d.scratch[start:len(d.scratch):len(d.scratch)])
+	d.AddText(parent, number, d.scratch[start:len(d.scratch):len(d.scratch)])
 }
 
-// SetNumber adds an integer, boolean or enumeration field; zero is absence.
-func (d *Draft) SetNumber(parent Node, number protowire.Number, value int64) {
+// AddNumber adds an integer, boolean or enumeration field; zero is absence.
+func (d *Draft) AddNumber(parent Node, number protowire.Number, value int64) {
 	if value != 0 {
 		d.leaf(parent, number, formVarint).value = uint64(value)
 	}
 }
 
-// SetTime adds a time field.
-func (d *Draft) SetTime(parent Node, number protowire.Number, t time.Time) {
+// AddTime adds a time field.
+func (d *Draft) AddTime(parent Node, number protowire.Number, t time.Time) {
 	at := d.leaf(parent, number, formTime)
 	at.value, at.nanos = uint64(t.Unix()), int32(t.Nanosecond())
 }
 
-// SetCopy adds a field with the value of another, which must not be changed any more. NoNode is absence.
-func (d *Draft) SetCopy(parent Node, number protowire.Number, of Node) {
+// AddCopy adds a field with the value of another, which must not be changed any more. NoNode is absence.
+func (d *Draft) AddCopy(parent Node, number protowire.Number, of Node) {
 	if of == NoNode {
 		return
 	}
@@ -384,3 +384,6 @@ func (d *Draft) appendPayload(b []byte, at Node, n *node) []byte {
 		return d.append(b, at)
 	}
 }
+
+// maxScratch bounds the scratch that a reused Draft holds on to, in bytes.
+const maxScratch = 64 << 10

@@ -68,8 +68,8 @@ func sameEvent(t fataler, table *graphmap.Table, root string, record []byte) *pa
 	return got
 }
 
-// TestDraftOfGolden: the draft of every golden record is the golden event.
-func TestDraftOfGolden(t *testing.T) {
+// TestADraftIsTheGoldenEvent: the draft of every golden record is the golden event.
+func TestADraftIsTheGoldenEvent(t *testing.T) {
 	t.Parallel()
 	table := newTable(t)
 	for _, g := range goldens(t) {
@@ -77,9 +77,9 @@ func TestDraftOfGolden(t *testing.T) {
 	}
 }
 
-// TestUnusualRecords: a record that repeats names in every object, in which names and texts are written with escapes, becomes the
+// TestUnusualRecordsAreReadAsUsualOnes: a record that repeats names in every object, in which names and texts are written with escapes, becomes the
 // same event as the record that Graph would send.
-func TestUnusualRecords(t *testing.T) {
+func TestUnusualRecordsAreReadAsUsualOnes(t *testing.T) {
 	t.Parallel()
 	schema, table := loadSchema(t), newTable(t)
 	rapid.Check(t, func(t *rapid.T) {

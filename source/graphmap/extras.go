@@ -68,40 +68,40 @@ func (d *Draft) addExtraNumber(digits []byte) {
 // addExtraValue adds the value at i, which is not null, as it is.
 func (d *Draft) addExtraValue(i, depth int) (end int, ok bool) {
 	start := len(d.scratch)
-	if end, ok = d.raw(i, depth); ok {
+	if end, ok = d.genericValue(i, depth); ok {
 		d.addExtra(start)
 	}
 	return end, ok
 }
 
-// raw appends the value at i, of whatever shape, to scratch as a google.protobuf.Value. Null members and annotations of objects
+// genericValue appends the value at i, of whatever shape, to scratch as a google.protobuf.Value. Null members and annotations of objects
 // are left out, but @odata.type is not: without it nobody could say what an object of an unknown type is. Nulls in lists keep
 // their place.
-func (d *Draft) raw(i, depth int) (end int, ok bool) {
-	if i >= len(d.b) {
+func (d *Draft) genericValue(i, depth int) (end int, ok bool) {
+	if i >= len(d.record) {
 		return i, false
 	}
-	switch c := d.b[i]; {
+	switch c := d.record[i]; {
 	case c == '"':
-		return d.rawText(i)
+		return d.genericText(i)
 	case c == '{', c == '[':
-		number, read := protowire.Number(valueStruct), d.rawObject
+		number, read := protowire.Number(valueStruct), d.genericObject
 		if c == '[' {
-			number, read = valueList, d.rawList
+			number, read = valueList, d.genericList
 		}
 		d.scratch = protowire.AppendTag(d.scratch, number, protowire.BytesType)
-		mark := d.open()
+		mark := d.openLength()
 		if end, ok = read(i, depth+1); ok {
-			d.close(mark)
+			d.closeLength(mark)
 		}
 		return end, ok
 	case isDigit(c):
-		if end, ok = jsonscan.Number(d.b, i); ok {
-			d.scratch = appendNumber(d.scratch, string(d.b[i:end]))
+		if end, ok = jsonscan.Number(d.record, i); ok {
+			d.scratch = appendNumber(d.scratch, string(d.record[i:end]))
 		}
 		return end, ok
 	default:
-		if end, ok = jsonscan.Literal(d.b, i); ok {
+		if end, ok = jsonscan.Literal(d.record, i); ok {
 			number := protowire.Number(valueBool)
 			if c == 'n' {
 				number = valueNull
@@ -112,32 +112,32 @@ func (d *Draft) raw(i, depth int) (end int, ok bool) {
 	}
 }
 
-// rawText appends the string at i.
-func (d *Draft) rawText(i int) (end int, ok bool) {
-	end, form, ok := jsonscan.String(d.b, i)
+// genericText appends the string at i.
+func (d *Draft) genericText(i int) (end int, ok bool) {
+	end, form, ok := jsonscan.String(d.record, i)
 	if !ok {
 		return end, false
 	}
-	inner := d.b[i+1 : end-1]
+	inner := d.record[i+1 : end-1]
 	if form&jsonscan.Escapes == 0 && (form&jsonscan.High == 0 || utf8.Valid(inner)) {
 		d.scratch = appendText(d.scratch, inner)
 		return end, true
 	}
 	d.scratch = protowire.AppendTag(d.scratch, valueString, protowire.BytesType)
-	mark := d.open()
+	mark := d.openLength()
 	d.scratch = appendUnquoted(d.scratch, inner)
-	d.close(mark)
+	d.closeLength(mark)
 	return end, true
 }
 
-// open begins something that its length precedes.
-func (d *Draft) open() int {
+// openLength begins a value that its length precedes. The mark that it returns is for closeLength.
+func (d *Draft) openLength() int {
 	d.scratch = append(d.scratch, 0)
 	return len(d.scratch)
 }
 
-// close writes the length of what was appended since open.
-func (d *Draft) close(mark int) {
+// closeLength writes the length of what was appended since openLength.
+func (d *Draft) closeLength(mark int) {
 	size := len(d.scratch) - mark
 	more := protowire.SizeVarint(uint64(size)) - 1
 	for range more {
@@ -149,13 +149,13 @@ func (d *Draft) close(mark int) {
 	protowire.AppendVarint(d.scratch[:mark-1], uint64(size))
 }
 
-// rawObject appends the members of the object at i as those of a Struct.
-func (d *Draft) rawObject(i, depth int) (end int, ok bool) {
+// genericObject appends the members of the object at i as those of a Struct.
+func (d *Draft) genericObject(i, depth int) (end int, ok bool) {
 	if depth > MaxDepth {
 		return i, false
 	}
-	i = jsonscan.Space(d.b, i+1)
-	if i < len(d.b) && d.b[i] == '}' {
+	i = jsonscan.Space(d.record, i+1)
+	if i < len(d.record) && d.record[i] == '}' {
 		return i + 1, true
 	}
 	var names nameSet
@@ -167,17 +167,17 @@ func (d *Draft) rawObject(i, depth int) (end int, ok bool) {
 			return end, ok
 		}
 		var name []byte
-		if name, i, ok = memberName(d.b, i); !ok || !d.unique && !names.add(maphash.Bytes(d.seed, name)) {
+		if name, i, ok = memberName(d.record, i); !ok || !d.unique && !names.add(maphash.Bytes(d.seed, name)) {
 			return i, false
 		}
 		switch {
 		case string(name) != typeProperty && isAnnotation(name):
 			i, ok = d.annotation(i, depth, name)
-		case i < len(d.b) && d.b[i] == 'n':
-			i, ok = jsonscan.Literal(d.b, i)
+		case i < len(d.record) && d.record[i] == 'n':
+			i, ok = jsonscan.Literal(d.record, i)
 		default:
 			entry, value := d.openEntry(name)
-			if i, ok = d.raw(i, depth); ok {
+			if i, ok = d.genericValue(i, depth); ok {
 				d.closeEntry(entry, value)
 				d.budget -= memberCost
 			}
@@ -186,7 +186,7 @@ func (d *Draft) rawObject(i, depth int) (end int, ok bool) {
 			return i, false
 		}
 		var more bool
-		if i, more, ok = jsonscan.Next(d.b, i, '}'); !ok || !more {
+		if i, more, ok = jsonscan.Next(d.record, i, '}'); !ok || !more {
 			return i, ok
 		}
 	}
@@ -195,42 +195,42 @@ func (d *Draft) rawObject(i, depth int) (end int, ok bool) {
 // openEntry begins an entry of a Struct, up to its value.
 func (d *Draft) openEntry(name []byte) (entry, value int) {
 	d.scratch = protowire.AppendTag(d.scratch, structFields, protowire.BytesType)
-	entry = d.open()
+	entry = d.openLength()
 	d.scratch = protowire.AppendBytes(protowire.AppendTag(d.scratch, entryKey, protowire.BytesType), name)
 	d.scratch = protowire.AppendTag(d.scratch, entryValue, protowire.BytesType)
-	return entry, d.open()
+	return entry, d.openLength()
 }
 
 func (d *Draft) closeEntry(entry, value int) {
-	d.close(value)
-	d.close(entry)
+	d.closeLength(value)
+	d.closeLength(entry)
 }
 
-// rawList appends the elements of the list at i as those of a ListValue.
-func (d *Draft) rawList(i, depth int) (end int, ok bool) {
+// genericList appends the elements of the list at i as those of a ListValue.
+func (d *Draft) genericList(i, depth int) (end int, ok bool) {
 	if depth > MaxDepth {
 		return i, false
 	}
-	i = jsonscan.Space(d.b, i+1)
-	if i < len(d.b) && d.b[i] == ']' {
+	i = jsonscan.Space(d.record, i+1)
+	if i < len(d.record) && d.record[i] == ']' {
 		return i + 1, true
 	}
 	for {
 		exhausted := d.exhausted()
 		d.budget -= elementCost
 		d.scratch = protowire.AppendTag(d.scratch, listValues, protowire.BytesType)
-		value := d.open()
+		value := d.openLength()
 		if exhausted {
 			end, ok = d.appendRest(i, depth, '[')
-			d.close(value)
+			d.closeLength(value)
 			return end, ok
 		}
-		if i, ok = d.raw(i, depth); !ok {
+		if i, ok = d.genericValue(i, depth); !ok {
 			return i, false
 		}
-		d.close(value)
+		d.closeLength(value)
 		var more bool
-		if i, more, ok = jsonscan.Next(d.b, i, ']'); !ok || !more {
+		if i, more, ok = jsonscan.Next(d.record, i, ']'); !ok || !more {
 			return i, ok
 		}
 	}

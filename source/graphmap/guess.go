@@ -27,7 +27,7 @@ func (d *Draft) property(p *plan, name []byte) *property {
 	}
 	g := guess{plan: p, name: prop.name, prop: prop}
 	if p.folded {
-		g.name = d.name(name)
+		g.name = d.intern(name)
 	}
 	if d.nextGuess < len(d.guesses) {
 		d.guesses[d.nextGuess] = g
@@ -38,20 +38,20 @@ func (d *Draft) property(p *plan, name []byte) *property {
 	return prop
 }
 
-// maxNames bounds the names that a Draft remembers.
-const maxNames = 64
+// maxInterned bounds the names that a Draft remembers.
+const maxInterned = 64
 
-// name is the name of an undeclared property as a string: a few of them are in every record.
-func (d *Draft) name(raw []byte) string {
-	if known, ok := d.names[string(raw)]; ok {
+// intern returns the name of an undeclared property as a string, and remembers it: a few of them are in every record.
+func (d *Draft) intern(raw []byte) string {
+	if known, ok := d.interned[string(raw)]; ok {
 		return known
 	}
 	name := string(raw)
-	if len(d.names) < maxNames && len(name) <= maxNames {
-		if d.names == nil {
-			d.names = map[string]string{}
+	if len(d.interned) < maxInterned && len(name) <= maxInterned {
+		if d.interned == nil {
+			d.interned = map[string]string{}
 		}
-		d.names[name] = name
+		d.interned[name] = name
 	}
 	return name
 }

@@ -81,11 +81,11 @@ func mapHostile(table *graphmap.Table, r hostileRecord) (look func() (proto.Mess
 	}, nil
 }
 
-// TestHostileRecords shows that 4 MiB of any record allocate at most 32 MiB, all told. It is not parallel: parallel tests
+// TestHostileRecordsTakeBoundedMemory shows that 4 MiB of any record allocate at most 32 MiB, all told. It is not parallel: parallel tests
 // wait until it is done, so the count is its own.
 //
 //nolint:paralleltest // counts the allocations of the whole process
-func TestHostileRecords(t *testing.T) {
+func TestHostileRecordsTakeBoundedMemory(t *testing.T) {
 	table := newTable(t)
 	for _, r := range hostileRecords() {
 		var before, after runtime.MemStats

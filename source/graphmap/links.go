@@ -44,14 +44,14 @@ func isNestedLink(name []byte) bool {
 
 // annotation passes over the value of an annotation. A link to what follows a list is not followed here but noted.
 func (d *Draft) annotation(i, depth int, name []byte) (end int, ok bool) {
-	if i >= len(d.b) || d.b[i] != '"' || !isNestedLink(name) {
-		return jsonscan.Skip(d.b, i, depth)
+	if i >= len(d.record) || d.record[i] != '"' || !isNestedLink(name) {
+		return jsonscan.Skip(d.record, i, depth)
 	}
-	end, _, ok = jsonscan.String(d.b, i)
+	end, _, ok = jsonscan.String(d.record, i)
 	if !ok {
 		return end, false
 	}
-	url := appendUnquoted(nil, d.b[i+1:end-1])
+	url := appendUnquoted(nil, d.record[i+1:end-1])
 	if len(url) == 0 {
 		return end, true
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-gateway/parley/source/graphmap"
 )
 
-func TestConversation(t *testing.T) {
+func TestAChatRecordBecomesAConversation(t *testing.T) {
 	t.Parallel()
 	got, err := newTable(t).Conversation([]byte(`{"id":"19:a@thread.v2","topic":null,"chatType":"meeting","viewpoint":{"isHidden":false,
 		"lastMessageReadDateTime":"0001-01-01T00:00:00Z"},"onlineMeetingInfo":{"joinWebUrl":"https://j","organizer":{"id":"o","displayName":null,
@@ -36,7 +36,7 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-func TestUser(t *testing.T) {
+func TestAUserRecordBecomesAUser(t *testing.T) {
 	t.Parallel()
 	got, err := newTable(t).User([]byte(`{"id":"u","displayName":"Ada","userPrincipalName":"ada@contoso.example","mail":"x"}`))
 	want := &parleyv1.User{Id: "u", DisplayName: "Ada", UserPrincipalName: "ada@contoso.example"}
@@ -45,7 +45,7 @@ func TestUser(t *testing.T) {
 	}
 }
 
-func TestUsageRows(t *testing.T) {
+func TestARowOfAReportBecomesARowForEachPeriod(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, record string
@@ -83,7 +83,7 @@ func TestUsageRows(t *testing.T) {
 	}
 }
 
-func TestNestedLinks(t *testing.T) {
+func TestNestedLinksAreFoundWithTheirPaths(t *testing.T) {
 	t.Parallel()
 	got, err := newTable(t).NestedLinks(graphmap.RootCallRecord, []byte(`{"@odata.nextLink":"own","participants_v2@odata.nextLink":"https:\/\/g\/p?$skiptoken=%2B","sessions":[{"id":"1"},
 		{"segments":[{"id":"s"}],"segments@odata.nextLink":"https://g/s"}],"sessions@odata.nextLink":"https://g/q","x@odata.nextLink":null,"y@odata.nextLink":""}`))
@@ -106,7 +106,7 @@ func TestNestedLinks(t *testing.T) {
 	}
 }
 
-func TestMerge(t *testing.T) {
+func TestMergePutsAStructUnderItsPath(t *testing.T) {
 	t.Parallel()
 	object := func(text string) *structpb.Struct {
 		s := &structpb.Struct{}

@@ -28,13 +28,13 @@ const (
 
 // property is one JSON property of the Graph types that one message stands for.
 type property struct {
-	name   string
-	kind   kind
-	list   bool
-	slot   uint8 // which of the object's messages has the field
-	shared int8  // ≥ 0 numbers the field among those that several properties fill; -1 otherwise
-	index  uint8 // bit in seen
-	field  protoreflect.FieldDescriptor
+	name     string
+	kind     kind
+	list     bool
+	slot     uint8 // which of the object's messages has the field
+	altField int8  // ≥ 0 numbers the field among those that several properties fill; -1 otherwise
+	index    uint8 // bit in seen
+	field    protoreflect.FieldDescriptor
 	// other is the sibling that takes unknown members of an enumeration, or the address of an identity; may be nil.
 	other protoreflect.FieldDescriptor
 	enum  map[string]protoreflect.EnumNumber
@@ -50,16 +50,16 @@ type plan struct {
 	// folded plans compare names without case, spaces and punctuation: reports name their columns in several ways.
 	folded bool
 	// fanOut names the list whose objects are rows of their own; empty = none.
-	fanOut       string
-	part         *plan // of such an object
-	sharedFields int8
-	size         int // bytes of memory that the message takes
+	fanOut    string
+	rowPlan   *plan // of such an object
+	altFields int8
+	size      int // bytes of memory that the message takes
 }
 
 // Limits of a plan, checked by compile.
 const (
 	maxProperties = 128
-	maxShared     = 4
+	maxAltFields  = 4
 	maxSlots      = 3
 )
 

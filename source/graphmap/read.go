@@ -4,10 +4,6 @@ import (
 	"hash/maphash"
 	"slices"
 
-	"google.golang.org/protobuf/encoding/protowire"
-
-	"github.com/parley-gateway/parley/eventwire"
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
 
@@ -18,11 +14,11 @@ func (t *Table) read(p *plan, record []byte) (*Draft, error) {
 	if !ok {
 		d = &Draft{pool: &t.drafts, seed: maphash.MakeSeed()}
 	}
-	if d.record(p, record, false) {
+	if d.readRecord(p, record, false) {
 		return d, nil
 	}
 	unique, err := withoutRepeats(record)
-	if err == nil && !d.record(p, unique, true) {
+	if err == nil && !d.readRecord(p, unique, true) {
 		err = ErrRecord
 	}
 	if err != nil {
@@ -32,51 +28,51 @@ func (t *Table) read(p *plan, record []byte) (*Draft, error) {
 	return d, nil
 }
 
-// record reads a record. It refuses one that is malformed, nested too deeply, or repeats a name. unique tells that no object of
+// readRecord reads a record. It refuses one that is malformed, nested too deeply, or repeats a name. unique tells that no object of
 // the record repeats a name.
-func (d *Draft) record(p *plan, record []byte, unique bool) bool {
-	d.reset(record)
+func (d *Draft) readRecord(p *plan, readRecord []byte, unique bool) bool {
+	d.reset(readRecord)
 	d.unique = unique
-	at := jsonscan.Space(record, 0)
+	at := jsonscan.Space(readRecord, 0)
 	slots := [maxSlots]Node{RootNode, SourceNode, DetailNode}
 	end, ok := d.object(at, 1, p, slots)
-	return ok && jsonscan.Space(record, end) == len(record)
+	return ok && jsonscan.Space(readRecord, end) == len(readRecord)
 }
 
 // members is the state of an object while it is read.
 type members struct {
 	plan     *plan
-	slots    [maxSlots]Node       // the messages that the object fills
-	seen     seen                 // known properties
-	filledBy [maxShared]*property // of several properties of one field the one that fills it
-	extras   int                  // index of the object's first extra
-	names    map[uint64]struct{}  // hashes of undeclared properties, once there are more than a few
-	skipped  []span               // members that there was no budget for
-	skipping bool                 // the member before was skipped
+	slots    [maxSlots]Node          // the messages that the object fills
+	seen     seen                    // known properties
+	filledBy [maxAltFields]*property // of several properties of one field the one that fills it
+	extras   int                     // index of the object's first extra
+	names    map[uint64]struct{}     // hashes of undeclared properties, once there are more than a few
+	skipped  []span                  // members that there was no budget for
+	skipping bool                    // the member before was skipped
 }
 
 // object reads the object at i, which is depth levels deep. All of its members are in the table or go to unmapped. Like the other
 // methods of a Draft that read, it returns the position behind the value, and false for a record that is refused.
 func (d *Draft) object(i, depth int, p *plan, slots [maxSlots]Node) (end int, ok bool) {
-	if i >= len(d.b) || d.b[i] != '{' || depth > MaxDepth {
+	if i >= len(d.record) || d.record[i] != '{' || depth > MaxDepth {
 		return i, false
 	}
-	i = jsonscan.Space(d.b, i+1)
-	if i < len(d.b) && d.b[i] == '}' {
+	i = jsonscan.Space(d.record, i+1)
+	if i < len(d.record) && d.record[i] == '}' {
 		return i + 1, true
 	}
 	m := members{plan: p, slots: slots, extras: len(d.extras)}
 	for {
 		start := i
 		var name []byte
-		if name, i, ok = memberName(d.b, i); !ok {
+		if name, i, ok = memberName(d.record, i); !ok {
 			return i, false
 		}
 		if i, ok = d.member(start, i, depth, name, &m); !ok {
 			return i, false
 		}
 		var more bool
-		if i, more, ok = jsonscan.Next(d.b, i, '}'); !ok {
+		if i, more, ok = jsonscan.Next(d.record, i, '}'); !ok {
 			return i, false
 		}
 		if !more {
@@ -106,7 +102,7 @@ func (d *Draft) member(start, i, depth int, name []byte, m *members) (end int, o
 	switch {
 	case prop != nil:
 		m.skipping = false
-		return d.known(i, depth, prop, name, m)
+		return d.declared(i, depth, prop, name, m)
 	case d.exhausted():
 		return d.skipMember(start, i, depth, m)
 	case isAnnotation(name):
@@ -121,12 +117,12 @@ func (d *Draft) undeclared(i, depth int, name []byte, m *members) (end int, ok b
 	if !d.unique && d.repeats(name, m) {
 		return i, false
 	}
-	if i < len(d.b) && d.b[i] == 'n' {
-		return jsonscan.Literal(d.b, i)
+	if i < len(d.record) && d.record[i] == 'n' {
+		return jsonscan.Literal(d.record, i)
 	}
-	d.path = append(d.path, step{name: d.name(name), index: -1})
-	if m.plan.fanOut != "" && m.plan.fanOut == string(name) && i < len(d.b) && d.b[i] == '[' {
-		i, ok = d.fanned(i, depth+1, m.plan.size)
+	d.path = append(d.path, step{name: d.intern(name), index: -1})
+	if m.plan.fanOut != "" && m.plan.fanOut == string(name) && i < len(d.record) && d.record[i] == '[' {
+		i, ok = d.fanOutList(i, depth+1, m.plan.size)
 	} else {
 		i, ok = d.addExtraValue(i, depth)
 	}
@@ -155,9 +151,9 @@ func (d *Draft) repeats(name []byte, m *members) bool {
 
 func (d *Draft) pop() { d.path = d.path[:len(d.path)-1] }
 
-// known reads the value of a property that the table knows, which the record calls name.
-func (d *Draft) known(i, depth int, p *property, name []byte, m *members) (end int, ok bool) {
-	if i >= len(d.b) {
+// declared reads the value of a property that the table knows, which the record calls name.
+func (d *Draft) declared(i, depth int, p *property, name []byte, m *members) (end int, ok bool) {
+	if i >= len(d.record) {
 		return i, false
 	}
 	parent := m.slots[p.slot]
@@ -167,16 +163,16 @@ func (d *Draft) known(i, depth int, p *property, name []byte, m *members) (end i
 		}
 		m.clear(d, p) // another spelling of the name: the last one counts
 	}
-	if d.b[i] == 'n' {
-		return jsonscan.Literal(d.b, i)
+	if d.record[i] == 'n' {
+		return jsonscan.Literal(d.record, i)
 	}
 	step := step{name: p.name, index: -1}
 	if m.plan.folded {
-		step.name = d.name(name)
+		step.name = d.intern(name)
 	}
 	d.path = append(d.path, step)
 	switch {
-	case p.shared >= 0 && m.filledBy[p.shared] != nil:
+	case p.altField >= 0 && m.filledBy[p.altField] != nil:
 		i, ok = d.addExtraValue(i, depth)
 	case p.list:
 		i, ok = d.elements(i, depth, p, parent)
@@ -184,34 +180,34 @@ func (d *Draft) known(i, depth int, p *property, name []byte, m *members) (end i
 		i, ok = d.value(i, depth, p, parent)
 	}
 	d.pop()
-	if p.shared >= 0 && m.filledBy[p.shared] == nil && (d.Child(parent, p.number) != NoNode || p.other != nil && d.Child(parent, p.otherNumber) != NoNode) {
-		m.filledBy[p.shared] = p
+	if p.altField >= 0 && m.filledBy[p.altField] == nil && (d.Child(parent, p.number) != NoNode || p.other != nil && d.Child(parent, p.otherNumber) != NoNode) {
+		m.filledBy[p.altField] = p
 	}
 	return i, ok
 }
 
 // clear takes back what a property has filled.
 func (m *members) clear(d *Draft, p *property) {
-	if p.shared >= 0 && m.filledBy[p.shared] != p {
+	if p.altField >= 0 && m.filledBy[p.altField] != p {
 		return
 	}
 	d.Clear(m.slots[p.slot], p.number)
 	if p.other != nil {
 		d.Clear(m.slots[p.slot], p.otherNumber)
 	}
-	if p.shared >= 0 {
-		m.filledBy[p.shared] = nil
+	if p.altField >= 0 {
+		m.filledBy[p.altField] = nil
 	}
 }
 
 // value reads the value of a field that is not a list.
 func (d *Draft) value(i, depth int, p *property, parent Node) (end int, ok bool) {
 	switch {
-	case p.kind == kindMessage && d.b[i] == '{':
+	case p.kind == kindMessage && d.record[i] == '{':
 		return d.message(i, depth, p, parent)
-	case p.kind == kindObject && d.b[i] == '{':
+	case p.kind == kindObject && d.record[i] == '{':
 		start := len(d.scratch)
-		if i, ok = d.rawObject(i, depth+1); ok {
+		if i, ok = d.genericObject(i, depth+1); ok {
 			d.leaf(parent, p.number, formBytes).data = d.scratch[start:len(d.scratch):len(d.scratch)]
 		}
 		return i, ok
@@ -230,15 +226,15 @@ func (d *Draft) message(i, depth int, p *property, parent Node) (end int, ok boo
 
 // elements reads a list of texts, enumeration members or objects.
 func (d *Draft) elements(i, depth int, p *property, parent Node) (end int, ok bool) {
-	if d.b[i] != '[' {
+	if d.record[i] != '[' {
 		return d.addExtraValue(i, depth)
 	}
 	depth++
 	if depth > MaxDepth {
 		return i, false
 	}
-	i = jsonscan.Space(d.b, i+1)
-	if i < len(d.b) && d.b[i] == ']' {
+	i = jsonscan.Space(d.record, i+1)
+	if i < len(d.record) && d.record[i] == ']' {
 		return i + 1, true
 	}
 	d.path = append(d.path, step{})
@@ -253,7 +249,7 @@ func (d *Draft) elements(i, depth int, p *property, parent Node) (end int, ok bo
 			return i, false
 		}
 		var more bool
-		if i, more, ok = jsonscan.Next(d.b, i, ']'); !ok || !more {
+		if i, more, ok = jsonscan.Next(d.record, i, ']'); !ok || !more {
 			return i, ok
 		}
 	}
@@ -261,12 +257,12 @@ func (d *Draft) elements(i, depth int, p *property, parent Node) (end int, ok bo
 
 // element reads an element of a list. packed is the node of the list's known enumeration members, once there is one.
 func (d *Draft) element(i, depth int, p *property, parent Node, packed *Node) (end int, ok bool) {
-	if i >= len(d.b) {
+	if i >= len(d.record) {
 		return i, false
 	}
-	switch c := d.b[i]; {
+	switch c := d.record[i]; {
 	case c == 'n':
-		return jsonscan.Literal(d.b, i)
+		return jsonscan.Literal(d.record, i)
 	case p.kind == kindMessage && c == '{':
 		return d.message(i, depth, p, parent)
 	case p.kind == kindString && c == '"':
@@ -278,9 +274,9 @@ func (d *Draft) element(i, depth int, p *property, parent Node, packed *Node) (e
 		return end, ok
 	case p.kind == kindString && isDigit(c):
 		d.budget -= stringCost
-		end, ok = jsonscan.Number(d.b, i)
+		end, ok = jsonscan.Number(d.record, i)
 		if ok {
-			d.leaf(parent, p.number, formBytes).data = d.b[i:end]
+			d.leaf(parent, p.number, formBytes).data = d.record[i:end]
 		}
 		return end, ok
 	case p.kind == kindEnum && c == '"':
@@ -311,27 +307,4 @@ func (d *Draft) listedMember(i int, p *property, parent Node, packed *Node) (end
 	}
 	d.leaf(parent, p.otherNumber, formBytes).data = text
 	return end, true
-}
-
-// group attaches source and detail to an event. Notes of Teams carry the chat detail inside their own.
-func (d *Draft) group(root string) {
-	d.nodes[SourceNode].number = eventwire.EventSource
-	d.attach(RootNode, SourceNode)
-	parent, number := RootNode, protowire.Number(eventwire.EventCopilot)
-	switch root {
-	case RootCallRecord:
-		number = eventwire.EventCall
-	case RootChatMessage:
-		number = eventwire.EventChat
-		system := d.Child(RootNode, eventwire.EventSystem)
-		if system == NoNode && d.Number(d.Child(DetailNode, eventwire.ChatDetailMessageType)) == int64(parleyv1.MessageType_MESSAGE_TYPE_SYSTEM_EVENT_MESSAGE) {
-			system = d.add(RootNode, eventwire.EventSystem, formMessage)
-		}
-		if system != NoNode {
-			parent, number = system, eventwire.SystemDetailMessage
-		}
-	default:
-	}
-	d.nodes[DetailNode].number = number
-	d.attach(parent, DetailNode)
 }

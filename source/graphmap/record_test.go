@@ -14,8 +14,8 @@ import (
 	"github.com/parley-gateway/parley/source/graphmap"
 )
 
-// TestEventRules shows each rule of the package comment on a small record.
-func TestEventRules(t *testing.T) {
+// TestEventsFollowTheRulesOfTheirSource shows each rule of the package comment on a small record.
+func TestEventsFollowTheRulesOfTheirSource(t *testing.T) {
 	t.Parallel()
 	const chat, copilot, call = graphmap.RootChatMessage, graphmap.RootAIInteraction, graphmap.RootCallRecord
 	tests := []struct {
@@ -84,7 +84,7 @@ func nanEqual() cmp.Option {
 	})
 }
 
-func TestErrors(t *testing.T) {
+func TestErrorsQuoteNothingOfTheRecord(t *testing.T) {
 	t.Parallel()
 	deep := func(n int) string { return `{"x":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}` }
 	tests := []struct {

@@ -44,8 +44,8 @@ func (s *nameSet) add(hash uint64) bool {
 // withoutRepeats returns a record without the members whose names come again in the same object. Escapes in names do not count.
 // Errors are ErrRecord and ErrDepth.
 func withoutRepeats(record []byte) ([]byte, error) {
-	u := repeatFinder{b: record, seed: maphash.MakeSeed()}
-	end, err := u.value(jsonscan.Space(record, 0), 0)
+	f := repeatFinder{b: record, seed: maphash.MakeSeed()}
+	end, err := f.value(jsonscan.Space(record, 0), 0)
 	switch {
 	case err != nil:
 		return nil, err
@@ -54,7 +54,7 @@ func withoutRepeats(record []byte) ([]byte, error) {
 	case record[jsonscan.Space(record, 0)] != '{':
 		return nil, fmt.Errorf("%w but another JSON value", ErrRecord)
 	}
-	return u.rest(), nil
+	return f.rest(), nil
 }
 
 // repeatFinder finds the members of a record that are repeated.
@@ -72,90 +72,90 @@ type repeatedMember struct {
 }
 
 // value reads the value at i.
-func (u *repeatFinder) value(i, depth int) (end int, err error) {
-	if i >= len(u.b) {
-		return i, u.malformed(i)
+func (f *repeatFinder) value(i, depth int) (end int, err error) {
+	if i >= len(f.b) {
+		return i, f.malformed(i)
 	}
-	switch u.b[i] {
+	switch f.b[i] {
 	case '{', '[':
 		if depth == MaxDepth {
 			return i, fmt.Errorf("%w: more than %d levels at byte %d", ErrDepth, MaxDepth, i)
 		}
-		if u.b[i] == '{' {
-			return u.object(i, depth+1)
+		if f.b[i] == '{' {
+			return f.object(i, depth+1)
 		}
-		return u.list(i, depth+1)
+		return f.list(i, depth+1)
 	default:
-		end, ok := jsonscan.Skip(u.b, i, depth)
+		end, ok := jsonscan.Skip(f.b, i, depth)
 		if !ok {
-			return end, u.malformed(end)
+			return end, f.malformed(end)
 		}
 		return end, nil
 	}
 }
 
-func (u *repeatFinder) object(i, depth int) (end int, err error) {
-	i = jsonscan.Space(u.b, i+1)
-	if i < len(u.b) && u.b[i] == '}' {
+func (f *repeatFinder) object(i, depth int) (end int, err error) {
+	i = jsonscan.Space(f.b, i+1)
+	if i < len(f.b) && f.b[i] == '}' {
 		return i + 1, nil
 	}
-	first := len(u.members)
+	first := len(f.members)
 	for {
 		m := repeatedMember{from: uint32(i)}
-		name, value, ok := memberName(u.b, i)
+		name, value, ok := memberName(f.b, i)
 		if !ok {
-			return value, u.malformed(value)
+			return value, f.malformed(value)
 		}
-		hash := maphash.Bytes(u.seed, name)
+		hash := maphash.Bytes(f.seed, name)
 		m.hash = uint32(hash ^ hash>>32)
-		if i, err = u.value(value, depth); err != nil {
+		if i, err = f.value(value, depth); err != nil {
 			return i, err
 		}
 		var more bool
-		if i, more, ok = jsonscan.Next(u.b, i, '}'); !ok {
-			return i, u.malformed(i)
+		if i, more, ok = jsonscan.Next(f.b, i, '}'); !ok {
+			return i, f.malformed(i)
 		}
 		m.to = uint32(i)
-		if len(u.members) == cap(u.members) {
-			u.makeRoom(first)
+		if len(f.members) == cap(f.members) {
+			f.makeRoom(first)
 		}
-		u.members = append(u.members, m)
+		f.members = append(f.members, m)
 		if !more {
-			u.dropRepeats(first)
-			u.members = u.members[:first]
+			f.dropRepeats(first)
+			f.members = f.members[:first]
 			return i, nil
 		}
 	}
 }
 
-func (u *repeatFinder) list(i, depth int) (end int, err error) {
-	i = jsonscan.Space(u.b, i+1)
-	if i < len(u.b) && u.b[i] == ']' {
+func (f *repeatFinder) list(i, depth int) (end int, err error) {
+	i = jsonscan.Space(f.b, i+1)
+	if i < len(f.b) && f.b[i] == ']' {
 		return i + 1, nil
 	}
 	for more := true; more; {
-		if i, err = u.value(i, depth); err != nil {
+		if i, err = f.value(i, depth); err != nil {
 			return i, err
 		}
 		var ok bool
-		if i, more, ok = jsonscan.Next(u.b, i, ']'); !ok {
-			return i, u.malformed(i)
+		if i, more, ok = jsonscan.Next(f.b, i, ']'); !ok {
+			return i, f.malformed(i)
 		}
 	}
 	return i, nil
 }
 
 // makeRoom forgets the members from first on whose names have come again, and makes room for twice as many where few have.
-func (u *repeatFinder) makeRoom(first int) {
-	u.dropRepeats(first)
-	if n := len(u.members); n >= cap(u.members)/2 {
-		u.members = slices.Grow(u.members, max(n, fewNames))
+func (f *repeatFinder) makeRoom(first int) {
+	f.dropRepeats(first)
+	if n := len(f.members); n >= cap(f.members)/2 {
+		f.members = slices.Grow(f.members, max(n, fewNames))
 	}
 }
 
 // dropRepeats drops all members of an object whose names come again. Its members stand from first on.
-func (u *repeatFinder) dropRepeats(first int) {
-	members := u.members[first:]
+func (f *repeatFinder) dropRepeats(first int) {
+	members := f.members[first:]
 	slices.SortFunc(members, func(a, b repeatedMember) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.from, b.from))
 	})
@@ -165,54 +165,54 @@ func (u *repeatFinder) dropRepeats(first int) {
 			if later.hash != m.hash {
 				break
 			}
-			if bytes.Equal(u.name(*m), u.name(later)) {
+			if bytes.Equal(f.name(*m), f.name(later)) {
 				m.again = true
 				break
 			}
 		}
 	}
 	slices.SortFunc(members, func(a, b repeatedMember) int { return cmp.Compare(a.from, b.from) })
-	u.members = u.members[:first]
+	f.members = f.members[:first]
 	for _, m := range members {
 		if m.again {
-			u.dropMember(m)
+			f.dropMember(m)
 		} else {
-			u.members = append(u.members, m)
+			f.members = append(f.members, m)
 		}
 	}
 }
 
-func (u *repeatFinder) name(m repeatedMember) []byte {
-	name, _, _ := memberName(u.b, int(m.from)) // it was read before
+func (f *repeatFinder) name(m repeatedMember) []byte {
+	name, _, _ := memberName(f.b, int(m.from)) // it was read before
 	return name
 }
 
-func (u *repeatFinder) dropMember(m repeatedMember) {
-	if n := len(u.drop); n > 0 && u.drop[n-1].to == int(m.from) {
-		u.drop[n-1].to = int(m.to)
+func (f *repeatFinder) dropMember(m repeatedMember) {
+	if n := len(f.drop); n > 0 && f.drop[n-1].to == int(m.from) {
+		f.drop[n-1].to = int(m.to)
 		return
 	}
-	u.drop = append(u.drop, span{int(m.from), int(m.to)})
+	f.drop = append(f.drop, span{int(m.from), int(m.to)})
 }
 
 // rest is the record without the members that are dropped. Some of them are inside of others.
-func (u *repeatFinder) rest() []byte {
-	slices.SortFunc(u.drop, func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	out := make([]byte, 0, len(u.b))
+func (f *repeatFinder) rest() []byte {
+	slices.SortFunc(f.drop, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	out := make([]byte, 0, len(f.b))
 	at := 0
-	for _, gone := range u.drop {
+	for _, gone := range f.drop {
 		if gone.from >= at {
-			out = append(out, u.b[at:gone.from]...)
+			out = append(out, f.b[at:gone.from]...)
 		}
 		at = max(at, gone.to)
 	}
-	return append(out, u.b[at:]...)
+	return append(out, f.b[at:]...)
 }
 
 // malformed is the error of a record that ends or is wrong near a position. It quotes nothing of the record.
-func (u *repeatFinder) malformed(at int) error {
-	if at >= len(u.b) {
-		return fmt.Errorf("%w: it ends at byte %d", ErrRecord, len(u.b))
+func (f *repeatFinder) malformed(at int) error {
+	if at >= len(f.b) {
+		return fmt.Errorf("%w: it ends at byte %d", ErrRecord, len(f.b))
 	}
 	return fmt.Errorf("%w: invalid JSON at byte %d", ErrRecord, at)
 }

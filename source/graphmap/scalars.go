@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -17,7 +14,7 @@ import (
 
 // scalar reads a value into a field that holds neither messages nor objects. What does not fit the field is kept in unmapped.
 func (d *Draft) scalar(i, depth int, p *property, parent Node) (end int, ok bool) {
-	switch c := d.b[i]; {
+	switch c := d.record[i]; {
 	case c == '"': // empty text is absence, whatever the field
 		text, end, ok := d.text(i)
 		if ok && len(text) > 0 && !d.setText(p, parent, text) {
@@ -25,17 +22,17 @@ func (d *Draft) scalar(i, depth int, p *property, parent Node) (end int, ok bool
 		}
 		return end, ok
 	case isDigit(c):
-		if end, ok = jsonscan.Number(d.b, i); ok {
-			d.setDigits(p, parent, d.b[i:end])
+		if end, ok = jsonscan.Number(d.record, i); ok {
+			d.setDigits(p, parent, d.record[i:end])
 		}
 		return end, ok
 	case (c == 't' || c == 'f') && p.kind == kindBool:
-		if end, ok = jsonscan.Literal(d.b, i); ok {
+		if end, ok = jsonscan.Literal(d.record, i); ok {
 			d.setBool(p, parent, c == 't')
 		}
 		return end, ok
 	case p.kind == kindType:
-		return jsonscan.Skip(d.b, i, depth) // an annotation that makes no sense is still only an annotation
+		return jsonscan.Skip(d.record, i, depth) // an annotation that makes no sense is still only an annotation
 	default:
 		return d.addExtraValue(i, depth)
 	}
@@ -44,83 +41,14 @@ func (d *Draft) scalar(i, depth int, p *property, parent Node) (end int, ok bool
 // isDigit reports whether a number begins with c.
 func isDigit(c byte) bool { return c == '-' || '0' <= c && c <= '9' }
 
-// text reads a string. What is not UTF-8 in it becomes U+FFFD, lone surrogates do too.
-func (d *Draft) text(i int) (text []byte, end int, ok bool) {
-	end, form, ok := jsonscan.String(d.b, i)
-	if !ok {
-		return nil, end, false
-	}
-	inner := d.b[i+1 : end-1]
-	if form&jsonscan.Escapes == 0 && (form&jsonscan.High == 0 || utf8.Valid(inner)) {
-		return inner, end, true
-	}
-	start := len(d.scratch)
-	d.scratch = appendUnquoted(d.scratch, inner)
-	return d.scratch[start:len(d.scratch):len(d.scratch)], end, true
-}
-
-// appendUnquoted appends the text between the quotes of a literal that is a JSON string. What is not UTF-8 in it becomes U+FFFD.
-func appendUnquoted(dst, inner []byte) []byte {
-	size := len(inner)
-	if !utf8.Valid(inner) {
-		size *= utf8.RuneLen(utf8.RuneError) // each byte may be replaced
-	}
-	dst = slices.Grow(dst, size)
-	if text, ok := jsonscan.AppendUnquoted(dst, inner); ok {
-		return text
-	}
-	return unescape(dst, inner)
-}
-
-// unescape appends what stands between the quotes of a literal that is a JSON string. It does the same as
-// jsontext.AppendUnquote, which makes an error of every lone surrogate.
-func unescape(dst, inner []byte) []byte {
-	for len(inner) > 0 {
-		c := inner[0]
-		switch {
-		case c == '\\' && inner[1] == 'u':
-			r, n := hexRune(inner), len(`\u0000`)
-			if utf16.IsSurrogate(r) {
-				pair := utf8.RuneError
-				if len(inner) >= 2*n && inner[n] == '\\' && inner[n+1] == 'u' {
-					pair = utf16.DecodeRune(r, hexRune(inner[n:]))
-				}
-				if r = pair; pair != utf8.RuneError {
-					n *= 2
-				}
-			}
-			dst, inner = utf8.AppendRune(dst, r), inner[n:]
-		case c == '\\':
-			if at := strings.IndexByte("bfnrt", inner[1]); at >= 0 {
-				dst = append(dst, "\b\f\n\r\t"[at])
-			} else {
-				dst = append(dst, inner[1])
-			}
-			inner = inner[2:]
-		case c < utf8.RuneSelf:
-			dst, inner = append(dst, c), inner[1:]
-		default:
-			r, n := utf8.DecodeRune(inner)
-			dst, inner = utf8.AppendRune(dst, r), inner[n:]
-		}
-	}
-	return dst
-}
-
-// hexRune reads the digits of a \u escape.
-func hexRune(escape []byte) rune {
-	n, _ := strconv.ParseUint(string(escape[2:6]), 16, 16) // jsonscan.String has checked them
-	return rune(n)
-}
-
 func (d *Draft) setBool(p *property, parent Node, value bool) {
 	if value || p.presence {
 		d.leaf(parent, p.number, formVarint).value = protowire.EncodeBool(value)
 	}
 }
 
-// putText adds a text field, as message fields with presence or without do.
-func (d *Draft) putText(number protowire.Number, presence bool, parent Node, text []byte) {
+// addTextField adds a text field, as message fields with presence or without do.
+func (d *Draft) addTextField(number protowire.Number, presence bool, parent Node, text []byte) {
 	if len(text) > 0 || presence {
 		d.leaf(parent, number, formBytes).data = text
 	}
@@ -130,15 +58,15 @@ func (d *Draft) putText(number protowire.Number, presence bool, parent Node, tex
 func (d *Draft) setText(p *property, parent Node, text []byte) bool {
 	switch p.kind {
 	case kindString:
-		d.putText(p.number, p.presence, parent, text)
+		d.addTextField(p.number, p.presence, parent, text)
 	case kindName:
 		number := p.number
 		if bytes.HasPrefix(text, addressMark) && isAddress(string(text)) {
 			number = p.otherNumber
 		}
-		d.putText(number, p.presence, parent, text)
+		d.addTextField(number, p.presence, parent, text)
 	case kindType:
-		d.putText(p.number, p.presence, parent, bareType(text))
+		d.addTextField(p.number, p.presence, parent, bareType(text))
 	case kindEnum:
 		return d.setMember(p, parent, text)
 	case kindTime:
@@ -150,7 +78,7 @@ func (d *Draft) setText(p *property, parent Node, text []byte) bool {
 	case kindDate:
 		day, state := parseDate(string(text))
 		if state == timeValid {
-			d.putText(p.number, p.presence, parent, []byte(day))
+			d.addTextField(p.number, p.presence, parent, []byte(day))
 		}
 		return state != timeMalformed
 	case kindDuration:
@@ -162,7 +90,7 @@ func (d *Draft) setText(p *property, parent Node, text []byte) bool {
 	case kindBytes:
 		data, ok := parseBytes(string(text))
 		if ok {
-			d.putText(p.number, p.presence, parent, data)
+			d.addTextField(p.number, p.presence, parent, data)
 		}
 		return ok
 	case kindBool:
@@ -188,7 +116,7 @@ func (d *Draft) setMember(p *property, parent Node, text []byte) bool {
 	case p.other == nil:
 		return false
 	default:
-		d.putText(p.otherNumber, false, parent, text)
+		d.addTextField(p.otherNumber, false, parent, text)
 	}
 	return true
 }
@@ -202,7 +130,7 @@ func (d *Draft) setInstant(p *property, parent Node, at instant) {
 func (d *Draft) setDigits(p *property, parent Node, digits []byte) {
 	switch p.kind {
 	case kindString, kindName:
-		d.putText(p.number, p.presence, parent, digits)
+		d.addTextField(p.number, p.presence, parent, digits)
 	case kindType: // not a type name, and still only an annotation
 	case kindInt32, kindInt64, kindFloat32, kindFloat64:
 		if !d.setNumber(p, parent, string(digits), false) {
@@ -260,9 +188,6 @@ func (d *Draft) setFloat(p *property, parent Node, f float64) {
 		d.leaf(parent, p.number, form).value = value
 	}
 }
-
-// maxScratch bounds the scratch that a reused Draft holds on to, in bytes.
-const maxScratch = 64 << 10
 
 var addressMark = []byte("8:")
 

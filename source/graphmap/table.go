@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -58,8 +59,8 @@ func New() (*Table, error) {
 			return nil, fmt.Errorf("compile the model: %w", err)
 		}
 	}
-	t.usage = t.usage.fannedOut(periodsProperty)
-	t.summary, t.trend = t.counts.fannedOut(productsProperty), t.counts.fannedOut(daysProperty)
+	t.usage = t.usage.withFanOut(periodsProperty)
+	t.summary, t.trend = t.counts.withFanOut(productsProperty), t.counts.withFanOut(daysProperty)
 	return t, nil
 }
 
@@ -107,9 +108,9 @@ func (t *Table) Draft(root string, record []byte) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.group(root)
+	d.attachParts(root)
 	for _, path := range d.truncated {
-		d.SetString(RootNode, eventwire.EventTruncatedFields, path)
+		d.AddString(RootNode, eventwire.EventTruncatedFields, path)
 	}
 	return d, nil
 }
@@ -131,7 +132,7 @@ func (t *Table) Event(root string, record []byte) (*parleyv1.Event, error) {
 
 // Conversation maps a record of type chat. Errors are ErrRecord and ErrDepth.
 func (t *Table) Conversation(record []byte) (*parleyv1.Conversation, error) {
-	m, extra, err := decode(t, t.conversation, &parleyv1.Conversation{}, record)
+	m, extra, err := readMessage(t, t.conversation, &parleyv1.Conversation{}, record)
 	if err != nil {
 		return nil, err
 	}
@@ -142,33 +143,33 @@ func (t *Table) Conversation(record []byte) (*parleyv1.Conversation, error) {
 // Member maps a record of type conversationMember, one of a chat's nested page. What the table does not know is
 // returned beside it, for [Merge] into the conversation; nil if there is nothing. Errors are ErrRecord and ErrDepth.
 func (t *Table) Member(record []byte) (*parleyv1.ConversationMember, *structpb.Struct, error) {
-	return decode(t, t.member, &parleyv1.ConversationMember{}, record)
+	return readMessage(t, t.member, &parleyv1.ConversationMember{}, record)
 }
 
 // Session maps a record of type callRecords.session with the segments in it; as Member.
 func (t *Table) Session(record []byte) (*parleyv1.CallSession, *structpb.Struct, error) {
-	return decode(t, t.session, &parleyv1.CallSession{}, record)
+	return readMessage(t, t.session, &parleyv1.CallSession{}, record)
 }
 
 // Segment maps a record of type callRecords.segment; as Member.
 func (t *Table) Segment(record []byte) (*parleyv1.CallSegment, *structpb.Struct, error) {
-	return decode(t, t.segment, &parleyv1.CallSegment{}, record)
+	return readMessage(t, t.segment, &parleyv1.CallSegment{}, record)
 }
 
 // Participant maps a record of type callRecords.participant or callRecords.organizer; as Member.
 func (t *Table) Participant(record []byte) (*parleyv1.CallParticipant, *structpb.Struct, error) {
-	return decode(t, t.participant, &parleyv1.CallParticipant{}, record)
+	return readMessage(t, t.participant, &parleyv1.CallParticipant{}, record)
 }
 
 // User maps a record of type user. The model has no home for other properties than those that Parley asks for, so they
 // are dropped. Errors are ErrRecord and ErrDepth.
 func (t *Table) User(record []byte) (*parleyv1.User, error) {
-	m, _, err := decode(t, t.user, &parleyv1.User{}, record)
+	m, _, err := readMessage(t, t.user, &parleyv1.User{}, record)
 	return m, err
 }
 
-// decode fills a message and returns it with what had no field in it.
-func decode[M proto.Message](t *Table, p *plan, m M, record []byte) (M, *structpb.Struct, error) {
+// readMessage fills a message and returns it with what had no field in it.
+func readMessage[M proto.Message](t *Table, p *plan, m M, record []byte) (M, *structpb.Struct, error) {
 	var none M
 	d, err := t.read(p, record)
 	if err != nil {
@@ -180,4 +181,27 @@ func decode[M proto.Message](t *Table, p *plan, m M, record []byte) (M, *structp
 		return none, nil, err
 	}
 	return m, extra, nil
+}
+
+// attachParts attaches source and detail to an event. Notes of Teams carry the chat detail inside their own.
+func (d *Draft) attachParts(root string) {
+	d.nodes[SourceNode].number = eventwire.EventSource
+	d.attach(RootNode, SourceNode)
+	parent, number := RootNode, protowire.Number(eventwire.EventCopilot)
+	switch root {
+	case RootCallRecord:
+		number = eventwire.EventCall
+	case RootChatMessage:
+		number = eventwire.EventChat
+		system := d.Child(RootNode, eventwire.EventSystem)
+		if system == NoNode && d.Number(d.Child(DetailNode, eventwire.ChatDetailMessageType)) == int64(parleyv1.MessageType_MESSAGE_TYPE_SYSTEM_EVENT_MESSAGE) {
+			system = d.add(RootNode, eventwire.EventSystem, formMessage)
+		}
+		if system != NoNode {
+			parent, number = system, eventwire.SystemDetailMessage
+		}
+	default:
+	}
+	d.nodes[DetailNode].number = number
+	d.attach(parent, DetailNode)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestParseTime(t *testing.T) {
+func TestTimesAreReadExactly(t *testing.T) {
 	t.Parallel()
 	unix := func(text string) int64 {
 		at, err := time.Parse(time.RFC3339, text)
@@ -57,7 +57,7 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
-func TestParseDuration(t *testing.T) {
+func TestDurationsAreReadExactly(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		text string

@@ -76,7 +76,7 @@ func reportRows[M reportRow](t *Table, p *plan, record []byte, empty func() M) (
 		if i < len(d.fanOut)-1 {
 			rows[i] = proto.CloneOf(row)
 		}
-		inner, extra, err := decode(t, p.part, empty(), d.b[part.from:part.to])
+		inner, extra, err := readMessage(t, p.rowPlan, empty(), d.record[part.from:part.to])
 		if err != nil {
 			return nil, err
 		}
@@ -86,14 +86,14 @@ func reportRows[M reportRow](t *Table, p *plan, record []byte, empty func() M) (
 	return rows, nil
 }
 
-// fanned sets the objects of the fan-out list at i aside, each of which becomes a row of rowSize bytes; what else the list holds is
-// kept in unmapped.
-func (d *Draft) fanned(i, depth, rowSize int) (end int, ok bool) {
+// fanOutList sets the objects of the fan-out list at i aside, each of which becomes a row of rowSize bytes. What else the list holds goes
+// to unmapped.
+func (d *Draft) fanOutList(i, depth, rowSize int) (end int, ok bool) {
 	if depth > MaxDepth {
 		return i, false
 	}
-	i = jsonscan.Space(d.b, i+1)
-	if i < len(d.b) && d.b[i] == ']' {
+	i = jsonscan.Space(d.record, i+1)
+	if i < len(d.record) && d.record[i] == ']' {
 		return i + 1, true
 	}
 	d.path = append(d.path, step{})
@@ -103,13 +103,13 @@ func (d *Draft) fanned(i, depth, rowSize int) (end int, ok bool) {
 		switch start := i; {
 		case d.exhausted():
 			return d.addExtraRest(i, depth)
-		case i < len(d.b) && d.b[i] == '{':
+		case i < len(d.record) && d.record[i] == '{':
 			d.budget -= rowTimes * rowSize
-			if i, ok = jsonscan.Skip(d.b, i, depth); ok {
+			if i, ok = jsonscan.Skip(d.record, i, depth); ok {
 				d.fanOut = append(d.fanOut, span{start, i})
 			}
-		case i < len(d.b) && d.b[i] == 'n':
-			i, ok = jsonscan.Literal(d.b, i)
+		case i < len(d.record) && d.record[i] == 'n':
+			i, ok = jsonscan.Literal(d.record, i)
 		default:
 			i, ok = d.addExtraValue(i, depth)
 		}
@@ -117,7 +117,7 @@ func (d *Draft) fanned(i, depth, rowSize int) (end int, ok bool) {
 			return i, false
 		}
 		var more bool
-		if i, more, ok = jsonscan.Next(d.b, i, ']'); !ok || !more {
+		if i, more, ok = jsonscan.Next(d.record, i, ']'); !ok || !more {
 			return i, ok
 		}
 	}

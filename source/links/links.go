@@ -1,6 +1,9 @@
-// Package links has the rules by which a chain of pages goes on and ends: Set.Follow for the link of a page, Tail for a chain that Graph may
-// have cut. Package source reads such chains for the lists inside one answer, and above it cache/readers, timeline/fetch and timeline/pager.
-// What follows when a link leads nowhere any more is the affair of each reader, which knows what it has handed out.
+// Package links decides where a chain of pages ends. [Set.Follow] says whether the link of a page is followed, and [TruncationCheck]
+// whether Graph may have cut the chain.
+//
+// Package source reads such chains for the lists inside one answer; cache/readers, timeline/fetch and timeline/pager read them above it.
+// When Graph no longer knows a link (graph.LinkLost), each of these readers decides itself what follows, since it knows which rows
+// it has delivered.
 package links
 
 import (
@@ -42,9 +45,9 @@ func (s Set) Follow(link string, pages, maxPages int) (more bool, doubt parleyv1
 	}
 }
 
-// Tail recognizes a chain that Graph may have cut: a page that is shorter than others links to an empty one, which has no link. A second
+// TruncationCheck recognizes a chain that Graph may have cut: a page that is shorter than others links to an empty one, which has no link. A second
 // reading decides. Its zero value is the beginning of a chain.
-type Tail struct {
+type TruncationCheck struct {
 	// Filled is the number of pages with rows and a link.
 	Filled int
 
@@ -52,7 +55,7 @@ type Tail struct {
 }
 
 // Add adds a page. It reports whether the chain ends with it and may have been cut; isShort decides about the rows of the page before.
-func (t *Tail) Add(next string, rows int, isShort func(rows int) bool) (cut bool) {
+func (t *TruncationCheck) Add(next string, rows int, isShort func(rows int) bool) (cut bool) {
 	switch {
 	case next == "":
 		return rows == 0 && t.rows > 0 && isShort(t.rows)

@@ -58,7 +58,7 @@ func TestAChainMayBeCutAtAnEmptyLastPage(t *testing.T) {
 		"rows at the end":     {pages: []page{{"1", 9}, {"", 1}}, filled: 1},
 		"nothing but links":   {pages: []page{{"1", 0}, {"2", 0}, {"", 0}}},
 	} {
-		var tail links.Tail
+		var tail links.TruncationCheck
 		cut := false
 		for _, p := range c.pages {
 			cut = tail.Add(p.next, p.rows, func(rows int) bool { return rows < 10 })

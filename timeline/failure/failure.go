@@ -104,8 +104,8 @@ type Failure struct {
 	Reason parleyv1.ErrorReason
 	// Followed says that the page was asked for by a link: Graph has answered this source before.
 	Followed bool
-	// LinkLost says that Graph does not know the link any more, so that reading once more from the start may succeed. A 400 that has a kind of
-	// its own, such as a refusal of the application, is no such sign.
+	// LinkLost says that Graph does not know the link any more (graph.LinkLost), so that reading once more from the start may succeed. A 400
+	// that has a kind of its own, such as a refused login, is no such sign here.
 	LinkLost bool
 	// Err is the error itself.
 	Err error
@@ -125,11 +125,9 @@ func Classify(err error, followed bool) Failure {
 	}
 	m := MeaningOf(graphErr)
 	f := Failure{State: m.State, Reason: m.Reason, Followed: followed, Err: err}
-	switch graphErr.Kind { //nolint:exhaustive // of a followed link, what makes it useless
-	case graph.KindBadRequest, graph.KindGone, graph.KindLinkNotFound:
-		f.LinkLost = followed
-	case graph.KindUnavailable:
-		f.LinkLost = followed && graphErr.Rejected()
+	switch graphErr.Kind { //nolint:exhaustive // any other kind says itself what is wrong
+	case graph.KindBadRequest, graph.KindGone, graph.KindLinkNotFound, graph.KindUnavailable:
+		f.LinkLost = followed && graph.LinkLost(graphErr)
 	}
 	return f
 }

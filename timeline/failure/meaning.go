@@ -91,7 +91,7 @@ func MeaningOf(err *graph.Error) Meaning {
 		m = meanings[graph.KindUnexpected]
 	case err.Kind == graph.KindUnexpected && err.Status >= 400:
 		m = meanings[graph.KindBadRequest]
-	case err.Kind == graph.KindThrottled && err.Own:
+	case err.Kind == graph.KindThrottled && err.OwnBudget:
 		m.Words = "the gateway's own budget for requests of this kind, which keeps below Graph's published limit, is used up, and the queue for it is longer than this call may take; Graph has not asked to wait"
 	case err.Kind == graph.KindLoginUnavailable && err.Cause != "":
 		m.Words = "the login service (Entra ID) was not reached, so that Graph could not be asked: " + err.Cause.Words()

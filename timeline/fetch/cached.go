@@ -62,13 +62,13 @@ func (r *Reader) found(w window.Window, key string, c *chunk.Chunk) *Result {
 // fromReplica returns the result of a window that another replica has read, and caches it; nil = the window must be read. done is to be
 // called after that.
 func (r *Reader) fromReplica(ctx context.Context, w window.Window) (res *Result, done func()) {
-	replicas, ok := r.Store.(readers.Replicas)
+	windows, ok := r.Store.(readers.SharedWindows)
 	if !ok {
 		return nil, func() {}
 	}
 	q := r.queryFor(w.Span)
 	key := r.Store.WindowKey(&q)
-	value, done := replicas.Claim(ctx, key, func(encoded []byte) (any, error) { return chunk.Decode(encoded) })
+	value, done := windows.Claim(ctx, key, func(encoded []byte) (any, error) { return chunk.Decode(encoded) })
 	c, ok := value.(*chunk.Chunk)
 	if !ok {
 		return nil, done

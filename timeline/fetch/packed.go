@@ -84,7 +84,7 @@ func (r *Reader) ReadPacked(ctx context.Context, with *Packer, w window.Window) 
 
 // Unpack returns the result of a window that was read before, as if it had been read now; nil = it must be read.
 func (r *Reader) Unpack(with *Packer, p *Packed) *Result {
-	res := p.result.share()
+	res := p.result.copyForCall()
 	if p.chunk != nil {
 		var err error
 		if res.Chunk, err = with.unpack(p.chunk); err != nil {

@@ -37,7 +37,7 @@ type windowChain struct {
 	rows                *rowSet
 	divisible, halvable bool // the window can be split by the grid, or halved
 	links               links.Set
-	tail                links.Tail
+	tail                links.TruncationCheck
 }
 
 // readPages adds the rows of pages until one has no link.

@@ -1,7 +1,7 @@
 // Package fetch reads one window of one source and returns its events as a chunk.
 //
 //   - reader.go describes a source to read; result.go is what comes of a window.
-//   - shared.go: calls at the same time share the reading of a window; cached.go: a reading without a doubt is cached.
+//   - coalesced.go: calls at the same time share the reading of a window; cached.go: a reading without a doubt is cached.
 //   - window.go reads a window and decides what the doubts on the way mean; pages.go follows the links of its pages.
 //   - rowset.go collects the rows: it removes repeated ones, sorts the others and trims them to the window. ambiguous.go keeps rows apart
 //     that have one key and say different things.
@@ -77,7 +77,7 @@ func (r *Reader) IgnoresClause() bool { return r.unfiltered.Load() }
 // Probe asks Graph for the first page of a span as another user and without a clause, and returns the number of its rows.
 func (r *Reader) Probe(ctx context.Context, s window.Span, user string) (rows int, err error) {
 	q := r.queryFor(s)
-	q.User, q.Clause, q.Shared = user, source.Clause{}, source.ShareNever
+	q.User, q.Clause, q.CallIndex = user, source.Clause{}, source.IndexNever
 	page, err := r.Events.Events(ctx, q, "")
 	if err != nil {
 		r.CountRequests(graph.Requests(err))

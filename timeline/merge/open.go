@@ -119,7 +119,7 @@ func (m *Merger) newReader(sources query.Sources, src parleyv1.Source) *sourceRe
 		r.conversation = resource.AppendConversation(nil, m.req.Owner, m.req.Conversation)
 	}
 	if m.req.ManyUsers {
-		r.fetch.Query.Shared = source.ShareAlways
+		r.fetch.Query.CallIndex = source.IndexAlways
 	}
 	r.fetch.Store, _ = sources.Events[src].(readers.Windows)
 	if m.req.End.IsZero() || m.req.End.After(m.span.End) {

@@ -87,7 +87,7 @@ func (r *Events) asked(sources Sources) ([]parleyv1.Source, error) {
 		if !r.known(sources, src) {
 			return nil, failure.Invalid("sources", src.String()+" is not configured")
 		}
-		if held := source.Describe(src).Holds; held != parleyv1.Source_SOURCE_UNSPECIFIED && slices.Contains(r.Sources, held) {
+		if held := source.Describe(src).Includes; held != parleyv1.Source_SOURCE_UNSPECIFIED && slices.Contains(r.Sources, held) {
 			return nil, failure.Invalid("sources", src.String()+" has the events of "+held.String()+" too; ask for one of them")
 		}
 		asked = append(asked, src)

@@ -90,7 +90,7 @@ func burst(one, other *process) {
 func keep(one, other *process) {
 	b := ratelimit.PoolBudget{Name: "keep", Every: hour, Burst: 3}
 	less := b
-	less.Keep = 1
+	less.Headroom = 1
 	one.granted(0, less)
 	other.granted(0, less)
 	one.granted(hour, less)
@@ -111,7 +111,7 @@ func patience(one, other *process) {
 func counted(one, other *process) {
 	b := ratelimit.PoolBudget{Name: "counted", Burst: 1, Most: 3, Span: hour, Cold: true}
 	less := b
-	less.Keep = 1
+	less.Headroom = 1
 	one.granted(0, b)
 	other.granted(0, less)
 	other.granted(hour, less)

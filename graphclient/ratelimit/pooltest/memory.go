@@ -124,7 +124,7 @@ func (m *Memory) Reserve(_ context.Context, ask ratelimit.Ask) (ratelimit.Grant,
 		return grant, nil
 	}
 	last := len(own) - 1
-	slot, blocked, at := ready[last], -1, ready[last].Add(ratelimit.Together)
+	slot, blocked, at := ready[last], -1, ready[last].Add(ratelimit.MaxSlotGap)
 	for i, b := range own[:last] {
 		if !ask.Promised {
 			ready[i] = latest(ready[i], b.promised)
@@ -211,12 +211,12 @@ func gate(own []*budget, now time.Time) (ratelimit.Grant, bool) {
 func (b *budget) ready(limit ratelimit.PoolBudget, now time.Time) time.Time {
 	if limit.Most > 0 {
 		b.slots = slices.DeleteFunc(b.slots, func(at time.Time) bool { return !at.After(now.Add(-limit.Span)) })
-		if most := limit.Most - limit.Keep; len(b.slots) >= most {
+		if most := limit.Most - limit.Headroom; len(b.slots) >= most {
 			return latest(now, b.slots[len(b.slots)-most].Add(limit.Span))
 		}
 		return now
 	}
-	return latest(now, b.next.Add(-time.Duration(limit.Burst-1-limit.Keep)*limit.Every))
+	return latest(now, b.next.Add(-time.Duration(limit.Burst-1-limit.Headroom)*limit.Every))
 }
 
 // take takes a slot.

@@ -2,9 +2,7 @@ package source
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -121,74 +119,3 @@ func bounds(q EventQuery) (start, end time.Time, err error) {
 // RequestBounds returns the bounds that Graph is given for the interval [start, end): whole seconds, and a second wider on both
 // sides. Rows between these bounds and the interval are no fault of Graph.
 func RequestBounds(start, end time.Time) (from, to time.Time) { return odata.Bounds(start, end) }
-
-// isKind reports whether err is a *graph.Error of one of the kinds.
-func isKind(err error, kinds ...graph.Kind) bool {
-	e, ok := errors.AsType[*graph.Error](err)
-	return ok && slices.Contains(kinds, e.Kind)
-}
-
-// isRejected reports whether Graph answered 400, whatever it meant by it.
-func isRejected(err error) bool {
-	e, ok := errors.AsType[*graph.Error](err)
-	return ok && e.Rejected()
-}
-
-// isLost reports whether a link that Graph gave leads nowhere any more.
-func isLost(err error) bool {
-	e, ok := errors.AsType[*graph.Error](err)
-	return ok && e.LinkLost()
-}
-
-func unexpected(problem string, err error) error {
-	return failure(graph.KindUnexpected, problem, err)
-}
-
-func malformed(problem string, err error) error {
-	return failure(graph.KindMalformed, problem, err)
-}
-
-func notFound(problem string) error { return failure(graph.KindNotFound, problem, nil) }
-
-// failure is an error of this package's own making. The problem holds no content, user or URL.
-func failure(kind graph.Kind, problem string, err error) error {
-	cause := errors.New("source: " + problem)
-	if err != nil {
-		cause = errors.Join(cause, err)
-	}
-	return &graph.Error{Kind: kind, Err: cause}
-}
-
-// newPage carries over what is common to all pages.
-func newPage[T any](p *graphclient.Page) *Page[T] {
-	return &Page[T]{
-		Items: make([]T, 0, len(p.Records)), Next: p.NextLink,
-		Requests: p.Requests, Rows: len(p.Records), Read: time.Now(),
-	}
-}
-
-// segment escapes an id as one path segment. Ids that could be read as another path have no record: NotFound, unasked.
-func segment(id string) (string, error) {
-	if id == "" || id == "." || id == ".." || strings.ContainsAny(id, `/\`) {
-		return "", notFound("the id cannot be one of Graph's")
-	}
-	return graph.Escape(id), nil
-}
-
-// userPath is /users/{user} plus rest.
-func userPath(user, rest string) (string, error) {
-	u, err := segment(user)
-	if err != nil {
-		return "", err
-	}
-	return "/users/" + u + rest, nil
-}
-
-// chatPath is /users/{user}/chats/{chat} plus rest.
-func chatPath(user, chat, rest string) (string, error) {
-	c, err := segment(chat)
-	if err != nil {
-		return "", err
-	}
-	return userPath(user, "/chats/"+c+rest)
-}

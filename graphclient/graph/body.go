@@ -8,8 +8,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// Encoding returns the body as it was sent, and whether it is compressed with gzip.
-func Encoding(resp *http.Response) (body io.Reader, packed bool, err error) {
+// RawBody returns the body of an answer as it was sent, and whether it is compressed with gzip.
+func RawBody(resp *http.Response) (body io.Reader, packed bool, err error) {
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 		return resp.Body, false, nil
@@ -20,9 +20,9 @@ func Encoding(resp *http.Response) (body io.Reader, packed bool, err error) {
 	}
 }
 
-// Decoded returns the body without its content encoding, as a stream.
-func Decoded(resp *http.Response) (io.Reader, error) {
-	body, packed, err := Encoding(resp)
+// DecodedBody returns the body of an answer without its content encoding, as a stream.
+func DecodedBody(resp *http.Response) (io.Reader, error) {
+	body, packed, err := RawBody(resp)
 	if err != nil || !packed {
 		return body, err
 	}

@@ -29,7 +29,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 		span.Text("parley.window.start", req.Window.Span.Start.UTC().Format(time.RFC3339))
 		span.Text("parley.window.end", req.Window.Span.End.UTC().Format(time.RFC3339))
 	}
-	shared, ok := r.Store.(readers.Readings)
+	readings, ok := r.Store.(readers.Readings)
 	if !ok {
 		return r.read(ctx, &req)
 	}
@@ -43,7 +43,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 		}
 	}
 	for {
-		value, joined, err := shared.Read(ctx, r.Store.WindowKey(&q), opts, func(ctx context.Context) any {
+		value, joined, err := readings.Read(ctx, r.Store.WindowKey(&q), opts, func(ctx context.Context) any {
 			if cached := r.Cached(ctx, req.Window); req.accepts(cached) {
 				return cached // another reading has ended since this one was wanted
 			}
@@ -59,19 +59,19 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 			return r.Abandon(&Result{Window: req.Window}, err)
 		}
 		if !joined {
-			return from.share()
+			return from.copyForCall()
 		}
 		if from.Failed != nil && from.Failed.Reason == parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT || from.BoundsIgnored && req.Unbounded {
 			// The other call's own limit ended its reading, or it asked with bounds, which this call knows to be ignored: read again.
 			continue
 		}
 		r.countCached(from.Chunk)
-		return from.share()
+		return from.copyForCall()
 	}
 }
 
-// share returns a copy of the result that a call may change. What it points to is shared.
-func (res *Result) share() *Result {
+// copyForCall returns a copy of the result that a call may change. What it points to is shared.
+func (res *Result) copyForCall() *Result {
 	own := *res
 	own.Gaps = slices.Clone(res.Gaps)
 	return &own
@@ -79,12 +79,12 @@ func (res *Result) share() *Result {
 
 // UnderWay reports whether a window is being read by another call, or by one that is out of time.
 func (r *Reader) UnderWay(ctx context.Context, w window.Window) bool {
-	shared, ok := r.Store.(readers.Readings)
+	readings, ok := r.Store.(readers.Readings)
 	if !ok {
 		return false
 	}
 	q := r.queryFor(w.Span)
-	return shared.UnderWay(r.Store.WindowKey(&q), cache.ControlOf(ctx).Since())
+	return readings.UnderWay(r.Store.WindowKey(&q), cache.ControlOf(ctx).Since())
 }
 
 // countCached counts the pages of a chunk that was not read for this call.

@@ -1,0 +1,39 @@
+package source
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/parley-gateway/parley/graphclient/graph"
+)
+
+// isKind reports whether err is a *graph.Error of one of the kinds.
+func isKind(err error, kinds ...graph.Kind) bool {
+	e, ok := errors.AsType[*graph.Error](err)
+	return ok && slices.Contains(kinds, e.Kind)
+}
+
+// isRejected reports whether Graph answered 400, whatever it meant by it.
+func isRejected(err error) bool {
+	e, ok := errors.AsType[*graph.Error](err)
+	return ok && e.Rejected()
+}
+
+func unexpected(problem string, err error) error {
+	return failure(graph.KindUnexpected, problem, err)
+}
+
+func malformed(problem string, err error) error {
+	return failure(graph.KindMalformed, problem, err)
+}
+
+func notFound(problem string) error { return failure(graph.KindNotFound, problem, nil) }
+
+// failure is an error of this package's own making. The problem holds no content, user or URL.
+func failure(kind graph.Kind, problem string, err error) error {
+	cause := errors.New("source: " + problem)
+	if err != nil {
+		cause = errors.Join(cause, err)
+	}
+	return &graph.Error{Kind: kind, Err: cause}
+}

@@ -1,0 +1,106 @@
+package source
+
+import (
+	"context"
+	"time"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient"
+)
+
+// Page is one page as Graph sent it, normalized.
+type Page[T any] struct {
+	Items []T
+	// Lazy has the items in place of Items, which is then empty; nil on most pages. Such a page is the last of its chain.
+	Lazy Rows[T]
+	// Next is Graph's link to the next page, byte for byte; empty on the last page.
+	Next string
+	// Requests counts the requests that Graph saw for this page, retries included.
+	Requests int
+	// Rows counts the records of the page before normalization.
+	Rows int
+	// Read is when Graph answered.
+	Read time.Time
+	// FromCache is true when the page was not asked for again.
+	FromCache bool
+	// Joined is true beside FromCache when the page was just being asked for by somebody else.
+	Joined bool
+	// Unfiltered is true when Graph did not evaluate (all of) the clause: it refused it, or the API has no such filter. The
+	// three flags belong to the first page of a chain and hold for every page behind it.
+	Unfiltered bool
+	// Unbounded is true when the interval was not sent, because Graph refused or ignored it beside the user's own clause:
+	// rows outside are no fault of Graph and are to be left out.
+	Unbounded bool
+	// Verified is true when the participants of each call of the page name the user.
+	Verified bool
+	// Doubts are what could not be found out about a page that stands for a whole chain.
+	Doubts []Doubt
+	// Unordered is true when an order was asked for that Graph or its cloud does not know.
+	Unordered bool
+	// Concealed is true when a usage row of the page does not name its user.
+	Concealed bool
+	// Refreshed is the day that a usage report reaches up to, as its first row says; empty when there is none.
+	Refreshed string
+}
+
+// Doubt is what could not be found out about a chain of pages.
+type Doubt struct {
+	// Reason is why, as the contract names it.
+	Reason parleyv1.ErrorReason
+	// At is the time of the row in doubt; zero = the whole interval is in doubt.
+	At time.Time
+}
+
+// Len is the number of items.
+func (p *Page[T]) Len() int {
+	if p.Lazy != nil {
+		return p.Lazy.Len()
+	}
+	return len(p.Items)
+}
+
+// Part returns the part of the items that item i is in, 0 ≤ i < Len; from is the index of its first. Items are one part.
+func (p *Page[T]) Part(i int) (items []T, from int, err error) {
+	if p.Lazy != nil {
+		return p.Lazy.Part(i)
+	}
+	return p.Items, 0, nil
+}
+
+// Rows are items that are made when they are wanted, since together they would take many times what they are made of.
+// Rows never change and are safe for concurrent use.
+type Rows[T any] interface {
+	// Len is the number of items.
+	Len() int
+	// Part makes the items of the part that item i is in, 0 ≤ i < Len; from is the index of its first. Parts take a few
+	// MiB at most. Errors are *graph.Error.
+	Part(i int) (items []T, from int, err error)
+	// Cost is the memory that the rows take, in bytes.
+	Cost() int64
+}
+
+// newPage carries over what is common to all pages.
+func newPage[T any](p *graphclient.Page) *Page[T] {
+	return &Page[T]{
+		Items: make([]T, 0, len(p.Records)), Next: p.NextLink,
+		Requests: p.Requests, Rows: len(p.Records), Read: time.Now(),
+	}
+}
+
+// itemsOf normalizes the records of a page and releases it: what normalize returns must not alias the record. It stops when
+// nobody waits for the page any more.
+func itemsOf[T any](ctx context.Context, p *graphclient.Page, normalize func(record []byte) (T, error)) (*Page[T], error) {
+	defer p.Release()
+	page := newPage[T](p)
+	for _, record := range p.Records {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		item, err := normalize(record)
+		if err != nil {
+			return nil, err
+		}
+		page.Items = append(page.Items, item)
+	}
+	return page, nil
+}
