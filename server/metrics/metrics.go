@@ -94,28 +94,33 @@ func New(version, revision string) (*Metrics, error) {
 		auditOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "parley_audit_ok", Help: "1 when the last audit record could be written in time, else 0: no call is served.",
 		}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
+		}, []string{"what", "result"}),
+		reloaded: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "parley_reload_last_success_timestamp_seconds", Help: "When files were last read with success, at the start or after a change, by what they hold.",
+		}, []string{"what"}),
+		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "parley_shed_total", Help: "Calls that were refused, and connections that were cut, because the gateway had no room, by cause: memory, calls, streams, read_ahead, open, connections.",
+		}, []string{"cause"}),
+		calls: newCalls(),
 	}
-	m.calls = newCalls()
-	m.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "parley_reloads_total", Help: "Changed files that were read again, by what they hold and result (ok, failed).",
-	}, []string{"what", "result"})
-	for _, what := range []string{FilesCertificates, FilesPolicy, FilesSealKeys, FilesCredentials, FilesSharedKeys} {
-		m.reloads.WithLabelValues(what, reloadOK)
-		m.reloads.WithLabelValues(what, reloadFailed)
-	}
-	m.reloaded = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "parley_reload_last_success_timestamp_seconds", Help: "When files were last read with success, at the start or after a change, by what they hold.",
-	}, []string{"what"})
-	m.shed = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "parley_shed_total", Help: "Calls that were refused, and connections that were cut, because the gateway had no room, by cause: memory, calls, streams, read_ahead, open, connections.",
-	}, []string{"cause"})
-	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedReadAhead, ShedOpen, ShedConnections} {
-		m.shed.WithLabelValues(cause)
-	}
+	m.zeroLabels()
 	if err := m.registerAll(version, revision); err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// zeroLabels shows the counters of reloads and refusals from the start, with 0, so that an alert on their increase sees the first one.
+func (m *Metrics) zeroLabels() {
+	for _, what := range []string{FilesCertificates, FilesPolicy, FilesSealKeys, FilesCredentials, FilesSharedKeys} {
+		m.reloads.WithLabelValues(what, reloadOK)
+		m.reloads.WithLabelValues(what, reloadFailed)
+	}
+	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedReadAhead, ShedOpen, ShedConnections} {
+		m.shed.WithLabelValues(cause)
+	}
 }
 
 // registerAll registers the metrics, with the build's, and those of the process.
