@@ -102,6 +102,15 @@ func (v runVerb) options(now func() time.Time) (export.Options, error) {
 		Out: v.Out, State: v.State, Format: v.Format, Deduplicate: v.Dedupe, Strict: v.Strict, Reason: v.Reason, Shards: 1,
 		Stream: parleyclient.Options{Retries: 30},
 	}
+	v.places(&o, bad)
+	v.interval(&o, now().UTC(), bad)
+	v.whom(&o, bad)
+	v.contents(&o, bad)
+	return o, errors.Join(wrong...)
+}
+
+// places reads the flags about the gateway, the files and the metrics.
+func (v runVerb) places(o *export.Options, bad func(flag, value, fix string)) {
 	if host, port, ok := strings.Cut(v.Server, ":"); !ok || host == "" || port == "" {
 		bad("--server", v.Server, "say host:port of the gateway's gRPC listener, such as parley.contoso.example:443")
 	}
@@ -119,33 +128,9 @@ func (v runVerb) options(now func() time.Time) (export.Options, error) {
 			o.State = filepath.Join(folder, "_state")
 		}
 	}
-	v.interval(&o, now().UTC(), bad)
-	v.whom(&o, bad)
-	for name := range parts(v.Sources) {
-		source, ok := parleyv1.Source_value["SOURCE_"+strings.ToUpper(name)]
-		if !ok || !slices.Contains([]parleyv1.Source{1, 2, 3, 7}, parleyv1.Source(source)) {
-			bad("--sources", name, "use copilot, chat, call, retained_chat")
-			continue
-		}
-		o.Sources = append(o.Sources, parleyv1.Source(source))
-	}
-	view, ok := parleyv1.EventView_value["EVENT_VIEW_"+strings.ToUpper(v.View)]
-	if o.View = parleyv1.EventView(view); !ok || view == 0 {
-		bad("--view", v.View, "use metadata, basic or full")
-	}
-	if v.Format != dataset.Parquet && v.Format != dataset.NDJSON {
-		bad("--format", v.Format, "use parquet or ndjson")
-	}
-	for name := range parts(v.Datasets) {
-		if !dataset.Known(name) || name == dataset.Copies {
-			bad("--datasets", name, "use events, turns, calls, users, conversations, usage; --dedupe adds copies")
-			continue
-		}
-		o.Datasets = append(o.Datasets, name)
-	}
-	return o, errors.Join(wrong...)
 }
 
+// interval reads the flags about time.
 func (v runVerb) interval(o *export.Options, now time.Time, bad func(flag, value, fix string)) {
 	today := now.Truncate(24 * time.Hour)
 	o.Start, o.End = today.AddDate(0, 0, -1), today
@@ -207,6 +192,37 @@ func (v runVerb) whom(o *export.Options, bad func(flag, value, fix string)) {
 	o.Shards, errCount = strconv.Atoi(count)
 	if errIndex != nil || errCount != nil || o.Shards < 1 || o.Shards > 1024 || o.Shard < 0 || o.Shard >= o.Shards {
 		bad("--shard", v.Shard, "use I/N with I from 0 to N-1 and N at most 1024, such as 0/4")
+	}
+}
+
+// exported are the sources that an export can read.
+var exported = []parleyv1.Source{
+	parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL, parleyv1.Source_SOURCE_RETAINED_CHAT,
+}
+
+// contents reads the flags about what is written, and in which form.
+func (v runVerb) contents(o *export.Options, bad func(flag, value, fix string)) {
+	for name := range parts(v.Sources) {
+		source, ok := parleyv1.Source_value["SOURCE_"+strings.ToUpper(name)]
+		if !ok || !slices.Contains(exported, parleyv1.Source(source)) {
+			bad("--sources", name, "use copilot, chat, call, retained_chat")
+			continue
+		}
+		o.Sources = append(o.Sources, parleyv1.Source(source))
+	}
+	view, ok := parleyv1.EventView_value["EVENT_VIEW_"+strings.ToUpper(v.View)]
+	if o.View = parleyv1.EventView(view); !ok || view == 0 {
+		bad("--view", v.View, "use metadata, basic or full")
+	}
+	if v.Format != dataset.Parquet && v.Format != dataset.NDJSON {
+		bad("--format", v.Format, "use parquet or ndjson")
+	}
+	for name := range parts(v.Datasets) {
+		if !dataset.Known(name) || name == dataset.Copies {
+			bad("--datasets", name, "use events, turns, calls, users, conversations, usage; --dedupe adds copies")
+			continue
+		}
+		o.Datasets = append(o.Datasets, name)
 	}
 }
 

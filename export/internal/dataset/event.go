@@ -125,56 +125,73 @@ func (r *Reader) actorOf(row *Event) {
 	}
 }
 
-// details fills the columns of the detail, and all that have JSON, which are parts of one text.
+// details fills the columns of the detail, and all columns that have JSON.
 func (r *Reader) details(row *Event) {
 	e, f := &r.event, &eventFields
-	r.json = r.json[:0]
-	var columns [8]*string
-	var ends [8]int
-	n := 0
-	column := func(to *string, from *wire.Message, number protowire.Number) {
-		r.json = from.AppendField(r.json, number)
-		columns[n], ends[n] = to, len(r.json)
-		n++
-	}
-	column(&row.Actor, e, f.actor)
-	column(&row.Attachments, e, f.attachments)
-	column(&row.Mentions, e, f.mentions)
-	column(&row.Links, e, f.links)
-	column(&row.Unmapped, e, f.unmapped)
+	columns := jsonColumns{text: r.json[:0]}
+	columns.add(&row.Actor, e, f.actor)
+	columns.add(&row.Attachments, e, f.attachments)
+	columns.add(&row.Mentions, e, f.mentions)
+	columns.add(&row.Links, e, f.links)
+	columns.add(&row.Unmapped, e, f.unmapped)
 	switch d := &r.detail; {
 	case e.Sub(f.copilot, d):
 		row.AppClass, row.SessionID, row.RequestID = d.Text(copilotFields.appClass), d.Text(copilotFields.sessionID), d.Text(copilotFields.requestID)
 		row.InteractionType = either(d, copilotFields.interactionType, copilotFields.interactionTypeOther)
-		column(&row.Contexts, d, copilotFields.contexts)
-		column(&row.Detail, e, f.copilot)
+		columns.add(&row.Contexts, d, copilotFields.contexts)
+		columns.add(&row.Detail, e, f.copilot)
 	case e.Sub(f.chat, d):
 		r.message(row, d)
-		column(&row.Reactions, d, chatFields.reactions)
-		column(&row.Detail, e, f.chat)
+		columns.add(&row.Reactions, d, chatFields.reactions)
+		columns.add(&row.Detail, e, f.chat)
 	case e.Sub(f.system, &r.system):
 		row.SystemEventType = r.system.Text(systemFields.eventType)
 		r.system.Sub(systemFields.message, d)
 		r.message(row, d)
-		column(&row.Reactions, d, chatFields.reactions)
-		column(&row.Detail, e, f.system)
+		columns.add(&row.Reactions, d, chatFields.reactions)
+		columns.add(&row.Detail, e, f.system)
 	case e.Sub(f.call, d):
-		row.CallType, row.CallPartial = either(d, callFields.callType, callFields.callTypeOther), new(d.Int(callFields.partial) != 0)
-		if d.Has(callFields.recordVersion) {
-			row.RecordVersion = new(d.Int(callFields.recordVersion))
-		}
-		row.CallStartTime, _ = moment(d, callFields.startTime)
-		row.CallEndTime, _ = moment(d, callFields.endTime)
-		row.CallJoinURL = d.Text(callFields.joinWebURL)
-		for _, modality := range d.Ints(callFields.modalities) {
-			row.CallModalities = append(row.CallModalities, parleyv1.Modality(modality).String())
-		}
-		column(&row.Detail, e, f.call)
+		r.call(row, d)
+		columns.add(&row.Detail, e, f.call)
 	}
-	text, begin := string(r.json), 0
-	for i := range n {
-		*columns[i] = text[begin:ends[i]]
-		begin = ends[i]
+	r.json = columns.text
+	columns.fill()
+}
+
+// jsonColumns are the columns of a row that have JSON. Their texts are parts of one string, which takes one allocation for all of them.
+type jsonColumns struct {
+	text    []byte
+	columns [8]*string
+	ends    [8]int // of each column in text
+	n       int
+}
+
+// add writes the JSON of a field for a column; fill gives it to the column.
+func (c *jsonColumns) add(column *string, from *wire.Message, number protowire.Number) {
+	c.text = from.AppendField(c.text, number)
+	c.columns[c.n], c.ends[c.n] = column, len(c.text)
+	c.n++
+}
+
+// fill gives each column its text.
+func (c *jsonColumns) fill() {
+	text, begin := string(c.text), 0
+	for i := range c.n {
+		*c.columns[i] = text[begin:c.ends[i]]
+		begin = c.ends[i]
+	}
+}
+
+func (r *Reader) call(row *Event, d *wire.Message) {
+	row.CallType, row.CallPartial = either(d, callFields.callType, callFields.callTypeOther), new(d.Int(callFields.partial) != 0)
+	if d.Has(callFields.recordVersion) {
+		row.RecordVersion = new(d.Int(callFields.recordVersion))
+	}
+	row.CallStartTime, _ = moment(d, callFields.startTime)
+	row.CallEndTime, _ = moment(d, callFields.endTime)
+	row.CallJoinURL = d.Text(callFields.joinWebURL)
+	for _, modality := range d.Ints(callFields.modalities) {
+		row.CallModalities = append(row.CallModalities, parleyv1.Modality(modality).String())
 	}
 }
 
