@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/seal"
 )
 
@@ -250,20 +251,14 @@ type Versions struct {
 // tenantID returns the id in lower case, as tokens and keys of the cache have it.
 func (t *Tenant) tenantID() string { return strings.ToLower(cmp.Or(t.ID, NilTenant)) }
 
-// version returns the generation of Graph for a source, by the source's short name.
-func (t *Tenant) version(source string) string {
+// version returns the generation of Graph for an API, by the API's label.
+func (t *Tenant) version(label string) string {
 	own := map[string]string{
-		"copilot": t.Versions.Copilot, "chat": t.Versions.Chat, "call": t.Versions.Call,
-		"conversations": t.Versions.Conversations, "usage": t.Versions.Usage, "users": generation1,
-	}[source]
-	return cmp.Or(own, t.Version, generation1)
+		graph.SourceCopilot: t.Versions.Copilot, graph.SourceChat: t.Versions.Chat, graph.SourceCall: t.Versions.Call,
+		graph.SourceConversations: t.Versions.Conversations, graph.SourceUsage: t.Versions.Usage, graph.SourceUsers: graph.V1,
+	}[label]
+	return cmp.Or(own, t.Version, graph.V1)
 }
-
-// Generations of Graph.
-const (
-	generation1    = "v1.0"
-	generationBeta = "beta"
-)
 
 // aliases returns the aliases of the tenants in their order.
 func (c *Config) aliases() []string { return slices.Sorted(maps.Keys(c.Tenants)) }
@@ -361,7 +356,7 @@ func (c *Config) check() error {
 			"Version": tenant.Version, "Versions.Copilot": tenant.Versions.Copilot, "Versions.Chat": tenant.Versions.Chat,
 			"Versions.Call": tenant.Versions.Call, "Versions.Conversations": tenant.Versions.Conversations, "Versions.Usage": tenant.Versions.Usage,
 		} {
-			if !slices.Contains([]string{"", generation1, generationBeta}, version) {
+			if !slices.Contains([]string{"", graph.V1, graph.Beta}, version) {
 				wrong.addf(path+"."+field, "is not a generation of Graph; use v1.0 or beta")
 			}
 		}

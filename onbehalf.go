@@ -10,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient"
 	"github.com/parley-gateway/parley/graphclient/auth"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/service"
 	"github.com/parley-gateway/parley/source"
@@ -18,51 +19,51 @@ import (
 
 // onBehalf asks Graph on behalf of the users of one tenant.
 type onBehalf struct {
-	clients *graphclient.Delegates
-	pages   *readers.Decorator
-	options func(name string) source.Options
-	tenant  string
-	client  string
+	clients  *graphclient.Delegates
+	pages    *readers.Decorator
+	options  func(label string) source.Options // of the API of a label, such as graph.SourceChat
+	tenant   string
+	clientID string
 }
 
 var _ service.Delegates = (*onBehalf)(nil)
 
-func newOnBehalf(tenantCfg *Tenant, clients *graphclient.Delegates, pages *readers.Decorator, options func(name string) source.Options) *onBehalf {
-	return &onBehalf{clients: clients, pages: pages, options: options, tenant: tenantCfg.tenantID(), client: tenantCfg.ClientID}
+func newOnBehalf(tenantCfg *Tenant, clients *graphclient.Delegates, pages *readers.Decorator, options func(label string) source.Options) *onBehalf {
+	return &onBehalf{clients: clients, pages: pages, options: options, tenant: tenantCfg.tenantID(), clientID: tenantCfg.ClientID}
 }
 
 // OnBehalfOf implements service.Delegates. It exchanges the user's token and returns the sources that Graph offers users. Their pages are
 // cached for that user alone, and longer than the token holds: a later call finds them after its own token was exchanged.
 func (o *onBehalf) OnBehalfOf(ctx context.Context, user service.Assertion) (service.GraphAccess, error) {
-	graph, err := o.clients.Client(graphclient.Assertion{Token: user.Token, Expires: user.Expires})
+	client, err := o.clients.Client(graphclient.Assertion{Token: user.Token, Expires: user.Expires})
 	if err != nil {
 		return service.GraphAccess{}, err
 	}
-	if err := graph.Login(ctx); err != nil {
+	if err := client.Login(ctx); err != nil {
 		return service.GraphAccess{}, err
 	}
 	const chats = parleyv1.Source_SOURCE_CHAT
 	scope := func(src parleyv1.Source) readers.Scope {
-		return readers.Scope{Tenant: o.tenant, Identity: identityOf(o.client, user.User), Source: src, Delegated: true, Skew: graph.Skew}
+		return readers.Scope{Tenant: o.tenant, Identity: identityOf(o.clientID, user.User), Source: src, Delegated: true, Skew: client.Skew}
 	}
-	chat, usage := source.NewChat(graph, o.options("chat")), source.NewUsage(graph, o.options("usage"))
+	chat, usage := source.NewChat(client, o.options(graph.SourceChat)), source.NewUsage(client, o.options(graph.SourceUsage))
 	return service.GraphAccess{
 		Sources: query.Sources{
 			Events:  map[parleyv1.Source]source.EventReader{chats: o.pages.Events(chat, scope(chats))},
 			Getters: map[parleyv1.Source]source.EventGetter{chats: chat},
 			Conversations: o.pages.Conversations(
-				source.NewConversations(graph, o.options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
+				source.NewConversations(client, o.options(graph.SourceConversations)), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: o.pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
-			Skew:  graph.Skew,
+			Skew:  client.Skew,
 		},
 		Reports:  o.pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
-		Contents: source.NewHostedContents(graph, o.options("chat")),
+		Contents: source.NewHostedContents(client, o.options(graph.SourceChat)),
 	}, nil
 }
 
 // identityOf names, in the keys of cached pages, the user on whose behalf Graph is asked. It differs from every client id, which names an
 // application that asks for itself.
-func identityOf(client, user string) string { return client + " on behalf of " + user }
+func identityOf(clientID, user string) string { return clientID + " on behalf of " + user }
 
 // mayDelegate reports whether callers can have tokens of users and the tenant's credential can exchange them.
 func (c *Config) mayDelegate(tenantCfg *Tenant) bool {

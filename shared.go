@@ -57,8 +57,8 @@ func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, 
 	return &sharing{store, values, sealer}, nil
 }
 
-// kept is where replicas keep values; nil = nowhere.
-func (s *sharing) kept() *shared.Values {
+// sharedValues is the store of the values that replicas share; nil = they share none.
+func (s *sharing) sharedValues() *shared.Values {
 	if s == nil {
 		return nil
 	}

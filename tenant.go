@@ -29,7 +29,7 @@ var errNoCertificate = errors.New("holds no certificate in PEM form")
 func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, files *reloads) (map[string]*service.Tenant, error) {
 	tenants := make(map[string]*service.Tenant)
 	var errs []error
-	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle(), Shared: g.sharing.kept()})
+	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle(), Shared: g.sharing.sharedValues()})
 	for _, alias := range cfg.aliases() {
 		tenantCfg := cfg.Tenants[alias]
 		clients, err := newGraph(cfg, &tenantCfg, stats.Graph(alias), g.sharing.pool(&tenantCfg))
@@ -167,11 +167,11 @@ func authorities(file string) (*x509.CertPool, error) {
 // calls, into the calls of all users, and asks the source last; a test asserts the order.
 func newTenant(cfg *Config, tenantCfg *Tenant, clients graphClients, pages *readers.Decorator) *service.Tenant {
 	client, options := clients.client, tenantCfg.options(cfg)
-	copilot := source.NewCopilot(client, options("copilot"))
-	chat := source.NewChat(client, options("chat"))
-	call := source.NewCall(client, options("call"))
-	retained := source.NewRetainedChat(client, options("chat"))
-	usage := source.NewUsage(client, options("usage"))
+	copilot := source.NewCopilot(client, options(graph.SourceCopilot))
+	chat := source.NewChat(client, options(graph.SourceChat))
+	call := source.NewCall(client, options(graph.SourceCall))
+	retained := source.NewRetainedChat(client, options(graph.SourceChat))
+	usage := source.NewUsage(client, options(graph.SourceUsage))
 	scope := func(src parleyv1.Source) readers.Scope {
 		return readers.Scope{Tenant: tenantCfg.tenantID(), Identity: tenantCfg.ClientID, Source: src, Skew: client.Skew}
 	}
@@ -179,7 +179,7 @@ func newTenant(cfg *Config, tenantCfg *Tenant, clients graphClients, pages *read
 		interactions, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
 		retainedChats              = parleyv1.Source_SOURCE_RETAINED_CHAT
 	)
-	directory := pages.Users(source.NewUsers(client, options("users")), scope(parleyv1.Source_SOURCE_USER))
+	directory := pages.Users(source.NewUsers(client, options(graph.SourceUsers)), scope(parleyv1.Source_SOURCE_USER))
 	refused := pages.Refusals()
 	callEvents := pages.Calls(call, call, scope(calls))
 	events := func(reader source.EventReader, src parleyv1.Source) source.EventReader {
@@ -195,13 +195,13 @@ func newTenant(cfg *Config, tenantCfg *Tenant, clients graphClients, pages *read
 			Getters:      map[parleyv1.Source]source.EventGetter{interactions: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
 			CallVerifier: pages.Participants(call, scope(calls)),
 			Conversations: pages.Conversations(
-				source.NewConversations(client, options("conversations")), scope(parleyv1.Source_SOURCE_CONVERSATION)),
+				source.NewConversations(client, options(graph.SourceConversations)), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 			Users: directory, Names: directory,
 			Skew: client.Skew,
 		},
 		Reports:     pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
-		Contents:    source.NewHostedContents(client, options("chat")),
+		Contents:    source.NewHostedContents(client, options(graph.SourceChat)),
 		Unavailable: unavailable(tenantCfg.Cloud),
 		Application: tenantCfg.ClientID,
 		Plans:       readers.NewPlans(),
@@ -212,10 +212,10 @@ func newTenant(cfg *Config, tenantCfg *Tenant, clients graphClients, pages *read
 	return tenant
 }
 
-// options returns how each of the tenant's sources is asked, by the source's short name.
-func (t *Tenant) options(cfg *Config) func(name string) source.Options {
-	return func(name string) source.Options {
-		return source.Options{Tenant: t.tenantID(), Version: t.version(name), Model: t.Model, Cloud: t.Cloud, Logger: cfg.Logger}
+// options returns how each of the tenant's Graph APIs is asked, by the API's label.
+func (t *Tenant) options(cfg *Config) func(label string) source.Options {
+	return func(label string) source.Options {
+		return source.Options{Tenant: t.tenantID(), Version: t.version(label), Model: t.Model, Cloud: t.Cloud, Logger: cfg.Logger}
 	}
 }
 
