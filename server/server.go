@@ -47,7 +47,7 @@ type Server struct {
 	watched  *http.Server // metrics and probes alone
 	diag     *grpc.Server // channelz, behind the admin listener
 
-	listeners [4]net.Listener // gRPC, HTTP, admin, metrics; set by Start, where they were not open already
+	listeners [listenerCount]net.Listener // set by Start, where they were not open already; nil = not wanted
 	tasks     errgroup.Group
 	failed    chan error
 	ready     atomic.Bool
@@ -57,6 +57,15 @@ type Server struct {
 	stop       sync.Once
 	stopped    error
 }
+
+// Places of the listeners in Server.listeners.
+const (
+	listenerGRPC = iota
+	listenerHTTP
+	listenerAdmin
+	listenerMetrics
+	listenerCount
+)
 
 // New checks the configuration and builds a server that listens nowhere yet. A bad field is a *ConfigError.
 func New(cfg Config) (*Server, error) {
@@ -92,7 +101,9 @@ func New(cfg Config) (*Server, error) {
 	s.boundConns(s.web)
 	s.diag = newDiagnostics()
 	s.admin, s.watched = newAdmin(s.diag, cfg), s.newWatched()
-	s.listeners = [...]net.Listener{cfg.Listeners.GRPC, cfg.Listeners.HTTP, cfg.Listeners.Admin, cfg.Listeners.Metrics}
+	s.listeners = [...]net.Listener{
+		listenerGRPC: cfg.Listeners.GRPC, listenerHTTP: cfg.Listeners.HTTP, listenerAdmin: cfg.Listeners.Admin, listenerMetrics: cfg.Listeners.Metrics,
+	}
 	return s, nil
 }
 
@@ -133,11 +144,11 @@ func (s *Server) Start(ctx context.Context) error {
 		s.closeListeners()
 		return errors.Join(err, s.Close(ctx))
 	}
-	s.serve("gRPC", func() error { return s.public.Serve(s.listeners[0]) })
-	s.serve("HTTP", s.serveWeb(s.listeners[1]))
-	s.serve("admin", func() error { return s.admin.Serve(s.listeners[2]) })
-	if s.listeners[3] != nil {
-		s.serve("metrics", func() error { return s.watched.Serve(boundWatchers(s.listeners[3])) })
+	s.serve("gRPC", func() error { return s.public.Serve(s.listeners[listenerGRPC]) })
+	s.serve("HTTP", s.serveWeb(s.listeners[listenerHTTP]))
+	s.serve("admin", func() error { return s.admin.Serve(s.listeners[listenerAdmin]) })
+	if s.listeners[listenerMetrics] != nil {
+		s.serve("metrics", func() error { return s.watched.Serve(boundWatchers(s.listeners[listenerMetrics])) })
 	}
 	if s.cfg.Audit != nil {
 		s.unfollow = s.cfg.Audit.Follow(s.setRecording)
@@ -153,7 +164,10 @@ func (s *Server) Start(ctx context.Context) error {
 // listen opens the listeners.
 func (s *Server) listen(ctx context.Context) error {
 	var config net.ListenConfig
-	for i, at := range []struct{ field, addr string }{{fieldGRPC, s.cfg.GRPCAddr}, {fieldHTTP, s.cfg.HTTPAddr}, {fieldAdmin, s.cfg.AdminAddr}, {fieldMetrics, s.cfg.MetricsAddr}} {
+	for i, at := range [listenerCount]struct{ field, addr string }{
+		listenerGRPC: {fieldGRPC, s.cfg.GRPCAddr}, listenerHTTP: {fieldHTTP, s.cfg.HTTPAddr},
+		listenerAdmin: {fieldAdmin, s.cfg.AdminAddr}, listenerMetrics: {fieldMetrics, s.cfg.MetricsAddr},
+	} {
 		if s.listeners[i] != nil || at.addr == "" { // it was open already, or is not wanted
 			continue
 		}
@@ -189,16 +203,16 @@ func (s *Server) serve(name string, run func() error) {
 func (s *Server) Failed() <-chan error { return s.failed }
 
 // GRPCAddr is where gRPC is served, as host:port; before Start what was configured.
-func (s *Server) GRPCAddr() string { return s.addr(0, s.cfg.GRPCAddr) }
+func (s *Server) GRPCAddr() string { return s.addr(listenerGRPC, s.cfg.GRPCAddr) }
 
 // HTTPAddr is where REST and the documents are served.
-func (s *Server) HTTPAddr() string { return s.addr(1, s.cfg.HTTPAddr) }
+func (s *Server) HTTPAddr() string { return s.addr(listenerHTTP, s.cfg.HTTPAddr) }
 
 // AdminAddr is where metrics, pprof and channelz are served.
-func (s *Server) AdminAddr() string { return s.addr(2, s.cfg.AdminAddr) }
+func (s *Server) AdminAddr() string { return s.addr(listenerAdmin, s.cfg.AdminAddr) }
 
 // MetricsAddr is where metrics and probes alone are served; empty = nowhere.
-func (s *Server) MetricsAddr() string { return s.addr(3, s.cfg.MetricsAddr) }
+func (s *Server) MetricsAddr() string { return s.addr(listenerMetrics, s.cfg.MetricsAddr) }
 
 func (s *Server) addr(i int, configured string) string {
 	if listener := s.listeners[i]; listener != nil {
