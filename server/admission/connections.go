@@ -147,8 +147,11 @@ func (k *Connection) Begin(ctx context.Context, patience time.Duration) *Request
 	k.open[r] = struct{}{}
 	c.count(k)
 	var gone *Connection
-	if c.pending[k.peer] > c.bounds.RequestsPerPeer || c.requests > c.bounds.Requests {
-		gone = c.busiest(k.peer)
+	if c.tooManyRequests(k.peer) {
+		c.forgetEnded()
+		if c.tooManyRequests(k.peer) {
+			gone = c.busiest(k.peer)
+		}
 	}
 	c.leave(gone)
 	c.mu.Unlock()
@@ -265,9 +268,13 @@ func (c *Connections) count(k *Connection) {
 	k.counted = now
 }
 
-// busiest removes the requests whose context has ended. If there are too many still, it returns the connection with most of them,
-// of the peer that has too many or, where all together are too many, of the one that has most.
-func (c *Connections) busiest(peer string) (most *Connection) {
+// tooManyRequests reports whether a peer, or all peers together, have more requests without an authenticated caller than they may have.
+func (c *Connections) tooManyRequests(peer string) bool {
+	return c.pending[peer] > c.bounds.RequestsPerPeer || c.requests > c.bounds.Requests
+}
+
+// forgetEnded removes the requests whose context has ended.
+func (c *Connections) forgetEnded() {
 	c.each(func(k *Connection) {
 		for r := range k.open {
 			if r.Err() != nil {
@@ -277,10 +284,11 @@ func (c *Connections) busiest(peer string) (most *Connection) {
 		}
 		c.count(k)
 	})
+}
+
+// busiest returns the connection with most requests: of the peer, if that has too many, else of the peer that has most.
+func (c *Connections) busiest(peer string) (most *Connection) {
 	if c.pending[peer] <= c.bounds.RequestsPerPeer {
-		if c.requests <= c.bounds.Requests {
-			return nil
-		}
 		for other, n := range c.pending {
 			if n > c.pending[peer] {
 				peer = other
