@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
@@ -58,7 +59,7 @@ func (c *claims) UnmarshalJSON(data []byte) error {
 	for _, words := range append(scp, scope...) {
 		c.scopes = append(c.scopes, strings.Fields(words)...)
 	}
-	c.app, c.upn = first(azp, appid, client, okta, keycloak), first(upn, preferred)
+	c.app, c.upn = cmp.Or(azp, appid, client, okta, keycloak), cmp.Or(upn, preferred)
 	for _, other := range []string{azp, appid, client, okta, keycloak} {
 		ok = ok && (other == "" || other == c.app)
 	}
@@ -67,15 +68,6 @@ func (c *claims) UnmarshalJSON(data []byte) error {
 		return errClaims
 	}
 	return nil
-}
-
-func first(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }
 
 func readText(raw json.RawMessage, to *string) bool {

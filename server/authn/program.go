@@ -13,7 +13,7 @@ type Programs string
 
 // Ways of telling them apart.
 const (
-	// ProgramsUntold: nothing is known of the issuer; see Told.
+	// ProgramsUntold: nothing is known of the issuer, so no rule may ask for the kind of its callers.
 	ProgramsUntold Programs = ""
 	// ProgramsEntra: `idtyp`, else a token without a scope whose subject is the service principal.
 	ProgramsEntra Programs = "entra"
@@ -84,7 +84,7 @@ type marks struct {
 	program bool
 	// user is true where the token holds what only a signed-in person has.
 	user bool
-	// named is true where a user name is one of service accounts, and session where somebody signed in.
+	// named is true where the user name has the form of a service account's, and session where somebody signed in.
 	named, session bool
 	// foreign is true where the token says that it is of another kind than an access token.
 	foreign bool

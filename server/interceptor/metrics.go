@@ -16,32 +16,32 @@ import (
 // counting counts calls when they end.
 type counting struct{ metrics *metrics.Metrics }
 
-func (c counting) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+func (c counting) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	start := time.Now()
 	answer, err := next(ctx, req)
 	code, reason := outcome(err)
-	of := callinfo.FromContext(ctx)
-	c.metrics.Request(info.FullMethod, code, reason, of.Tenant, exemplar(of), time.Since(start))
+	info := callinfo.FromContext(ctx)
+	c.metrics.Request(rpc.FullMethod, code, reason, info.Tenant, exemplar(info), time.Since(start))
 	return answer, err
 }
 
-func (c counting) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (c counting) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	start := time.Now()
-	c.metrics.StreamBegins(info.FullMethod)
+	c.metrics.StreamBegins(rpc.FullMethod)
 	var err error
 	defer func() {
 		code, reason := outcome(err)
-		of := callinfo.FromContext(stream.Context())
-		c.metrics.StreamEnds(info.FullMethod, code, reason, of.Tenant, exemplar(of), time.Since(start))
+		info := callinfo.FromContext(stream.Context())
+		c.metrics.StreamEnds(rpc.FullMethod, code, reason, info.Tenant, exemplar(info), time.Since(start))
 	}()
-	err = next(srv, &timed{ServerStream: stream, first: func() { c.metrics.FirstFrame(info.FullMethod, time.Since(start)) }})
+	err = next(srv, &timed{ServerStream: stream, first: func() { c.metrics.FirstFrame(rpc.FullMethod, time.Since(start)) }})
 	return err
 }
 
 // exemplar is the trace that shows what a measured time went by; empty where none is recorded.
-func exemplar(of *callinfo.Info) string {
-	if of.Traced {
-		return of.TraceID
+func exemplar(info *callinfo.Info) string {
+	if info.Traced {
+		return info.TraceID
 	}
 	return ""
 }
@@ -55,7 +55,7 @@ func outcome(err error) (code, reason string) {
 	return st.Code().String(), apierror.Reason(st)
 }
 
-// timed is a stream whose first message is told.
+// timed is a stream that calls a function after its first message is sent.
 type timed struct {
 	grpc.ServerStream
 
