@@ -18,20 +18,19 @@ type configCheckVerb struct {
 
 // Run prints everything that is wrong, or that nothing is.
 func (v *configCheckVerb) Run(to streams) error {
-	if err := problems(&v.Loaded); err != nil {
+	if err := withGateway(&v.Loaded, v.Check()); err != nil {
 		return usageError{err}
 	}
 	_, err := fmt.Fprintln(to.out, "the configuration is good")
 	return err
 }
 
-// problems returns everything that is wrong with settings: by themselves, and what the gateway finds in the files that they name.
-func problems(s *config.Loaded) error {
-	err := s.Check()
+// withGateway adds to the errors that Check has found those that the gateway finds in the files that the settings name.
+func withGateway(s *config.Loaded, found error) error {
 	if !s.Whole() {
-		return err
+		return found
 	}
-	return s.Merge(err, s.CheckGateway())
+	return s.Merge(found, s.CheckGateway())
 }
 
 type configShowVerb struct {

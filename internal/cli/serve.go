@@ -25,7 +25,7 @@ type serveVerb struct {
 // Run serves until ctx ends, then drains.
 func (v *serveVerb) Run(ctx context.Context, to streams) error {
 	if err := v.Check(); err != nil {
-		return usageError{problems(&v.Loaded)}
+		return usageError{withGateway(&v.Loaded, err)}
 	}
 	hangups, ignore := onHangup()
 	defer ignore()

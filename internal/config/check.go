@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"sync"
-	"weak"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
@@ -30,7 +28,11 @@ func (s *Settings) Check() error { return s.check(nil) }
 
 // check is Check, which leaves out the settings whose values were reported before: wrong has the paths of their keys.
 func (s *Settings) check(wrong map[string]bool) error {
-	c := &checker{settings: s, wrong: wrong}
+	validator, err := protovalidate.New()
+	if err != nil {
+		return err
+	}
+	c := &checker{settings: s, wrong: wrong, validator: validator}
 	c.rules(slices.DeleteFunc(slices.Clone(settings()), func(known setting) bool { return known.graph && len(s.Tenants) > 0 }))
 	if _, err := ParseSize(s.CacheSize); s.CacheSize != "" && err != nil {
 		c.failf(&s.CacheSize, "%w", err)
@@ -43,8 +45,12 @@ func (s *Settings) check(wrong map[string]bool) error {
 // checker collects what is wrong with settings.
 type checker struct {
 	settings *Settings
-	wrong    map[string]bool
-	errs     []error
+	// wrong has the paths of the keys whose values were reported before.
+	wrong map[string]bool
+	// validator has the compiled rules of the configuration's proto. The checkers of the tenants share it, because compiling the rules
+	// takes most of a check.
+	validator protovalidate.Validator
+	errs      []error
 }
 
 // failf notes what is wrong with the setting that a field of the settings holds.
@@ -97,7 +103,7 @@ func (c *checker) add(err error) {
 // rules checks each value alone: by the rules that the proto of the configuration file has, and whether the file that it names can be
 // opened.
 func (c *checker) rules(known []setting) {
-	broken, err := violations(c.settings)
+	broken, err := c.violations()
 	if err != nil {
 		c.errs = append(c.errs, err)
 	}
@@ -124,44 +130,16 @@ func (c *checker) rules(known []setting) {
 	}
 }
 
-// compiled has the compiled rules of the configuration's proto.
-var compiled compiledRules
-
-// compiledRules lets checks that follow each other share a validator, because compiling the rules takes most of a check and each tenant
-// is checked. Nothing but a check holds the validator, so that its memory is freed once the gateway runs.
-type compiledRules struct {
-	mu   sync.Mutex
-	last weak.Pointer[protovalidate.Validator]
-}
-
-func (r *compiledRules) get() (protovalidate.Validator, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if last := r.last.Value(); last != nil {
-		return *last, nil
-	}
-	validator, err := protovalidate.New()
-	if err != nil {
-		return nil, err
-	}
-	r.last = weak.Make(&validator)
-	return validator, nil
-}
-
-// violations are the rules of the proto that settings break.
-func violations(s *Settings) ([]*validate.Violation, error) {
-	message := s.toProto()
-	for alias := range s.Tenants {
+// violations returns the rules of the proto that the settings break.
+func (c *checker) violations() ([]*validate.Violation, error) {
+	message := c.settings.toProto()
+	for alias := range c.settings.Tenants {
 		if message.Tenants == nil {
 			message.Tenants = make(map[string]*configpb.Tenant)
 		}
 		message.Tenants[alias] = new(configpb.Tenant)
 	}
-	validator, err := compiled.get()
-	if err != nil {
-		return nil, err
-	}
-	err = validator.Validate(message)
+	err := c.validator.Validate(message)
 	broken, ok := errors.AsType[*protovalidate.ValidationError](err)
 	if !ok {
 		return nil, err

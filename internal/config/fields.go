@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -115,3 +116,5 @@ func (s *Settings) quoted(known setting) string {
 	}
 	return quote(text) + " "
 }
+
+func quote(text string) string { return strconv.QuoteToGraphic(text) }

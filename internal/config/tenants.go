@@ -106,7 +106,7 @@ func (c *checker) checkTenants() {
 				tenant.origins[known.flag] = Origin{tenant: alias}
 			}
 		}
-		own := &checker{settings: &tenant, wrong: c.wrong}
+		own := &checker{settings: &tenant, wrong: c.wrong, validator: c.validator}
 		own.rules(graphSettings())
 		own.checkGraph()
 		id := strings.ToLower(tenant.GraphTenantID)

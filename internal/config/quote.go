@@ -1,5 +1,0 @@
-package config
-
-import "strconv"
-
-func quote(text string) string { return strconv.QuoteToGraphic(text) }
