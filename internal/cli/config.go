@@ -27,7 +27,7 @@ func (v *configCheckVerb) Run(to streams) error {
 
 // withGateway adds to the errors that Check has found those that the gateway finds in the files that the settings name.
 func withGateway(s *config.Loaded, found error) error {
-	if !s.Whole() {
+	if !s.FileRead() {
 		return found
 	}
 	return s.Merge(found, s.CheckGateway())
@@ -39,7 +39,7 @@ type configShowVerb struct {
 
 // Run prints the settings as they are, then what is wrong with them.
 func (v *configShowVerb) Run(to streams) error {
-	if !v.Whole() {
+	if !v.FileRead() {
 		return usageError{v.Check()}
 	}
 	text, err := v.Show()

@@ -24,7 +24,7 @@ type healthcheckVerb struct {
 // Run asks /readyz, for container probes in images without a shell.
 func (v healthcheckVerb) Run(ctx context.Context, to streams, origins config.Origins) error {
 	if _, _, err := net.SplitHostPort(v.HTTPAddr); err != nil {
-		return usageError{origins.Wrong("http-addr", "%q is not host:port", v.HTTPAddr)}
+		return usageError{origins.Errorf("http-addr", "%q is not host:port", v.HTTPAddr)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
@@ -32,7 +32,7 @@ func (v healthcheckVerb) Run(ctx context.Context, to streams, origins config.Ori
 	if v.TLSCertFile != "" {
 		var err error
 		if transport.TLSClientConfig, err = pinned(v.TLSCertFile); err != nil {
-			return usageError{origins.Wrong("tls-cert-file", "%w", err)}
+			return usageError{origins.Errorf("tls-cert-file", "%w", err)}
 		}
 		scheme = "https"
 	}

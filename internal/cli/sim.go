@@ -20,7 +20,7 @@ func startSim(ctx context.Context, f config.Simulator, plain bool, origins confi
 	if f.FaultFile != "" {
 		planned, err := faults.Load(f.FaultFile)
 		if err != nil {
-			return nil, usageError{origins.Wrong("faults", "%w", err)}
+			return nil, usageError{origins.Errorf("faults", "%w", err)}
 		}
 		cfg.Faults = planned
 	}
@@ -29,7 +29,7 @@ func startSim(ctx context.Context, f config.Simulator, plain bool, origins confi
 		return nil, usageError{err}
 	}
 	if err := sim.Start(ctx); err != nil {
-		return nil, usageError{origins.Wrong("sim-addr", "%w", err)}
+		return nil, usageError{origins.Errorf("sim-addr", "%w", err)}
 	}
 	return sim, nil
 }
@@ -47,7 +47,7 @@ func (v *simVerb) Run(ctx context.Context, to streams, origins config.Origins) (
 	defer func() { err = errors.Join(err, closeSim(sim)) }()
 	if v.CAFile != "" {
 		if err := os.WriteFile(v.CAFile, sim.CACertPEM(), 0o600); err != nil {
-			return usageError{origins.Wrong("ca-file", "%w", err)}
+			return usageError{origins.Errorf("ca-file", "%w", err)}
 		}
 	}
 	if _, err := fmt.Fprintf(to.out, "Microsoft Graph simulator: %s\nreport downloads: %s\ntenant: %s\nclient id: %s\n",

@@ -26,14 +26,14 @@ var sizeForm = regexp.MustCompile(`^(\d+)(B|KiB|MiB|GiB)?$`)
 // settings, and the files that cannot be read. Each error names its setting, where the value came from, and the fix.
 func (s *Settings) Check() error { return s.check(nil) }
 
-// check is Check, which leaves out the settings whose values were reported before: wrong has the paths of their keys.
-func (s *Settings) check(wrong map[string]bool) error {
+// check is Check, which leaves out the settings whose values were reported before: reported has the paths of their keys.
+func (s *Settings) check(reported map[string]bool) error {
 	validator, err := protovalidate.New()
 	if err != nil {
 		return err
 	}
-	c := &checker{settings: s, wrong: wrong, validator: validator}
-	c.rules(slices.DeleteFunc(slices.Clone(settings()), func(known setting) bool { return known.graph && len(s.Tenants) > 0 }))
+	c := &checker{settings: s, reported: reported, validator: validator}
+	c.checkValues(slices.DeleteFunc(slices.Clone(settingSpecs()), func(spec settingSpec) bool { return spec.graph && len(s.Tenants) > 0 }))
 	if _, err := ParseSize(s.CacheSize); s.CacheSize != "" && err != nil {
 		c.failf(&s.CacheSize, "%w", err)
 	}
@@ -45,8 +45,8 @@ func (s *Settings) check(wrong map[string]bool) error {
 // checker collects what is wrong with settings.
 type checker struct {
 	settings *Settings
-	// wrong has the paths of the keys whose values were reported before.
-	wrong map[string]bool
+	// reported has the paths of the keys whose values were reported before this check.
+	reported map[string]bool
 	// validator has the compiled rules of the configuration's proto. The checkers of the tenants share it, because compiling the rules
 	// takes most of a check.
 	validator protovalidate.Validator
@@ -55,9 +55,9 @@ type checker struct {
 
 // failf notes what is wrong with the setting that a field of the settings holds.
 func (c *checker) failf(field any, format string, args ...any) {
-	for _, known := range settings() {
-		if c.settings.field(known).Addr().Interface() == field {
-			c.failed(known, fmt.Errorf(format, args...))
+	for _, spec := range settingSpecs() {
+		if c.settings.field(spec).Addr().Interface() == field {
+			c.fail(spec, fmt.Errorf(format, args...))
 		}
 	}
 }
@@ -65,44 +65,44 @@ func (c *checker) failf(field any, format string, args ...any) {
 // mention returns how a message about one setting mentions another: its name, its value, and the place of the value in parentheses
 // unless it came from the variable of that name.
 func (c *checker) mention(field *string) string {
-	i := slices.IndexFunc(settings(), func(known setting) bool { return c.settings.field(known).Addr().Interface() == field })
-	known := settings()[i]
-	text := envOf(known.flag)
-	if !known.path {
+	i := slices.IndexFunc(settingSpecs(), func(spec settingSpec) bool { return c.settings.field(spec).Addr().Interface() == field })
+	spec := settingSpecs()[i]
+	text := envOf(spec.flag)
+	if !spec.path {
 		text += "=" + *field
 	}
-	if origin := c.settings.origins[known.flag]; origin.kind == fromFile || origin.kind == fromFlag {
-		text += " (" + origin.describe(known.flag) + ")"
+	if origin := c.settings.origins[spec.flag]; origin.kind == fromFile || origin.kind == fromFlag {
+		text += " (" + origin.describe(spec.flag) + ")"
 	}
 	return text
 }
 
-// failed notes what is wrong with a setting, once, unless its value was reported before.
-func (c *checker) failed(known setting, problem error) {
-	origin := c.settings.origins[known.flag]
-	if err := newError(known.flag, origin, problem); !c.wrong[keyPath(known, origin)] && !c.wrong[known.key] {
-		c.add(err)
+// fail notes what is wrong with a setting, once, unless its value was reported before.
+func (c *checker) fail(spec settingSpec, problem error) {
+	origin := c.settings.origins[spec.flag]
+	if err := newError(spec.flag, origin, problem); !c.reported[keyPath(spec, origin)] && !c.reported[spec.key] {
+		c.addOnce(err)
 	}
 }
 
 // keyPath is the path of the key of a setting.
-func keyPath(known setting, origin Origin) string {
+func keyPath(spec settingSpec, origin Origin) string {
 	if origin.tenant == "" {
-		return known.key
+		return spec.key
 	}
-	return tenantsKey + "." + origin.tenant + "." + known.key
+	return tenantsKey + "." + origin.tenant + "." + spec.key
 }
 
-// add notes an error once.
-func (c *checker) add(err error) {
+// addOnce notes an error unless there is an equal one.
+func (c *checker) addOnce(err error) {
 	if !slices.ContainsFunc(c.errs, func(other error) bool { return other.Error() == err.Error() }) {
 		c.errs = append(c.errs, err)
 	}
 }
 
-// rules checks each value alone: by the rules that the proto of the configuration file has, and whether the file that it names can be
+// checkValues checks each value alone: by the rules that the proto of the configuration file has, and whether the file that it names can be
 // opened.
-func (c *checker) rules(known []setting) {
+func (c *checker) checkValues(specs []settingSpec) {
 	broken, err := c.violations()
 	if err != nil {
 		c.errs = append(c.errs, err)
@@ -116,15 +116,15 @@ func (c *checker) rules(known []setting) {
 			c.failTenant(path[0].GetStringKey(), violation.GetMessage())
 			continue
 		}
-		i := slices.IndexFunc(known, func(s setting) bool { return s.key == path[0].GetFieldName() })
+		i := slices.IndexFunc(specs, func(s settingSpec) bool { return s.key == path[0].GetFieldName() })
 		if i >= 0 {
-			c.failed(known[i], fmt.Errorf("%s%s", c.settings.quoted(known[i]), violation.GetMessage()))
+			c.fail(specs[i], fmt.Errorf("%s%s", c.settings.quoted(specs[i]), violation.GetMessage()))
 		}
 	}
-	for _, each := range known {
-		if path := c.settings.field(each); each.path && each.flag != auditFile {
+	for _, spec := range specs {
+		if path := c.settings.field(spec); spec.path && spec.flag != auditFile {
 			if err := tryOpen(path.String()); err != nil {
-				c.failed(each, withoutSecret(each, err))
+				c.fail(spec, withoutSecret(spec, err))
 			}
 		}
 	}
@@ -161,8 +161,8 @@ func (c *checker) failTenant(alias, problem string) {
 }
 
 // withoutSecret removes the path from an error of opening a file, where the path may be the secret itself.
-func withoutSecret(known setting, err error) error {
-	if known.secret {
+func withoutSecret(spec settingSpec, err error) error {
+	if spec.secret {
 		return fmt.Errorf("%w; give the path of a file that the gateway may read", withoutPath(err))
 	}
 	return err
@@ -178,8 +178,8 @@ func (c *checker) checkGraph() {
 
 // problemOf is the text of a library's error without the name of its field.
 func problemOf(err error) string {
-	if wrong, ok := errors.AsType[*fielderror.Error](err); ok {
-		return wrong.Problem
+	if fieldErr, ok := errors.AsType[*fielderror.Error](err); ok {
+		return fieldErr.Problem
 	}
 	return err.Error()
 }

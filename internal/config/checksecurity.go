@@ -29,8 +29,8 @@ func (c *checker) checkSecurity() {
 		}
 	}
 	c.checkModes(modes)
-	if known := authn.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(known, s.OIDCPrograms) {
-		c.failf(&s.OIDCPrograms, "%q is unknown; use %s, or leave it unset", s.OIDCPrograms, strings.Join(known, ", "))
+	if names := authn.ProgramsNames(); s.OIDCPrograms != "" && !slices.Contains(names, s.OIDCPrograms) {
+		c.failf(&s.OIDCPrograms, "%q is unknown; use %s, or leave it unset", s.OIDCPrograms, strings.Join(names, ", "))
 	}
 	if _, err := httpmw.Origins(s.CORSOrigins); err != nil {
 		c.failf(&s.CORSOrigins, "%w", err)

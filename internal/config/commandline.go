@@ -98,7 +98,7 @@ func (c *CommandLine) Parse(args []string) (*kong.Context, Origins, error) {
 	if parsed == nil {
 		return nil, nil, errors.Join(errs...)
 	}
-	origins, wrong := make(Origins), make(map[string]bool)
+	origins, reported := make(Origins), make(map[string]bool)
 	given := make(map[*kong.Flag]bool)
 	for _, step := range parsed.Path {
 		if step.Flag != nil {
@@ -112,15 +112,15 @@ func (c *CommandLine) Parse(args []string) (*kong.Context, Origins, error) {
 			origins[flag.Name] = origin
 		}
 		if problem := c.problem(flag, !loads); problem != "" {
-			errs = append(errs, origins.Wrong(flag.Name, "%s", problem))
-			wrong[keyOf(flag.Name)] = true
+			errs = append(errs, origins.Errorf(flag.Name, "%s", problem))
+			reported[keyOf(flag.Name)] = true
 		}
 	}
 	if strict(verb) {
 		errs = append(errs, unknownVariables(c.envs)...)
 	}
 	if loads {
-		settings.loaded().load(origins, wrong, errs)
+		settings.loaded().load(origins, reported, errs)
 		return parsed, origins, nil
 	}
 	return parsed, origins, errors.Join(errs...)

@@ -23,7 +23,7 @@ func (s *Settings) egress(log *slog.Logger) (func(*http.Request) (*url.URL, erro
 	if s.ProxyURL != "" {
 		var err error
 		if own, err = url.Parse(s.ProxyURL); err != nil {
-			return nil, s.Wrong(&s.ProxyURL, "is not a URL")
+			return nil, s.Errorf(&s.ProxyURL, "is not a URL")
 		}
 		env.HTTPProxy, env.HTTPSProxy, env.CGI = s.ProxyURL, s.ProxyURL, false
 	}
@@ -33,7 +33,7 @@ func (s *Settings) egress(log *slog.Logger) (func(*http.Request) (*url.URL, erro
 	through, err := choose(&url.URL{Scheme: "https", Host: "graph.parley.invalid"})
 	if err != nil || through == nil && env.HTTPSProxy != "" && !strings.Contains(","+strings.ReplaceAll(env.NoProxy, " ", "")+",", ",*,") {
 		if own != nil {
-			return nil, s.Wrong(&s.ProxyURL, "is not the URL of a proxy, such as http://proxy.example:3128")
+			return nil, s.Errorf(&s.ProxyURL, "is not the URL of a proxy, such as http://proxy.example:3128")
 		}
 		return nil, errEnvironment
 	}

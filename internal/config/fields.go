@@ -16,14 +16,14 @@ import (
 	"github.com/parley-gateway/parley/internal/configpb"
 )
 
-// setting is one field of Settings.
-type setting struct {
-	index     int
+// settingSpec describes one setting, a field of Settings, as the tag of the field does.
+type settingSpec struct {
+	index     int // of the field
 	flag, key string
 	initial   string // the default
 	kind      reflect.Type
-	path      bool
-	secret    bool // names a file that holds a secret
+	path      bool // the value is the path of a file
+	secret    bool // the file holds a secret
 	graph     bool // a tenant may have one of its own
 }
 
@@ -31,9 +31,9 @@ type setting struct {
 // gives the secret itself.
 var secretFile = regexp.MustCompile(`(^|-)(secret|keys?|password|certificate)-file$`)
 
-// settings lists the fields of Settings in their order.
-var settings = sync.OnceValue(func() []setting {
-	var list []setting
+// settingSpecs describes the settings in the order of their fields.
+var settingSpecs = sync.OnceValue(func() []settingSpec {
+	var list []settingSpec
 	fields := reflect.TypeFor[Settings]()
 	for i := range fields.NumField() {
 		tag := fields.Field(i).Tag
@@ -41,7 +41,7 @@ var settings = sync.OnceValue(func() []setting {
 		if flag == "" {
 			continue
 		}
-		list = append(list, setting{
+		list = append(list, settingSpec{
 			kind:  fields.Field(i).Type,
 			index: i, flag: flag, key: keyOf(flag), initial: tag.Get("default"), path: tag.Get("type") == "path",
 			secret: tag.Get("type") == "path" && secretFile.MatchString(flag), graph: tag.Get("group") == graphGroup,
@@ -50,18 +50,20 @@ var settings = sync.OnceValue(func() []setting {
 	return list
 })
 
-func (s *Settings) field(of setting) reflect.Value { return reflect.ValueOf(s).Elem().Field(of.index) }
+func (s *Settings) field(of settingSpec) reflect.Value {
+	return reflect.ValueOf(s).Elem().Field(of.index)
+}
 
 // toProto returns the settings as the proto whose rules each value must keep. A setting without a default that is empty stays unset.
 func (s *Settings) toProto() *configpb.Settings {
 	message := new(configpb.Settings)
 	to := message.ProtoReflect()
-	for _, known := range settings() {
-		value := s.field(known)
-		if value.IsZero() && known.initial == "" {
+	for _, spec := range settingSpecs() {
+		value := s.field(spec)
+		if value.IsZero() && spec.initial == "" {
 			continue
 		}
-		field := to.Descriptor().Fields().ByName(protoreflect.Name(known.key))
+		field := to.Descriptor().Fields().ByName(protoreflect.Name(spec.key))
 		if field == nil {
 			continue // a test asserts that the proto has a field for every setting
 		}
@@ -80,12 +82,12 @@ func (s *Settings) toProto() *configpb.Settings {
 // setFromProto copies the values that a message of the configuration file sets into the settings. The function where returns the origin of each.
 func (s *Settings) setFromProto(message proto.Message, where func(key string) Origin) {
 	from := message.ProtoReflect()
-	for _, known := range settings() {
-		field := from.Descriptor().Fields().ByName(protoreflect.Name(known.key))
+	for _, spec := range settingSpecs() {
+		field := from.Descriptor().Fields().ByName(protoreflect.Name(spec.key))
 		if field == nil || !from.Has(field) {
 			continue
 		}
-		value, to := from.Get(field), s.field(known)
+		value, to := from.Get(field), s.field(spec)
 		switch to.Interface().(type) {
 		case time.Duration:
 			duration, ok := value.Message().Interface().(*durationpb.Duration)
@@ -95,23 +97,23 @@ func (s *Settings) setFromProto(message proto.Message, where func(key string) Or
 			to.SetInt(int64(duration.AsDuration()))
 		case string:
 			text := value.String()
-			if known.path && text != "" {
+			if spec.path && text != "" {
 				text = kong.ExpandPath(text)
 			}
 			to.SetString(text)
 		default:
 			to.Set(reflect.ValueOf(value.Interface()).Convert(to.Type()))
 		}
-		s.origins[known.flag] = where(known.key)
+		s.origins[spec.flag] = where(spec.key)
 	}
 }
 
 // quoted returns the value of a setting for the beginning of a message: in quotes, with a blank behind. It is empty where the value may
 // be a secret or is long.
-func (s *Settings) quoted(known setting) string {
+func (s *Settings) quoted(spec settingSpec) string {
 	const most = 64
-	text, ok := reflect.TypeAssert[string](s.field(known))
-	if !ok || known.path || len(text) > most || strings.Contains(text, "://") {
+	text, ok := reflect.TypeAssert[string](s.field(spec))
+	if !ok || spec.path || len(text) > most || strings.Contains(text, "://") {
 		return ""
 	}
 	return quote(text) + " "

@@ -29,12 +29,13 @@ const (
 // file is a configuration file as far as it could be read.
 type file struct {
 	message *configpb.Settings
-	// at has the place of each value by its key, tenants.<alias>.<key> in a tenant, and that of tenants.<alias>.
-	at map[string]position
-	// wrong are the paths of keys whose value could not be read, or that were mistyped, so that nobody says they were not set.
-	wrong map[string]bool
-	// whole is false where the file could not be read to its end.
-	whole bool
+	// positions has the place of each value by its key, tenants.<alias>.<key> in a tenant, and that of tenants.<alias>.
+	positions map[string]position
+	// reported has the paths of the keys whose mistake is in the error of readFile: the value cannot be read, or the key is mistyped. No
+	// later check says of them that they are not set.
+	reported map[string]bool
+	// readToEnd is false where the file could not be read to its end.
+	readToEnd bool
 }
 
 // readFile reads a configuration file. It returns the values that could be read, and every mistake.
@@ -54,7 +55,7 @@ func readFile(path string) (*file, error) {
 // parseFile reads the text of a configuration file, unless reading it failed.
 func parseFile(path string, data []byte, failed error) (*file, error) {
 	r := &fileReader{path: path, file: file{
-		message: new(configpb.Settings), at: make(map[string]position), wrong: make(map[string]bool),
+		message: new(configpb.Settings), positions: make(map[string]position), reported: make(map[string]bool),
 	}}
 	if failed == nil && !utf8.Valid(data) {
 		failed = errors.New("is not text in UTF-8")
@@ -65,12 +66,12 @@ func parseFile(path string, data []byte, failed error) (*file, error) {
 	if err := r.wellFormed(data); err != nil {
 		return &r.file, err
 	}
-	r.whole = true
+	r.readToEnd = true
 	options := protoyaml.UnmarshalOptions{CustomUnmarshaler: r}
-	r.notRead(options.Unmarshal(padded(data), r.message))
+	r.addUnreadable(options.Unmarshal(padded(data), r.message))
 	for _, key := range r.mistyped {
-		if _, set := r.at[key]; !set {
-			r.wrong[key] = true
+		if _, set := r.positions[key]; !set {
+			r.reported[key] = true
 		}
 	}
 	return &r.file, errors.Join(r.errs...)
@@ -105,12 +106,12 @@ type fileReader struct {
 
 var _ protoyaml.CustomUnmarshaler = (*fileReader)(nil)
 
-func (r *fileReader) place(node *yaml.Node) position {
+func (r *fileReader) positionOf(node *yaml.Node) position {
 	return position{path: r.path, line: node.Line, column: node.Column}
 }
 
 func (r *fileReader) failf(at *yaml.Node, format string, args ...any) {
-	place := r.place(at)
+	place := r.positionOf(at)
 	r.errs = append(r.errs, &Error{text: place.String() + ": " + fmt.Sprintf(format, args...), at: place})
 }
 
@@ -126,25 +127,25 @@ func (r *fileReader) Unmarshal(node *yaml.Node, message proto.Message) (bool, er
 		r.failf(node, "expected `key: value` lines")
 		return true, nil
 	}
-	r.mapping(node, "", settings())
+	r.checkMapping(node, "", settingSpecs())
 	return false, nil
 }
 
-// mapping checks the keys of a mapping, the file itself or one tenant, and keeps in it what protoyaml is to read.
-func (r *fileReader) mapping(node *yaml.Node, path string, known []setting) {
+// checkMapping checks the keys of a mapping, the file itself or one tenant, and keeps in it what protoyaml is to read.
+func (r *fileReader) checkMapping(node *yaml.Node, path string, specs []settingSpec) {
 	seen := make(map[string]int)
 	node.Content = slices.Collect(func(yield func(*yaml.Node) bool) {
 		for i := 0; i+1 < len(node.Content); i += 2 {
 			key, value := node.Content[i], node.Content[i+1]
-			if r.keep(key, value, path, known, seen) && (!yield(key) || !yield(value)) {
+			if r.checkEntry(key, value, path, specs, seen) && (!yield(key) || !yield(value)) {
 				return
 			}
 		}
 	})
 }
 
-// keep checks the key and the value of an entry of a mapping, and reports whether protoyaml is to read it.
-func (r *fileReader) keep(key, value *yaml.Node, path string, known []setting, seen map[string]int) bool {
+// checkEntry checks the key and the value of an entry of a mapping, and reports whether protoyaml is to read it.
+func (r *fileReader) checkEntry(key, value *yaml.Node, path string, specs []settingSpec, seen map[string]int) bool {
 	name := key.Value
 	if key.Kind != yaml.ScalarNode {
 		r.failf(key, "expected the name of a setting before the colon")
@@ -156,18 +157,18 @@ func (r *fileReader) keep(key, value *yaml.Node, path string, known []setting, s
 	}
 	seen[name] = key.Line
 	if path == "" && name == tenantsKey {
-		return r.tenants(value)
+		return r.checkTenants(value)
 	}
-	i := slices.IndexFunc(known, func(s setting) bool { return s.key == name })
+	i := slices.IndexFunc(specs, func(s settingSpec) bool { return s.key == name })
 	if i < 0 {
-		r.unknown(key, path, known)
+		r.addUnknown(key, path, specs)
 		return false
 	}
-	return r.value(value, path+name, known[i])
+	return r.checkValue(value, path+name, specs[i])
 }
 
-// value notes where the value of a setting stands, and reports whether protoyaml is to read it.
-func (r *fileReader) value(value *yaml.Node, key string, known setting) bool {
+// checkValue notes where the value of a setting stands, and reports whether protoyaml is to read it.
+func (r *fileReader) checkValue(value *yaml.Node, key string, spec settingSpec) bool {
 	switch {
 	case value.Kind == yaml.AliasNode || value.Anchor != "":
 		r.failf(value, "%s: anchors and aliases are not read; write the value out", key)
@@ -176,28 +177,28 @@ func (r *fileReader) value(value *yaml.Node, key string, known setting) bool {
 	case isNull(value):
 		return false
 	default:
-		rewritten, ok := known.forProtoyaml(value.Value)
+		rewritten, ok := spec.forProtoyaml(value.Value)
 		if ok {
-			value.Value, value.Tag = rewritten, yamlTags[known.kind]
-			r.at[key] = r.place(value)
+			value.Value, value.Tag = rewritten, yamlTags[spec.kind]
+			r.positions[key] = r.positionOf(value)
 			return true
 		}
-		r.failf(value, "%s: %s", key, mistakes[known.kind])
+		r.failf(value, "%s: %s", key, mistakes[spec.kind])
 	}
-	r.wrong[key] = true
+	r.reported[key] = true
 	return false
 }
 
-// unknown refuses a key, and says which one it may mean.
-func (r *fileReader) unknown(key *yaml.Node, path string, known []setting) {
+// addUnknown refuses a key, and says which one it may mean.
+func (r *fileReader) addUnknown(key *yaml.Node, path string, specs []settingSpec) {
 	spelled := keyOf(strings.ToLower(strings.TrimPrefix(key.Value, prefix)))
-	names := make([]string, 0, len(known)+1)
-	for _, s := range known {
+	names := make([]string, 0, len(specs)+1)
+	for _, s := range specs {
 		names = append(names, s.key)
 	}
 	if path == "" {
 		names = append(names, tenantsKey)
-	} else if slices.ContainsFunc(settings(), func(s setting) bool { return s.key == spelled && !s.graph }) {
+	} else if slices.ContainsFunc(settingSpecs(), func(s settingSpec) bool { return s.key == spelled && !s.graph }) {
 		r.failf(key, "%sunknown key %q: it is no setting of a tenant; move it to the top of the file", tenantPrefix(path), shorten(key.Value))
 		return
 	}
@@ -232,9 +233,9 @@ func shorten(text string) string {
 // protoyamlPlace matches the place of a mistake at the beginning of a message of protoyaml.
 var protoyamlPlace = regexp.MustCompile(`^:(\d+):(\d+) `)
 
-// notRead reports the values that protoyaml could not read although the gateway can. Its own messages quote the line, which may hold a
+// addUnreadable reports the values that protoyaml could not read although the gateway can. Its own messages quote the line, which may hold a
 // secret; so only their places are taken.
-func (r *fileReader) notRead(err error) {
+func (r *fileReader) addUnreadable(err error) {
 	for _, each := range fielderror.Flat(err) {
 		at := position{path: r.path}
 		if match := protoyamlPlace.FindStringSubmatch(each.Error()); match != nil {

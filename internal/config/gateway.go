@@ -101,7 +101,7 @@ func (s *Settings) cacheBytes() (int64, error) {
 	}
 	size, err := ParseSize(s.CacheSize)
 	if err != nil {
-		return 0, s.Wrong(&s.CacheSize, "%w", err)
+		return 0, s.Errorf(&s.CacheSize, "%w", err)
 	}
 	return zeroIsNone(size), nil
 }
@@ -130,29 +130,29 @@ func list(text string) []string {
 func (s *Settings) Translate(err error) error {
 	all := fielderror.Flat(err)
 	for i, each := range all {
-		if wrong, ok := errors.AsType[*parley.ConfigError](each); ok {
-			all[i] = s.settingError(wrong)
+		if fieldErr, ok := errors.AsType[*parley.ConfigError](each); ok {
+			all[i] = s.settingError(fieldErr)
 		}
 	}
 	return errors.Join(all...)
 }
 
 // settingError returns the error of the setting that fills a field of a gateway's configuration.
-func (s *Settings) settingError(wrong *parley.ConfigError) error {
-	owner, fields, path := s, s.fields(), wrong.Field
+func (s *Settings) settingError(fieldErr *parley.ConfigError) error {
+	owner, fields, path := s, s.fields(), fieldErr.Field
 	if alias, field, ok := splitTenantPath(path); ok {
-		own, known := s.ByAlias()[alias]
-		if !known || field == "" {
-			return &Error{Setting: tenantsKey, text: fmt.Sprintf("%s: %s %s", tenantsKey, quote(shorten(alias)), wrong.Problem), cause: wrong}
+		own, found := s.ByAlias()[alias]
+		if !found || field == "" {
+			return &Error{Setting: tenantsKey, text: fmt.Sprintf("%s: %s %s", tenantsKey, quote(shorten(alias)), fieldErr.Problem), cause: fieldErr}
 		}
 		owner, fields, path = &own, own.tenantFields(), field
 	}
-	field, known := fields[path]
-	if !known {
-		return wrong
+	field, found := fields[path]
+	if !found {
+		return fieldErr
 	}
-	named := owner.Wrong(field, "%s", wrong.Problem)
-	named.cause = wrong
+	named := owner.Errorf(field, "%s", fieldErr.Problem)
+	named.cause = fieldErr
 	return named
 }
 

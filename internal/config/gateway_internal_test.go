@@ -94,11 +94,11 @@ func TestEverySettingReachesTheGateway(t *testing.T) {
 	texts := map[string]string{
 		"auth-mode": "mtls", "cache-size": "1MiB", "explorer": "on", "proxy-url": "http://proxy.example:3128", "reflection": "on",
 	}
-	for _, known := range settings() {
+	for _, spec := range settingSpecs() {
 		changed := usual
-		switch value := changed.field(known); value.Kind() {
+		switch value := changed.field(spec); value.Kind() {
 		case reflect.String:
-			text, given := texts[known.flag]
+			text, given := texts[spec.flag]
 			if !given {
 				text = "other"
 			}
@@ -111,8 +111,8 @@ func TestEverySettingReachesTheGateway(t *testing.T) {
 			value.SetInt(value.Int() + 1)
 		}
 		differs := !equalConfigs(configOf(usual), configOf(changed))
-		if differs == beforeTheGateway[known.flag] {
-			t.Errorf("%s: the configuration of the gateway differs: %t", known.flag, differs)
+		if differs == beforeTheGateway[spec.flag] {
+			t.Errorf("%s: the configuration of the gateway differs: %t", spec.flag, differs)
 		}
 	}
 }

@@ -19,17 +19,17 @@ type Loaded struct {
 
 	Config string `name:"config" env:"PARLEY_CONFIG_FILE" placeholder:"FILE" help:"YAML file of settings; keys are the environment names in lower case without PARLEY_."`
 
-	wrong map[string]bool // paths of keys whose values could not be read
-	errs  []error
-	whole bool // the configuration file was read to its end, or there is none
+	reported map[string]bool // paths of the keys whose mistake is in errs
+	errs     []error
+	fileRead bool // the configuration file was read to its end, or there is none
 }
 
 // loaded is the method by which a CommandLine recognizes a verb with Loaded settings.
 func (s *Loaded) loaded() *Loaded { return s }
 
 // load adds the values of the configuration file to those of the command line and the environment, which win.
-func (s *Loaded) load(origins Origins, wrong map[string]bool, errs []error) {
-	s.origins, s.wrong, s.errs, s.whole = maps.Clone(origins), wrong, errs, !wrong[configKey]
+func (s *Loaded) load(origins Origins, reported map[string]bool, errs []error) {
+	s.origins, s.reported, s.errs, s.fileRead = maps.Clone(origins), reported, errs, !reported[configKey]
 	if s.Config == "" {
 		return
 	}
@@ -37,14 +37,14 @@ func (s *Loaded) load(origins Origins, wrong map[string]bool, errs []error) {
 	if err != nil {
 		s.errs = append(s.errs, s.fileError(err))
 	}
-	s.whole = s.whole && from.whole
-	maps.Copy(s.wrong, from.wrong)
+	s.fileRead = s.fileRead && from.readToEnd
+	maps.Copy(s.reported, from.reported)
 	winners := s.Settings
-	s.setFromProto(from.message, func(key string) Origin { return Origin{kind: fromFile, at: from.at[key]} })
-	for _, known := range settings() {
-		if origin, set := origins[known.flag]; set {
-			s.field(known).Set(winners.field(known))
-			s.origins[known.flag] = origin
+	s.setFromProto(from.message, func(key string) Origin { return Origin{kind: fromFile, at: from.positions[key]} })
+	for _, spec := range settingSpecs() {
+		if origin, set := origins[spec.flag]; set {
+			s.field(spec).Set(winners.field(spec))
+			s.origins[spec.flag] = origin
 		}
 	}
 	s.setTenants(from)
@@ -58,15 +58,15 @@ func (s *Loaded) fileError(err error) error {
 	return err
 }
 
-// Whole reports whether the configuration file was read to its end, whatever is wrong with single values. Otherwise a setting that seems
+// FileRead reports whether the configuration file was read to its end, whatever is wrong with single values. Otherwise a setting that seems
 // to be unset may stand in the rest of the file.
-func (s *Loaded) Whole() bool { return s.whole }
+func (s *Loaded) FileRead() bool { return s.fileRead }
 
 // Check returns everything that is wrong at once: what could not be read, and what Settings.Check finds in the rest.
 func (s *Loaded) Check() error {
 	found := s.errs
-	if s.whole { // otherwise what seems to be unset may be in the file
-		found = append(slices.Clip(found), s.check(s.wrong))
+	if s.fileRead { // otherwise what seems to be unset may be in the file
+		found = append(slices.Clip(found), s.check(s.reported))
 	}
 	return inOrder(errors.Join(found...))
 }
@@ -74,17 +74,17 @@ func (s *Loaded) Check() error {
 // Merge joins the errors of two checks. An error of more is left out where first has one of the same setting, or where the value of the
 // setting could not be read.
 func (s *Loaded) Merge(first, more error) error {
-	known := make(map[string]bool)
-	for key := range s.wrong {
-		known[nameOf(key)] = true
+	reported := make(map[string]bool)
+	for key := range s.reported {
+		reported[nameOf(key)] = true
 	}
 	for _, err := range fielderror.Flat(first) {
-		if wrong, ok := errors.AsType[*Error](err); ok && wrong.Setting != "" {
-			known[wrong.Setting] = true
+		if settingErr, ok := errors.AsType[*Error](err); ok && settingErr.Setting != "" {
+			reported[settingErr.Setting] = true
 		}
 	}
 	for _, err := range fielderror.Flat(more) {
-		if wrong, ok := errors.AsType[*Error](err); !ok || !known[wrong.Setting] {
+		if settingErr, ok := errors.AsType[*Error](err); !ok || !reported[settingErr.Setting] {
 			first = errors.Join(first, err)
 		}
 	}
@@ -95,14 +95,14 @@ func (s *Loaded) Merge(first, more error) error {
 func inOrder(err error) error {
 	all := fielderror.Flat(err)
 	slices.SortStableFunc(all, func(a, b error) int {
-		return cmp.Or(cmp.Compare(placeOf(a).line, placeOf(b).line), placeOf(a).column-placeOf(b).column)
+		return cmp.Or(cmp.Compare(errorPosition(a).line, errorPosition(b).line), errorPosition(a).column-errorPosition(b).column)
 	})
 	return errors.Join(all...)
 }
 
-func placeOf(err error) position {
-	if wrong, ok := errors.AsType[*Error](err); ok {
-		return wrong.at
+func errorPosition(err error) position {
+	if settingErr, ok := errors.AsType[*Error](err); ok {
+		return settingErr.at
 	}
 	return position{}
 }

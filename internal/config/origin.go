@@ -54,8 +54,8 @@ func (o Origin) describe(flag string) string {
 // Origins are the origins of values by the names of their flags. A flag that is not there has its default.
 type Origins map[string]Origin
 
-// Wrong returns the error of a flag of a verb.
-func (o Origins) Wrong(flag, format string, args ...any) *Error {
+// Errorf returns the error of a flag of a verb.
+func (o Origins) Errorf(flag, format string, args ...any) *Error {
 	return newError(flag, o[flag], fmt.Errorf(format, args...))
 }
 
@@ -102,19 +102,19 @@ func (e *Error) Unwrap() error { return e.cause }
 // SetOrigins sets where the values came from, for a verb that copied them from its flags.
 func (s *Settings) SetOrigins(origins Origins) { s.origins = origins }
 
-// Wrong returns the error of a setting. Field points to the field of s that holds it.
-func (s *Settings) Wrong(field any, format string, args ...any) *Error {
+// Errorf returns the error of a setting. Field points to the field of s that holds it.
+func (s *Settings) Errorf(field any, format string, args ...any) *Error {
 	problem := fmt.Errorf(format, args...)
-	for _, known := range settings() {
-		if s.field(known).Addr().Interface() == field {
-			return newError(known.flag, s.origins[known.flag], problem)
+	for _, spec := range settingSpecs() {
+		if s.field(spec).Addr().Interface() == field {
+			return newError(spec.flag, s.origins[spec.flag], problem)
 		}
 	}
 	return &Error{text: problem.Error(), cause: problem}
 }
 
 // Name returns the name of the environment variable of a setting. Field points to the field of s that holds it.
-func (s *Settings) Name(field any) string { return s.Wrong(field, "").Setting }
+func (s *Settings) Name(field any) string { return s.Errorf(field, "").Setting }
 
 func keyOf(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
 

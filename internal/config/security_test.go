@@ -47,7 +47,7 @@ func TestCheckAcceptsGuardedSettings(t *testing.T) {
 	}
 }
 
-func TestCheckSecurity(t *testing.T) {
+func TestCheckRefusesUnguardedSettings(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(*config.Settings)
@@ -110,7 +110,7 @@ const (
 	second = "1b2c3d4e-5f60-4718-8293-a4b5c6d7e8f9"
 )
 
-func TestTenantsInheritAndContradict(t *testing.T) {
+func TestTenantsInheritSettingsButNotTheirID(t *testing.T) {
 	t.Parallel()
 	s, err := load(t, "log_level: warn\ntenants:\n  contoso:\n    graph_tenant_id: "+first+"\n  fabrikam:\n    graph_tenant_id: "+second+
 		"\n    graph_model: B\n    graph_url: http://127.0.0.1:2\n    graph_client_id:\n")

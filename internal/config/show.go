@@ -14,12 +14,12 @@ import (
 // Show renders the settings as a configuration file that makes the same ones, with where each value came from as a comment.
 func (s *Settings) Show() ([]byte, error) {
 	root := &yaml.Node{Kind: yaml.MappingNode}
-	s.show(root, settings())
+	s.show(root, settingSpecs())
 	if len(s.Tenants) > 0 {
 		tenants := &yaml.Node{Kind: yaml.MappingNode}
 		for _, alias := range slices.Sorted(maps.Keys(s.Tenants)) {
 			own, tenant := &yaml.Node{Kind: yaml.MappingNode}, s.Tenants[alias]
-			tenant.show(own, graphSettings())
+			tenant.show(own, tenantSpecs())
 			tenants.Content = append(tenants.Content, textNode(alias), own)
 		}
 		root.Content = append(root.Content, textNode(tenantsKey), tenants)
@@ -33,25 +33,25 @@ func (s *Settings) Show() ([]byte, error) {
 	return page.Bytes(), encoder.Close()
 }
 
-func (s *Settings) show(to *yaml.Node, known []setting) {
-	for _, each := range known {
-		value, origin := s.shown(each), s.origins[each.flag].describe(each.flag)
+func (s *Settings) show(to *yaml.Node, specs []settingSpec) {
+	for _, spec := range specs {
+		value, origin := s.shown(spec), s.origins[spec.flag].describe(spec.flag)
 		if value.Tag == "!!null" && origin == "default" {
 			origin = "not set"
 		}
 		value.LineComment = origin
-		to.Content = append(to.Content, textNode(each.key), value)
+		to.Content = append(to.Content, textNode(spec.key), value)
 	}
 }
 
 // shown is the value of a setting without its parts that may be secret.
-func (s *Settings) shown(known setting) *yaml.Node {
-	switch value := s.field(known).Interface().(type) {
+func (s *Settings) shown(spec settingSpec) *yaml.Node {
+	switch value := s.field(spec).Interface().(type) {
 	case string:
 		switch {
 		case value == "":
 			return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null"}
-		case known.secret && tryOpen(value) != nil:
+		case spec.secret && tryOpen(value) != nil:
 			return textNode("***") // it may be the secret itself, given in place of a path
 		default:
 			return textNode(redacted(value))

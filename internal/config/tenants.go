@@ -16,18 +16,18 @@ const (
 	graphGroup = "Microsoft Graph"
 )
 
-// graphSettings are the settings that a tenant may have of its own.
-func graphSettings() []setting {
-	return slices.DeleteFunc(slices.Clone(settings()), func(s setting) bool { return !s.graph })
+// tenantSpecs returns the settings that a tenant may have of its own.
+func tenantSpecs() []settingSpec {
+	return slices.DeleteFunc(slices.Clone(settingSpecs()), func(s settingSpec) bool { return !s.graph })
 }
 
-// tenants checks the mapping from aliases to the settings of tenants, and reports whether protoyaml is to read it.
-func (r *fileReader) tenants(node *yaml.Node) bool {
+// checkTenants checks the mapping from aliases to the settings of tenants, and reports whether protoyaml is to read it.
+func (r *fileReader) checkTenants(node *yaml.Node) bool {
 	if node.Kind != yaml.MappingNode || len(node.Content) == 0 {
 		r.failf(node, "tenants: expected `alias:` mappings, at least one")
 		return false
 	}
-	known, seen := graphSettings(), make(map[string]int)
+	specs, seen := tenantSpecs(), make(map[string]int)
 	var kept []*yaml.Node
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		alias, own := node.Content[i], node.Content[i+1]
@@ -43,8 +43,8 @@ func (r *fileReader) tenants(node *yaml.Node) bool {
 		case own.Kind != yaml.MappingNode:
 			r.failf(own, "%s: expected `key: value` lines", path)
 		default:
-			r.at[path] = r.place(alias)
-			r.mapping(own, path+".", known)
+			r.positions[path] = r.positionOf(alias)
+			r.checkMapping(own, path+".", specs)
 			kept = append(kept, alias, own)
 		}
 	}
@@ -65,15 +65,15 @@ func (s *Settings) setTenants(from *file) {
 		tenant := *s
 		tenant.Tenants, tenant.GraphTenantID = nil, ""
 		tenant.origins = maps.Clone(s.origins)
-		missing := Origin{at: from.at[path], tenant: alias}
+		missing := Origin{at: from.positions[path], tenant: alias}
 		tenant.origins[""] = missing
-		for _, known := range graphSettings() {
-			if tenant.field(known).IsZero() {
-				tenant.origins[known.flag] = missing
+		for _, spec := range tenantSpecs() {
+			if tenant.field(spec).IsZero() {
+				tenant.origins[spec.flag] = missing
 			}
 		}
 		tenant.setFromProto(message, func(key string) Origin {
-			return Origin{kind: fromFile, at: from.at[path+"."+key], tenant: alias}
+			return Origin{kind: fromFile, at: from.positions[path+"."+key], tenant: alias}
 		})
 		s.Tenants[alias] = tenant
 	}
@@ -102,12 +102,12 @@ func (c *checker) checkTenants() {
 		tenant := s.Tenants[alias]
 		if tenant.origins == nil { // the settings were made by a program, not read from a file
 			tenant.origins = make(Origins)
-			for _, known := range graphSettings() {
-				tenant.origins[known.flag] = Origin{tenant: alias}
+			for _, spec := range tenantSpecs() {
+				tenant.origins[spec.flag] = Origin{tenant: alias}
 			}
 		}
-		own := &checker{settings: &tenant, wrong: c.wrong, validator: c.validator}
-		own.rules(graphSettings())
+		own := &checker{settings: &tenant, reported: c.reported, validator: c.validator}
+		own.checkValues(tenantSpecs())
 		own.checkGraph()
 		id := strings.ToLower(tenant.GraphTenantID)
 		switch other, twice := seen[id]; {
@@ -118,7 +118,7 @@ func (c *checker) checkTenants() {
 		}
 		seen[id] = alias
 		for _, err := range own.errs {
-			c.add(err) // once, although each tenant inherits the wrong value
+			c.addOnce(err) // once, although each tenant inherits the wrong value
 		}
 	}
 }

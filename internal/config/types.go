@@ -27,7 +27,7 @@ var yamlTags = map[reflect.Type]string{boolType: "!!bool"}
 
 // forProtoyaml rewrites the text of a value as protoyaml reads it, which knows fewer words for true and false than kong, and other forms
 // of numbers. It reports whether the text is a value of the setting.
-func (s setting) forProtoyaml(text string) (rewritten string, ok bool) {
+func (s settingSpec) forProtoyaml(text string) (rewritten string, ok bool) {
 	switch s.kind {
 	case boolType:
 		switch strings.ToLower(text) {

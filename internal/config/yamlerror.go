@@ -30,7 +30,7 @@ func (r *fileReader) wellFormed(data []byte) error {
 			return nil
 		}
 		if err == nil {
-			return fmt.Errorf("%s: only one document is read; put all settings into the first", r.place(&more))
+			return fmt.Errorf("%s: only one document is read; put all settings into the first", r.positionOf(&more))
 		}
 	}
 	line, problem := firstMistake(data, err)
