@@ -56,7 +56,7 @@ func TestListIsTheMessage(t *testing.T) {
 	}
 }
 
-func TestBrokenLists(t *testing.T) {
+func TestBrokenListEndsWithErrList(t *testing.T) {
 	t.Parallel()
 	for _, broken := range []string{"\x0a", "\x0a\x05a", "\x12\x00", "\xff", "\x08\x01"} {
 		list := append(eventwire.AppendEvent(nil, nil, nil), broken...)

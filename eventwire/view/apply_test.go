@@ -164,18 +164,18 @@ func TestMetadataHoldsNoWrittenText(t *testing.T) {
 		"call.join_web_url", "call.sessions.caller.feedback", "call.sessions.failure_info.reason", "call.sessions.segments.media.caller_network.ip_address",
 		"actor.user.user_principal_name", "actor.user.details",
 	} {
-		if view.Kept(event, path) {
+		if view.ShownInMetadata(event, path) {
 			t.Errorf("Event: metadata holds %s", path)
 		}
 	}
 	for _, path := range []string{"topic", "last_message", "web_url", "online_meeting", "unmapped", "members.email"} {
-		if view.Kept(conversation, path) {
+		if view.ShownInMetadata(conversation, path) {
 			t.Errorf("Conversation: metadata holds %s", path)
 		}
 	}
 }
 
-func TestBasicAndFull(t *testing.T) {
+func TestBasicIsFullWithoutUnmapped(t *testing.T) {
 	t.Parallel()
 	for _, m := range messages() {
 		name, before := m.ProtoReflect().Descriptor().Name(), proto.Clone(m)
@@ -240,7 +240,7 @@ func TestUnknownFieldsAreNotMetadata(t *testing.T) {
 	}
 }
 
-func TestKept(t *testing.T) {
+func TestMarkedPathsAreShownInMetadata(t *testing.T) {
 	t.Parallel()
 	md := (*parleyv1.Event)(nil).ProtoReflect().Descriptor()
 	for path, want := range map[string]bool{
@@ -248,7 +248,7 @@ func TestKept(t *testing.T) {
 		"system.message.channel.team_id": true, "call.sessions.segments.media.streams.audio_codec": true,
 		"": false, ".": false, "uid.": false, "uid.x": false, "nothing": false, "body.content_type": false, "actor.user.email": false, "actor..id": false,
 	} {
-		if got := view.Kept(md, path); got != want {
+		if got := view.ShownInMetadata(md, path); got != want {
 			t.Errorf("%q: %v", path, got)
 		}
 	}
@@ -268,7 +268,7 @@ func metadataPaths(root, md protoreflect.MessageDescriptor, prefix string, above
 	for i := range md.Fields().Len() {
 		fd := md.Fields().Get(i)
 		path := prefix + string(fd.Name())
-		if !view.Kept(root, path) {
+		if !view.ShownInMetadata(root, path) {
 			continue
 		}
 		paths = append(paths, path)

@@ -91,9 +91,9 @@ func isMarked(fd protoreflect.FieldDescriptor) bool {
 	return marked
 }
 
-// Kept reports whether EVENT_VIEW_METADATA keeps the field at a path of proto or JSON names, such as copilot.app_class. Every field
+// ShownInMetadata reports whether EVENT_VIEW_METADATA keeps the field at a path of proto or JSON names, such as copilot.app_class. Every field
 // on the path must be marked. A path to no field is not kept.
-func Kept(md protoreflect.MessageDescriptor, path string) bool {
+func ShownInMetadata(md protoreflect.MessageDescriptor, path string) bool {
 	for part := range strings.SplitSeq(path, ".") {
 		if md == nil {
 			return false

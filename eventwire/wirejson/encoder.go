@@ -113,7 +113,7 @@ func (e *Encoder) Append(b, wire []byte) ([]byte, error) {
 func (s *shape) append(b, wire []byte) ([]byte, error) {
 	b = append(b, '{')
 	last := protowire.Number(0)
-	open, chosen := false, false // a list, a oneof
+	inList, inOneof := false, false // a list is open; a member of a oneof is written
 	for len(wire) > 0 {
 		number, kind, n := consumeTag(wire)
 		if n < 0 || int(number) >= len(s.fields) || number < last || s.fields[number].kind == 0 {
@@ -126,18 +126,18 @@ func (s *shape) append(b, wire []byte) ([]byte, error) {
 			return b, errUnusual
 		case number == last:
 			b = append(b, ',')
-		case f.oneof && chosen:
+		case f.oneof && inOneof:
 			return b, errUnusual
 		default:
-			chosen = chosen || f.oneof
-			if open {
+			inOneof = inOneof || f.oneof
+			if inList {
 				b = append(b, ']')
 			}
 			if last > 0 {
 				b = append(b, ',')
 			}
 			b = append(b, f.name...)
-			if open = f.list; open {
+			if inList = f.list; inList {
 				b = append(b, '[')
 			}
 		}
@@ -148,7 +148,7 @@ func (s *shape) append(b, wire []byte) ([]byte, error) {
 		}
 		wire = wire[n:]
 	}
-	if open {
+	if inList {
 		b = append(b, ']')
 	}
 	return append(b, '}'), nil

@@ -43,7 +43,7 @@ func appendMessage(b []byte, m protoreflect.Message) ([]byte, error) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		field := fields.Get(i)
-		if !m.Has(field) && !always(field) {
+		if !m.Has(field) && !isWrittenUnset(field) {
 			continue
 		}
 		if !first {
@@ -61,8 +61,8 @@ func appendMessage(b []byte, m protoreflect.Message) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// always reports whether a field of an answer is written when it is unset.
-func always(field protoreflect.FieldDescriptor) bool {
+// isWrittenUnset reports whether a field of an answer is written when it is unset.
+func isWrittenUnset(field protoreflect.FieldDescriptor) bool {
 	if field.IsList() {
 		return true
 	}

@@ -166,7 +166,7 @@ func inView(md protoreflect.MessageDescriptor, path string, shown parleyv1.Event
 	case parleyv1.EventView_EVENT_VIEW_BASIC:
 		return path != "unmapped"
 	default:
-		return view.Kept(md, path)
+		return view.ShownInMetadata(md, path)
 	}
 }
 

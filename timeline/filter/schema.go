@@ -195,10 +195,10 @@ func (s *Schema) check(n *node, v parleyv1.EventView, top bool) error {
 		return &Error{n.position, "unknown field;" + nearmiss.Hint(n.path, paths) + " known are " + strings.Join(paths, ", ")}
 	}
 	n.field = s.fields[at]
-	if v == parleyv1.EventView_EVENT_VIEW_METADATA && !view.Kept(s.message, n.field.modelPath()) {
+	if v == parleyv1.EventView_EVENT_VIEW_METADATA && !view.ShownInMetadata(s.message, n.field.modelPath()) {
 		var allowed []string
 		for _, f := range s.fields {
-			if view.Kept(s.message, f.modelPath()) {
+			if view.ShownInMetadata(s.message, f.modelPath()) {
 				allowed = append(allowed, f.path)
 			}
 		}
