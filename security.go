@@ -19,7 +19,7 @@ import (
 type securityDeps struct {
 	tokens  *authn.Tokens
 	tls     *certs.Store
-	policy  authz.Source
+	policy  authz.PolicySource
 	audit   *audit.Log
 	origins []string
 }
@@ -54,7 +54,7 @@ func (d *securityDeps) openPolicy(cfg *Config, reloads *reloads) error {
 		return nil
 	}
 	store, err := authz.Open(cfg.PolicyFile, cfg.aliases(), reloads.options(metrics.FilesPolicy),
-		checkOnBehalf(cfg), authz.Accepted(cfg.OIDC != nil, cfg.ClientCertificates, programs(cfg.OIDC)))
+		checkOnBehalf(cfg), authz.CheckCredentials(cfg.OIDC != nil, cfg.ClientCertificates, programs(cfg.OIDC)))
 	if err != nil {
 		return fieldError("PolicyFile", err)
 	}

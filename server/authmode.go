@@ -40,7 +40,7 @@ func parseMode(text string) (authMode, error) {
 func authenticator(cfg *Config) authn.Authenticator {
 	mode := cfg.mode
 	if mode.open() {
-		return authn.Open{}
+		return authn.NoAuthentication{}
 	}
 	auth := &authn.Credentials{}
 	if mode.oidc {

@@ -40,7 +40,7 @@ type Config struct {
 	// TLSTerminated is set where TLS ends in front of the gateway, on the way to listeners beyond loopback.
 	TLSTerminated bool
 	// Policy decides what callers may read. Nil is accepted without authentication only: one rule then allows everything.
-	Policy authz.Source
+	Policy authz.PolicySource
 	// Audit records who reads what. Nil is accepted without authentication only: nothing is then recorded.
 	Audit *audit.Log
 	// CORSOrigins are the web origins whose pages may read answers; see httpmw.Origins.

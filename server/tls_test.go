@@ -33,7 +33,7 @@ import (
 	"github.com/parley-gateway/parley/server/reload"
 )
 
-func loopbackPolicy() authz.Source { return authz.Fixed{Policy: authz.Loopback()} }
+func loopbackPolicy() authz.PolicySource { return authz.Fixed{Policy: authz.Loopback()} }
 
 func newAudit(sink audit.Sink) *audit.Log { return audit.New(sink, audit.Options{}) }
 

@@ -29,8 +29,8 @@ func graphErr(kind graph.Kind, httpStatus int) *graph.Error {
 	return &graph.Error{Kind: kind, Status: httpStatus, Code: "Code" + strconv.Itoa(httpStatus), RequestID: "req-1", Err: errors.New(secret)}
 }
 
-// TestErrorTable walks through the contract's table of errors, row by row.
-func TestErrorTable(t *testing.T) {
+// TestErrorsBecomeThoseOfTheContract walks through the contract's table of errors, row by row.
+func TestErrorsBecomeThoseOfTheContract(t *testing.T) {
 	t.Parallel()
 	forbidden := graphErr(graph.KindForbidden, 403)
 	forbidden.Roles = []string{"Chat.Read.All", "Chat.ReadWrite.All"}

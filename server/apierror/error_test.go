@@ -15,7 +15,7 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 )
 
-func TestDetails(t *testing.T) {
+func TestStatusCarriesTheDetailsOfTheError(t *testing.T) {
 	t.Parallel()
 	f := &apierror.Error{
 		Code: codes.Unavailable, Reason: parleyv1.ErrorReason_ERROR_REASON_OVERLOADED, Message: "words", Field: "parent", RetryAfter: 1500 * time.Millisecond,
@@ -41,7 +41,7 @@ func TestDetails(t *testing.T) {
 	}
 }
 
-func TestWithResumeToken(t *testing.T) {
+func TestFirstResumeTokenStays(t *testing.T) {
 	t.Parallel()
 	st := apierror.Invalid("parent", "odd").GRPCStatus()
 	with := apierror.WithResumeToken(st, "t1")
@@ -59,7 +59,7 @@ func TestWithResumeToken(t *testing.T) {
 	}
 }
 
-func TestComplete(t *testing.T) {
+func TestLibraryErrorsGetReasonAndText(t *testing.T) {
 	t.Parallel()
 	for code := codes.Canceled; code <= codes.Unauthenticated; code++ {
 		st := apierror.Complete(status.New(code, "a library's words"))
@@ -79,8 +79,8 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// TestRenamed: fields get their other names in violations and in the message, those below them keep their paths.
-func TestRenamed(t *testing.T) {
+// TestRenamedFieldsKeepTheirPaths: fields get their other names in violations and in the message, those below them keep their paths.
+func TestRenamedFieldsKeepTheirPaths(t *testing.T) {
 	t.Parallel()
 	names := map[string]string{"page_size": "pageSize", "sources": "source"}
 	rename := func(field string) string {

@@ -62,8 +62,8 @@ func comments(t *testing.T, enum protoreflect.FullName) map[protoreflect.EnumNum
 	return said
 }
 
-// TestHelp holds the contract against the table: the comment of each reason ends with the help of its row.
-func TestHelp(t *testing.T) {
+// TestHelpEndsTheCommentOfEachReason holds the contract against the table: the comment of each reason ends with the help of its row.
+func TestHelpEndsTheCommentOfEachReason(t *testing.T) {
 	t.Parallel()
 	for number, said := range comments(t, "parley.v1.ErrorReason") {
 		reason := parleyv1.ErrorReason(number)

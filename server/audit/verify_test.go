@@ -130,7 +130,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-func TestVerifiedProcesses(t *testing.T) {
+func TestReportListsEachProcess(t *testing.T) {
 	t.Parallel()
 	one, two := strings.Join(trail(t), ""), strings.Join(trail(t)[:6], "")
 	processes, problems := verify(t, one+two)

@@ -31,13 +31,13 @@ func TLSPeer(ctx context.Context) *tls.ConnectionState {
 	return &info.State
 }
 
-// Open accepts everybody as the same anonymous caller. It is for listeners on loopback.
-type Open struct{}
+// NoAuthentication accepts everybody as the same anonymous caller. It is for listeners on loopback.
+type NoAuthentication struct{}
 
-var _ Authenticator = Open{}
+var _ Authenticator = NoAuthentication{}
 
 // Authenticate knows one caller. A credential that is sent all the same is not looked at.
-func (Open) Authenticate(context.Context) (*Caller, error) { return Anonymous(), nil }
+func (NoAuthentication) Authenticate(context.Context) (*Caller, error) { return Anonymous(), nil }
 
 // Verifier reads bearer tokens; *Tokens is one.
 type Verifier interface {

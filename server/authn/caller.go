@@ -87,22 +87,22 @@ type Caller struct {
 
 // proof is what a credential was accepted by: a key that signed it, authorities that vouch for it.
 type proof interface {
-	// again reports whether the credential would be accepted by it now. An error is a *RefusedError.
-	again(now time.Time) error
+	// recheck returns nil if the credential would be accepted by it now. An error is a *RefusedError.
+	recheck(now time.Time) error
 }
 
-// Again proves the caller anew without the credential at hand: the key that signed the token is still its issuer's, the
+// Recheck checks the caller again without the credential at hand: the key that signed the token is still its issuer's, the
 // authorities of the moment vouch for the certificate, and the credential ended no more than five minutes ago. A call that
 // takes long asks before each part of its answer. An error is a *RefusedError.
-func (c *Caller) Again(now time.Time) error {
-	if c.Outlived(now) {
+func (c *Caller) Recheck(now time.Time) error {
+	if c.PastGrace(now) {
 		return refuse(WhyExpired)
 	}
 	for _, p := range c.proofs {
 		if p == nil {
 			continue
 		}
-		if err := p.again(now); err != nil {
+		if err := p.recheck(now); err != nil {
 			return err
 		}
 	}
@@ -144,8 +144,8 @@ func (c *Caller) MayBe(upn string) bool {
 // grace is how long a running stream may outlive the credential that opened it.
 const grace = 5 * time.Minute
 
-// Outlived reports whether a call which began with the caller's credential must end: the credential ended five minutes ago.
-func (c *Caller) Outlived(now time.Time) bool {
+// PastGrace reports whether a call which began with the caller's credential must end: the credential ended more than five minutes ago.
+func (c *Caller) PastGrace(now time.Time) bool {
 	return !c.Expires.IsZero() && now.After(c.Expires.Add(grace))
 }
 

@@ -38,7 +38,7 @@ func (c *Certificates) Identify(state *tls.ConnectionState) (*Caller, error) {
 }
 
 // prove checks the certificate of a connection, whatever its names.
-func (c *Certificates) prove(state *tls.ConnectionState) (*chain, error) {
+func (c *Certificates) prove(state *tls.ConnectionState) (*checkedCertificate, error) {
 	if state == nil || len(state.PeerCertificates) == 0 {
 		return nil, refuse(WhyMissing)
 	}
@@ -49,34 +49,34 @@ func (c *Certificates) prove(state *tls.ConnectionState) (*chain, error) {
 	if c.Now != nil {
 		now = c.Now
 	}
-	proven := &chain{of: c, leaf: state.PeerCertificates[0], between: x509.NewCertPool()}
+	proven := &checkedCertificate{certificates: c, leaf: state.PeerCertificates[0], intermediates: x509.NewCertPool()}
 	for _, cert := range state.PeerCertificates[1:] {
-		proven.between.AddCert(cert)
+		proven.intermediates.AddCert(cert)
 	}
 	if now().After(proven.leaf.NotAfter) {
 		return nil, refuse(WhyExpired)
 	}
-	if err := proven.again(now()); err != nil {
+	if err := proven.recheck(now()); err != nil {
 		return nil, err
 	}
 	return proven, nil
 }
 
-// chain is a certificate that was checked against the authorities.
-type chain struct {
-	of      *Certificates
-	leaf    *x509.Certificate
-	between *x509.CertPool
+// checkedCertificate is a certificate that was checked against the authorities.
+type checkedCertificate struct {
+	certificates  *Certificates
+	leaf          *x509.Certificate
+	intermediates *x509.CertPool
 
 	checked atomic.Pointer[x509.CertPool] // the authorities that vouched last
 	until   time.Time                     // when one of their certificates ends; set before checked
 }
 
-// again checks the certificate against the authorities of the moment; as long as they are the same it costs nothing. That the
-// certificate itself has ended is the affair of Caller.Outlived.
-func (c *chain) again(now time.Time) error {
+// recheck checks the certificate against the authorities of the moment; as long as they are the same it costs nothing. That the
+// certificate itself has ended is the affair of Caller.PastGrace.
+func (c *checkedCertificate) recheck(now time.Time) error {
 	// No roots must not mean the system's.
-	roots := c.of.Roots()
+	roots := c.certificates.Roots()
 	if roots == nil {
 		return refuse(WhyCertificate)
 	}
@@ -87,7 +87,7 @@ func (c *chain) again(now time.Time) error {
 		return nil
 	}
 	chains, err := c.leaf.Verify(x509.VerifyOptions{
-		Roots: roots, Intermediates: c.between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		Roots: roots, Intermediates: c.intermediates, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	})
 	if err != nil {
 		return refuse(WhyCertificate)

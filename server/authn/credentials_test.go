@@ -26,21 +26,21 @@ import (
 )
 
 // authority is a certificate authority made for one test.
-type authority struct {
+type acceptedIssuer struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t *testing.T) *acceptedIssuer {
 	t.Helper()
-	a := &authority{}
+	a := &acceptedIssuer{}
 	a.cert, a.key = certificate(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}, nil)
 	return a
 }
 
-func certificate(t *testing.T, template *x509.Certificate, by *authority) (*x509.Certificate, *ecdsa.PrivateKey) {
+func certificate(t *testing.T, template *x509.Certificate, by *acceptedIssuer) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -65,14 +65,14 @@ func certificate(t *testing.T, template *x509.Certificate, by *authority) (*x509
 	return cert, key
 }
 
-func (a *authority) pool() *x509.CertPool {
+func (a *acceptedIssuer) pool() *x509.CertPool {
 	roots := x509.NewCertPool()
 	roots.AddCert(a.cert)
 	return roots
 }
 
 // client makes the TLS state of a client whose certificate has these names.
-func (a *authority) client(t *testing.T, change func(*x509.Certificate)) *tls.ConnectionState {
+func (a *acceptedIssuer) client(t *testing.T, change func(*x509.Certificate)) *tls.ConnectionState {
 	t.Helper()
 	template := &x509.Certificate{
 		Subject: pkix.Name{CommonName: "ignored.example"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
@@ -98,7 +98,7 @@ func uris(t *testing.T, texts ...string) []*url.URL {
 	return all
 }
 
-func TestCertificates(t *testing.T) {
+func TestCertificateNamesOneCaller(t *testing.T) {
 	t.Parallel()
 	ours, theirs := newAuthority(t), newAuthority(t)
 	certificates := &authn.Certificates{Roots: ours.pool}
@@ -157,7 +157,7 @@ func incoming(ctx context.Context, state *tls.ConnectionState, pairs ...string) 
 	return ctx
 }
 
-func TestCredentials(t *testing.T) {
+func TestTokenDecidesBeforeTheCertificate(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	ours := newAuthority(t)
@@ -187,7 +187,7 @@ func TestCredentials(t *testing.T) {
 		"certificates only, token sent": {&authn.Credentials{Certificates: certificates}, state, []string{"authorization", good}, 0, authn.WhyNotAccess},
 		"certificates only":             {&authn.Credentials{Certificates: certificates}, state, nil, authn.KindCertificate, ""},
 		"nothing accepted":              {&authn.Credentials{}, state, nil, 0, authn.WhyMissing},
-		"open":                          {authn.Open{}, state, []string{"authorization", expired}, authn.KindAnonymous, ""},
+		"open":                          {authn.NoAuthentication{}, state, []string{"authorization", expired}, authn.KindAnonymous, ""},
 	} {
 		caller, err := c.credentials.Authenticate(incoming(t.Context(), c.state, c.pairs...))
 		if authn.WhyOf(err) != c.why || err == nil && caller.Kind != c.kind {

@@ -63,8 +63,8 @@ type tokenKey struct {
 	key    *signingKey // of the reading of the set that the token was verified with
 }
 
-// again reports whether the issuer still publishes the key under its id.
-func (k *tokenKey) again(time.Time) error {
+// recheck returns an error unless the issuer still publishes the key under its id.
+func (k *tokenKey) recheck(time.Time) error {
 	found := k.set.find(k.id)
 	switch {
 	case found == nil:

@@ -84,10 +84,10 @@ type marks struct {
 	program bool
 	// user is true where the token holds what only a signed-in person has.
 	user bool
-	// named is true where the user name has the form of a service account's, and session where somebody signed in.
-	named, session bool
-	// foreign is true where the token says that it is of another kind than an access token.
-	foreign bool
+	// serviceAccount is true where the user name has the form of a service account's, and signedIn where somebody signed in.
+	serviceAccount, signedIn bool
+	// otherType is true where the token says that it is of another kind than an access token.
+	otherType bool
 
 	grants     []string // gty (Auth0)
 	uid        bool     // Okta's user id
@@ -124,17 +124,17 @@ func (m *marks) read(all map[string]json.RawMessage) bool {
 		return false
 	}
 	for _, word := range []string{kind, use, name} {
-		m.foreign = m.foreign || word != "" && !slices.Contains(accessTypes, strings.ToLower(word))
+		m.otherType = m.otherType || word != "" && !slices.Contains(accessTypes, strings.ToLower(word))
 	}
 	// Hashes of what was issued beside it stand in id tokens alone (OpenID Connect Core, 3.3.2.11).
-	m.foreign = m.foreign || has("at_hash") || has("c_hash") || has("s_hash")
+	m.otherType = m.otherType || has("at_hash") || has("c_hash") || has("s_hash")
 
 	m.uid, m.cid, m.clientID, m.azp = has("uid"), has("cid"), has("client_id"), has("azp")
 	grants := append([]string{grant}, m.grants...)
-	m.named = strings.HasPrefix(strings.ToLower(m.preferred), "service-account-")
-	m.session = has("sid") || has("session_state") || has("auth_time")
+	m.serviceAccount = strings.HasPrefix(strings.ToLower(m.preferred), "service-account-")
+	m.signedIn = has("sid") || has("session_state") || has("auth_time")
 	m.program = slices.ContainsFunc(grants, isClientCredentials) || strings.EqualFold(m.untypedApp, "APPLICATION") ||
-		m.named && !m.session || has("clientId") || has("clientHost") || has("clientAddress") || m.cid && !m.uid
+		m.serviceAccount && !m.signedIn || has("clientId") || has("clientHost") || has("clientAddress") || m.cid && !m.uid
 	m.user = slices.ContainsFunc(personal, has) || strings.EqualFold(m.untypedApp, "APPLICATION_USER") ||
 		slices.ContainsFunc(grants, func(g string) bool { return g != "" && !isClientCredentials(g) })
 	return true
@@ -147,8 +147,8 @@ func isClientCredentials(grant string) bool {
 
 // kind says who is behind an accepted token; false refuses one that is no access token, or contradicts itself. Profiled says
 // that its header names it an access token (RFC 9068).
-func (c *claims) kind(from *authority, profiled bool) (Kind, bool) {
-	if c.marks.foreign {
+func (c *claims) kind(from *acceptedIssuer, profiled bool) (Kind, bool) {
+	if c.marks.otherType {
 		return 0, false
 	}
 	if from.tenant != "" {
@@ -162,7 +162,7 @@ func (c *claims) kind(from *authority, profiled bool) (Kind, bool) {
 	case !c.delegated && !profiled:
 		// An id token has neither scope nor type.
 		return 0, false
-	case c.marks.named:
+	case c.marks.serviceAccount:
 		// Where people choose their names, one who signed in may have chosen that of a service account.
 		return KindUnknown, true
 	case c.marks.user || c.idType == "user":

@@ -168,8 +168,8 @@ func TestProgramsOf(t *testing.T) {
 	}
 }
 
-// TestForeignTypes signs tokens of other kinds with the issuer's key, kind: one key signs many kinds of tokens.
-func TestForeignTypes(t *testing.T) {
+// TestTokensOfOtherTypesAreRefused signs tokens of other kinds with the issuer's key, kind: one key signs many kinds of tokens.
+func TestTokensOfOtherTypesAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	try := func(typ any) authn.Why {
@@ -193,8 +193,8 @@ func TestForeignTypes(t *testing.T) {
 	}
 }
 
-// TestLongestLifetime, kind: what an issuer grants for too long is not accepted, from its first minute on.
-func TestLongestLifetime(t *testing.T) {
+// TestTokensThatLiveTooLongAreRefused, kind: what an issuer grants for too long is not accepted, from its first minute on.
+func TestTokensThatLiveTooLongAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(cfg *authn.TokensConfig) { cfg.MaxLifetime = 2 * time.Hour })
 	now := b.clock()
@@ -281,10 +281,10 @@ func TestBoundTokensEndWithTheirCertificate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := caller.Again(b.clock().Add(14 * time.Minute)); err != nil {
+		if err := caller.Recheck(b.clock().Add(14 * time.Minute)); err != nil {
 			t.Errorf("%s: within five minutes: %v", about, err)
 		}
-		if err := caller.Again(b.clock().Add(16 * time.Minute)); authn.WhyOf(err) != authn.WhyExpired {
+		if err := caller.Recheck(b.clock().Add(16 * time.Minute)); authn.WhyOf(err) != authn.WhyExpired {
 			t.Errorf("%s: after them: %v, want %q", about, err, authn.WhyExpired)
 		}
 	}
@@ -356,7 +356,7 @@ func TestCallersAreProvenAgain(t *testing.T) {
 	}
 	check := func(about string, c *authn.Caller, want authn.Why) {
 		t.Helper()
-		if have := authn.WhyOf(c.Again(b.clock())); have != want {
+		if have := authn.WhyOf(c.Recheck(b.clock())); have != want {
 			t.Errorf("%s: %q, want %q", about, have, want)
 		}
 	}
@@ -373,7 +373,7 @@ func TestCallersAreProvenAgain(t *testing.T) {
 	// Another key under the same id, then none: the fetch that the question begins finds out.
 	refetched := func() {
 		b.pass(5 * time.Minute)
-		_ = token.Again(b.clock())
+		_ = token.Recheck(b.clock())
 		// An unknown key waits for the fetch under way.
 		_, _ = b.tokens.Verify(t.Context(), signWith(t, jwt.SigningMethodRS256, testKeys()[1], map[string]any{"kid": rand.Text()}, b.delegated(nil)))
 	}

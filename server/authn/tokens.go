@@ -63,8 +63,8 @@ type TokensConfig struct {
 // ConfigError is a field of TokensConfig that cannot be used.
 type ConfigError = fielderror.Error
 
-// authority is one issuer whose tokens are accepted.
-type authority struct {
+// acceptedIssuer is an issuer whose tokens are accepted.
+type acceptedIssuer struct {
 	tenant   string // in lower case; empty where the issuer names none
 	programs Programs
 	keys     *keySet
@@ -76,7 +76,7 @@ type Tokens struct {
 	parser      *jwt.Parser
 	validator   *jwt.Validator // the parser's own checks of claims
 	verified    *verifiedTokens
-	authorities map[string]*authority // by issuer
+	accepted    map[string]*acceptedIssuer // by issuer
 	sets        []*keySet
 	maxLifetime time.Duration
 }
@@ -109,18 +109,18 @@ func NewTokens(cfg TokensConfig) (*Tokens, error) {
 	}
 	t := &Tokens{
 		parser: jwt.NewParser(rules...), validator: jwt.NewValidator(rules...), verified: newVerifiedTokens(verifiedBytes),
-		authorities: make(map[string]*authority), maxLifetime: cfg.MaxLifetime,
+		accepted: make(map[string]*acceptedIssuer), maxLifetime: cfg.MaxLifetime,
 	}
 	for _, issuer := range issuers {
 		keys := newKeySet(issuer, client, cfg.Now, cfg.Logger)
 		t.sets = append(t.sets, keys)
-		entry := &authority{tenant: tenantOf(issuer), programs: cfg.Programs, keys: keys}
+		entry := &acceptedIssuer{tenant: tenantOf(issuer), programs: cfg.Programs, keys: keys}
 		if entry.programs == ProgramsUntold {
 			entry.programs = ProgramsOf(issuer)
 		}
-		t.authorities[issuer] = entry
+		t.accepted[issuer] = entry
 		if rest, found := strings.CutPrefix(issuer, entraV2Prefix); found && entry.tenant != "" && strings.HasSuffix(rest, entraV2Suffix) {
-			t.authorities[entraV1Prefix+strings.TrimSuffix(rest, entraV2Suffix)+"/"] = entry
+			t.accepted[entraV1Prefix+strings.TrimSuffix(rest, entraV2Suffix)+"/"] = entry
 		}
 	}
 	return t, nil
@@ -199,14 +199,14 @@ func (t *Tokens) verify(ctx context.Context, token string) (*verifiedToken, erro
 		return nil, refuse(WhyMalformed)
 	}
 	var have claims
-	var from *authority
+	var from *acceptedIssuer
 	var signer tokenKey
 	parsed, err := t.parser.ParseWithClaims(token, &have, func(parsed *jwt.Token) (any, error) {
 		// An extension that must be understood (RFC 7515, 4.1.11): none is.
 		if _, critical := parsed.Header["crit"]; critical {
 			return nil, refuse(WhyMalformed)
 		}
-		known, ok := t.authorities[have.issuer]
+		known, ok := t.accepted[have.issuer]
 		if !ok {
 			return nil, refuse(WhyIssuer)
 		}
@@ -280,7 +280,7 @@ func refusalOf(err error) error {
 }
 
 // caller makes the caller of verified claims.
-func (c *claims) caller(from *authority, profiled bool) (*Caller, error) {
+func (c *claims) caller(from *acceptedIssuer, profiled bool) (*Caller, error) {
 	if c.issued.IsZero() || c.subject == "" {
 		return nil, refuse(WhyClaims)
 	}

@@ -187,8 +187,8 @@ func unsigned(t *testing.T, claims jwt.MapClaims) string {
 	return text
 }
 
-// TestBitFlips flips one bit after another in a token's text.
-func TestBitFlips(t *testing.T) {
+// TestTokensWithAFlippedBitAreRefused flips one bit after another in a token's text.
+func TestTokensWithAFlippedBitAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	good := []byte(sign(t, b.delegated(nil)))
@@ -252,7 +252,7 @@ func TestForeignIssuersCauseNoFetch(t *testing.T) {
 	}
 }
 
-func TestIssuerOutage(t *testing.T) {
+func TestKeysServeADayOfAnOutage(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	down := func(string) (int, string, bool) { return http.StatusInternalServerError, "", true }
@@ -323,7 +323,7 @@ func TestEveryKeyIsWithdrawn(t *testing.T) {
 			// An unknown key id waits for the fetch.
 			_, _ = b.tokens.Verify(t.Context(), signWith(t, jwt.SigningMethodRS256, testKeys()[1], map[string]any{"kid": "key-2"}, b.delegated(nil)))
 			_, err = b.tokens.Verify(t.Context(), sign(t, b.delegated(nil)))
-			if again := caller.Again(b.clock()); authn.WhyOf(err) != c.want || authn.WhyOf(again) != c.want {
+			if again := caller.Recheck(b.clock()); authn.WhyOf(err) != c.want || authn.WhyOf(again) != c.want {
 				t.Errorf("a new call: %v, a stream: %v, want %q", err, again, c.want)
 			}
 			b.issuer.set(func() { b.issuer.change = nil })
@@ -336,7 +336,7 @@ func TestEveryKeyIsWithdrawn(t *testing.T) {
 	}
 }
 
-func TestHostileKeySets(t *testing.T) {
+func TestHostileKeySetsAreRefused(t *testing.T) {
 	t.Parallel()
 	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
@@ -384,7 +384,7 @@ func TestOneBadKeySpoilsNoOther(t *testing.T) {
 	}
 }
 
-func TestOtherIssuers(t *testing.T) {
+func TestIssuerWithoutATenantVouchesForNoTenant(t *testing.T) {
 	t.Parallel()
 	const at = "https://id.example/realms/main"
 	b := newBench(t, func(c *authn.TokensConfig) { c.Issuer, c.Tenants = at, nil })
@@ -407,7 +407,7 @@ func TestOtherIssuers(t *testing.T) {
 	}
 }
 
-func TestConfigErrors(t *testing.T) {
+func TestConfigErrorsNameTheField(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		cfg   authn.TokensConfig
@@ -441,14 +441,14 @@ func TestVerifyEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestOutlived(t *testing.T) {
+func TestStreamsOutliveCredentialsByFiveMinutes(t *testing.T) {
 	t.Parallel()
 	end := time.Unix(1000, 0)
 	caller := &authn.Caller{Expires: end}
-	if caller.Outlived(end.Add(5*time.Minute)) || !caller.Outlived(end.Add(5*time.Minute+time.Second)) {
+	if caller.PastGrace(end.Add(5*time.Minute)) || !caller.PastGrace(end.Add(5*time.Minute+time.Second)) {
 		t.Error("a stream may outlive its credential by five minutes")
 	}
-	if authn.Anonymous().Outlived(end) {
+	if authn.Anonymous().PastGrace(end) {
 		t.Error("a caller without an end outlived it")
 	}
 }

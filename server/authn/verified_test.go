@@ -33,7 +33,7 @@ func TestRememberedTokens(t *testing.T) {
 	if diff := cmp.Diff(first, again, cmpopts.IgnoreUnexported(authn.Caller{})); diff != "" {
 		t.Error(diff)
 	}
-	if !first.MayBe("ada@contoso.example") || !again.MayBe("ada@contoso.example") || again.Again(b.clock()) != nil {
+	if !first.MayBe("ada@contoso.example") || !again.MayBe("ada@contoso.example") || again.Recheck(b.clock()) != nil {
 		t.Error("the remembered caller knows less")
 	}
 	first.Roles, first.Expires = nil, time.Time{}

@@ -34,8 +34,8 @@ type Obstacle int
 
 // Obstacles.
 const (
-	// None: it can be asked.
-	None Obstacle = iota
+	// NoObstacle: it can be asked.
+	NoObstacle Obstacle = iota
 	// NoUser: the caller is not a user with a token of the tenant that is read, so there is nothing to exchange.
 	NoUser
 	// NotOffered: Graph gives the requested data to applications alone.
@@ -46,13 +46,13 @@ const (
 func (r *rule) obstacle(c *authn.Caller, req *Request) Obstacle {
 	switch {
 	case !r.onBehalf:
-		return None
+		return NoObstacle
 	case !offered(req):
 		return NotOffered
-	case r.allows(c, req) && (c.UserID() == "" || !sameTenant(c, req.Tenant)):
+	case r.allowsAllButUser(c, req) && (c.UserID() == "" || !sameTenant(c, req.Tenant)):
 		return NoUser
 	default:
-		return None
+		return NoObstacle
 	}
 }
 
@@ -79,8 +79,8 @@ func (p *Policy) OnBehalf() []string {
 	return names
 }
 
-// agreeOnBehalf refuses parts of a rule that cannot take effect on behalf of a user.
-func (p *parser) agreeOnBehalf(node *yaml.Node, r *rule) {
+// checkOnBehalf refuses parts of a rule that cannot take effect on behalf of a user.
+func (p *parser) checkOnBehalf(node *yaml.Node, r *rule) {
 	const only = "with `graph: " + byUser + "`"
 	for _, src := range r.sources {
 		switch src {

@@ -82,7 +82,7 @@ func TestOnBehalfDecisions(t *testing.T) {
 		have := p.Decide(c.caller, c.req)
 		have.Digest = ""
 		if have.Answer == authz.Allowed {
-			have.Obstacle = authz.None
+			have.Obstacle = authz.NoObstacle
 		}
 		if have != c.want {
 			t.Errorf("%s: %+v, want %+v", name, have, c.want)

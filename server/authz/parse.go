@@ -54,13 +54,13 @@ func Parse(path string, aliases []string, read reload.ReadFunc, checks ...Check)
 	if err := errors.Join(p.errs...); err != nil {
 		return nil, err
 	}
-	made := &Policy{rules: rules, digest: "sha256:" + hex.EncodeToString(sum.Sum(nil))}
+	policy := &Policy{rules: rules, digest: "sha256:" + hex.EncodeToString(sum.Sum(nil))}
 	for _, check := range checks {
-		if err := check(made); err != nil {
+		if err := check(policy); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	return made, nil
+	return policy, nil
 }
 
 // Check refuses rules that the deployment cannot keep.
@@ -185,7 +185,7 @@ func (p *parser) match(node *yaml.Node, r *rule) {
 		}
 		r.authenticated = true
 	}
-	p.agreeSubjects(node, r)
+	p.checkSubjects(node, r)
 }
 
 // allow reads what a rule allows.
@@ -227,7 +227,7 @@ func (p *parser) allow(node *yaml.Node, r *rule) {
 			r.tenants = choose(p, list, "tenants", p.aliases, func(name string) string { return name })
 		}
 	}
-	p.agree(node, r)
+	p.checkRule(node, r)
 }
 
 // users reads whose data a rule is about: own, all, or the users that a file lists.
@@ -280,8 +280,8 @@ func (p *parser) listedUsers(node *yaml.Node, r *rule) {
 	}
 }
 
-// agree refuses parts of a rule that can never take effect, since their author believes that they do.
-func (p *parser) agree(node *yaml.Node, r *rule) {
+// checkRule refuses parts of a rule that can never take effect, since their author believes that they do.
+func (p *parser) checkRule(node *yaml.Node, r *rule) {
 	for _, name := range r.rpcs {
 		method := methods[name]
 		reads := slices.ContainsFunc(method.Sources, func(src parleyv1.Source) bool { return slices.Contains(r.sources, src) })
@@ -293,7 +293,7 @@ func (p *parser) agree(node *yaml.Node, r *rule) {
 		}
 	}
 	if r.onBehalf {
-		p.agreeOnBehalf(node, r)
+		p.checkOnBehalf(node, r)
 	}
 	if r.users == usersOwn && len(r.kinds) > 0 && !slices.Contains(r.kinds, authn.KindUser) {
 		p.failf(node, "allows `users: own` to callers of a kind that has no own data; only users have")

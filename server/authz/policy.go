@@ -64,7 +64,7 @@ type Decision struct {
 	// OnBehalf is set where the rule has Graph asked on behalf of the caller, with the permission that the user has there and
 	// not with the application's.
 	OnBehalf bool
-	// Obstacle is why a rule that has Graph asked on behalf of the caller cannot allow the call; None when no such rule
+	// Obstacle is why a rule that has Graph asked on behalf of the caller cannot allow the call; NoObstacle when no such rule
 	// is for the caller. It means something in a denial alone.
 	Obstacle Obstacle
 	// Digest identifies the policy that decided.
@@ -116,11 +116,11 @@ func (p *Policy) Decide(caller *authn.Caller, req Request) Decision {
 		if !r.matches(caller) {
 			continue
 		}
-		if obstacle := r.obstacle(caller, &req); obstacle != None {
+		if obstacle := r.obstacle(caller, &req); obstacle != NoObstacle {
 			decision.Obstacle = max(decision.Obstacle, obstacle)
 			continue
 		}
-		if !r.allows(caller, &req) {
+		if !r.allowsAllButUser(caller, &req) {
 			continue
 		}
 		switch r.allowsUser(caller, &req) {
@@ -205,8 +205,8 @@ func meets(want, have []string) bool {
 	return len(want) == 0 || slices.ContainsFunc(want, func(w string) bool { return slices.Contains(have, w) })
 }
 
-// allows reports whether the rule allows everything but the user.
-func (r *rule) allows(c *authn.Caller, req *Request) bool {
+// allowsAllButUser reports whether the rule allows the request, apart from its user.
+func (r *rule) allowsAllButUser(c *authn.Caller, req *Request) bool {
 	return slices.Contains(r.rpcs, req.RPC) && r.allowsTenant(c, req.Tenant) && req.View <= r.view &&
 		!slices.ContainsFunc(req.Sources, func(src parleyv1.Source) bool { return !slices.Contains(r.sources, src) })
 }

@@ -72,8 +72,8 @@ func user(change func(*authn.Caller)) *authn.Caller {
 
 func application(c *authn.Caller) { c.Kind, c.Scopes = authn.KindApplication, nil }
 
-// TestWeight: a caller has the most that a rule for the caller says; a rule for others says nothing.
-func TestWeight(t *testing.T) {
+// TestWeightIsTheMostOfTheCallersRules: a caller has the most that a rule for the caller says; a rule for others says nothing.
+func TestWeightIsTheMostOfTheCallersRules(t *testing.T) {
 	t.Parallel()
 	text := "rules:\n" + rule("plain", "role: Reader", everything) + rule("more", "scope: Read", everything) + "    weight: 2.5\n" +
 		rule("less", "role: Reader", everything) + "    weight: 0.5\n" + rule("others", "role: Writer", everything) + "    weight: 50\n"
@@ -91,7 +91,7 @@ func TestWeight(t *testing.T) {
 	}
 }
 
-func TestMatch(t *testing.T) {
+func TestEveryConditionOfMatchMustHold(t *testing.T) {
 	t.Parallel()
 	certificate := func(c *authn.Caller) {
 		*c = authn.Caller{Kind: authn.KindCertificate, Namespace: authn.URIName, Subject: "spiffe://contoso.example/export"}
@@ -141,7 +141,7 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-func TestAllow(t *testing.T) {
+func TestRuleAllowsNoMoreThanItNames(t *testing.T) {
 	t.Parallel()
 	request := authz.Request{RPC: "ListEvents", Tenant: inA, User: ada, Sources: []parleyv1.Source{chat}, View: basic}
 	with := func(change func(*authz.Request)) authz.Request {
@@ -238,7 +238,7 @@ func TestOneRuleAllowsACallWhole(t *testing.T) {
 	}
 }
 
-func TestTenants(t *testing.T) {
+func TestTenantsAreThoseOfTheCallersRules(t *testing.T) {
 	t.Parallel()
 	p, err := parse(t, "rules:\n"+rule("own", "role: Reader", everything)+rule("named", "role: Other", everything+", tenants: [b]"), nil)
 	if err != nil {
@@ -337,8 +337,8 @@ func TestStoreKeepsTheOldPolicy(t *testing.T) {
 	}
 }
 
-// TestOptInSources: a rule allows a source that is read on request only if it names it; all sources are those without an opt-in.
-func TestOptInSources(t *testing.T) {
+// TestOptInSourcesAreAllowedByNameOnly: a rule allows a source that is read on request only if it names it; all sources are those without an opt-in.
+func TestOptInSourcesAreAllowedByNameOnly(t *testing.T) {
 	t.Parallel()
 	const retained = parleyv1.Source_SOURCE_RETAINED_CHAT
 	for sources, want := range map[string]bool{"all": false, "chat": false, "retained_chat": true, "[chat, copilot, retained_chat]": true} {

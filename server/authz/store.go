@@ -4,8 +4,8 @@ import (
 	"github.com/parley-gateway/parley/server/reload"
 )
 
-// Source gives the policy in force.
-type Source interface {
+// PolicySource gives the policy in force.
+type PolicySource interface {
 	Current() *Policy
 }
 
@@ -14,7 +14,7 @@ type Store struct {
 	value *reload.Value[*Policy]
 }
 
-var _ Source = (*Store)(nil)
+var _ PolicySource = (*Store)(nil)
 
 // Open reads a policy file. Aliases are the tenants of the deployment; the checks are made at each change as well.
 func Open(path string, aliases []string, opts reload.Options, checks ...Check) (*Store, error) {
@@ -31,7 +31,7 @@ func (s *Store) Current() *Policy { return s.value.Get() }
 // Fixed is a policy that never changes.
 type Fixed struct{ Policy *Policy }
 
-var _ Source = Fixed{}
+var _ PolicySource = Fixed{}
 
 // Current returns the policy.
 func (f Fixed) Current() *Policy { return f.Policy }

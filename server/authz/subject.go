@@ -33,7 +33,7 @@ func subjectOf(text string, kinds []authn.Kind) (subject, error) {
 	host := strings.ToLower(s.name)
 	// A wildcard, too, is meant for hosts.
 	isHost := authn.IsDNSName(strings.ReplaceAll(host, "*", "x"))
-	tokens, certificates := credentials(kinds)
+	tokens, certificates := credentialsOf(kinds)
 	switch {
 	case s.stated || !certificates:
 	case strings.Contains(text, "://"):
@@ -58,8 +58,8 @@ func subjectOf(text string, kinds []authn.Kind) (subject, error) {
 	return s, nil
 }
 
-// credentials reports whether callers of the kinds have tokens, and whether they have certificates; none = any kind.
-func credentials(kinds []authn.Kind) (tokens, certificates bool) {
+// credentialsOf reports whether callers of the kinds have tokens, and whether they have certificates; none = any kind.
+func credentialsOf(kinds []authn.Kind) (tokens, certificates bool) {
 	if len(kinds) == 0 {
 		return true, true
 	}
@@ -85,9 +85,9 @@ func isOne(subjects []subject, c *authn.Caller) bool {
 	return c.Subject != "" && slices.ContainsFunc(subjects, func(s subject) bool { return s.space == c.Namespace && s.name == c.Subject })
 }
 
-// agreeSubjects finds subjects that no caller of the rule's kinds can be.
-func (p *parser) agreeSubjects(node *yaml.Node, r *rule) {
-	tokens, certificates := credentials(r.kinds)
+// checkSubjects finds subjects that no caller of the rule's kinds can be.
+func (p *parser) checkSubjects(node *yaml.Node, r *rule) {
+	tokens, certificates := credentialsOf(r.kinds)
 	for _, s := range r.subjects {
 		if s.space == authn.TokenSubject && !tokens || s.space != authn.TokenSubject && !certificates {
 			p.failf(node, "subject %q is a name of the namespace `%s`, which callers of this kind do not have", short(s.name), s.space)
@@ -95,12 +95,12 @@ func (p *parser) agreeSubjects(node *yaml.Node, r *rule) {
 	}
 }
 
-// Accepted refuses rules that ask for what the credentials of a deployment cannot tell: the kind of a caller whose issuer does
+// CheckCredentials returns a check that refuses rules which ask for what the credentials of a deployment cannot tell: the kind of a caller whose issuer does
 // not tell programs from people, and names in certificates or tokens that are not accepted.
-func Accepted(tokens, certificates bool, programs authn.Programs) Check {
+func CheckCredentials(tokens, certificates bool, programs authn.Programs) Check {
 	return func(p *Policy) error {
 		for i := range p.rules {
-			if err := p.rules[i].accepted(tokens, certificates, programs); err != nil {
+			if err := p.rules[i].checkCredentials(tokens, certificates, programs); err != nil {
 				return fmt.Errorf("rule %s: %w", p.rules[i].name, err)
 			}
 		}
@@ -108,7 +108,7 @@ func Accepted(tokens, certificates bool, programs authn.Programs) Check {
 	}
 }
 
-func (r *rule) accepted(tokens, certificates bool, programs authn.Programs) error {
+func (r *rule) checkCredentials(tokens, certificates bool, programs authn.Programs) error {
 	for _, kind := range r.kinds {
 		if tokens && programs == authn.ProgramsUntold && (kind == authn.KindUser || kind == authn.KindApplication) {
 			return fmt.Errorf("kind `%s` cannot be told from the tokens of this issuer; say in the settings how it marks the tokens of programs (oidc-programs: %s), "+

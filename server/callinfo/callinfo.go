@@ -88,14 +88,14 @@ type Identity struct {
 }
 
 // Access is what the call may read. The services' authorizer writes it, in authorizeUser alone; the interceptors recheck, freshness and
-// metrics read it. No method can return it: its signature is generated, and recheck needs the grant before the first frame of a stream.
+// metrics read it. No method can return it: its signature is generated, and recheck needs it before the first frame of a stream.
 type Access struct {
 	// Tenant is the alias of the tenant that is read.
 	Tenant string
-	// Grant is what the policy allowed; nil until it did.
-	Grant *AccessGrant
+	// Allowed is what the policy allowed; nil until it did.
+	Allowed *Allowed
 
-	grant AccessGrant // room for what Grant points to
+	allowed Allowed // room for what Allowed points to
 }
 
 // Freshness says where the parts of the answer of a unary call come from. The interceptor freshness writes it; answer headers reads it.
@@ -116,8 +116,8 @@ type Sent struct {
 	GraphRequests atomic.Int64
 }
 
-// AccessGrant is what the policy allowed a call.
-type AccessGrant struct {
+// Allowed is what the policy allowed a call: the request, and under which conditions.
+type Allowed struct {
 	Request authz.Request
 	// AllUsers is set where the deciding rule is not narrower than all users.
 	AllUsers bool
@@ -217,7 +217,7 @@ func (i *Info) AbortStream(err error) {
 func (i *Info) Reconnecting() bool { return i.HTTP != nil && i.HTTP.Reconnect }
 
 // Allow notes what the policy allowed.
-func (i *Info) Allow(grant AccessGrant) { i.grant, i.Grant = grant, &i.grant }
+func (i *Info) Allow(grant Allowed) { i.allowed, i.Allowed = grant, &i.allowed }
 
 // Header returns the first value of a header of the request, or "".
 func Header(ctx context.Context, name string) string {

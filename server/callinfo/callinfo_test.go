@@ -11,8 +11,8 @@ import (
 	"github.com/parley-gateway/parley/server/requestid"
 )
 
-// TestInfoOfACall: the info of a call has what its transport knows, and its context tells the floors below who calls.
-func TestInfoOfACall(t *testing.T) {
+// TestInfoHasWhatTheTransportKnows: the info of a call has what its transport knows, and its context tells the floors below who calls.
+func TestInfoHasWhatTheTransportKnows(t *testing.T) {
 	t.Parallel()
 	incoming := metadata.NewIncomingContext(t.Context(), metadata.Pairs(requestid.Header, "mine", callinfo.HeaderTenant, "contoso"))
 	ctx := callinfo.NewContext(incoming, "/parley.v1.EventService/ListEvents", callinfo.GRPC)
@@ -30,13 +30,13 @@ func TestInfoOfACall(t *testing.T) {
 	if id, ok := ctx.Value(ratelimit.CallerKey{}).(*string); !ok || *id != "caller" || ctx.Value(cache.RecorderKey{}) != &info.Recorder {
 		t.Error("the floors below do not know of the caller or the recorder")
 	}
-	if info.Allow(callinfo.AccessGrant{AllUsers: true}); !info.Grant.AllUsers {
+	if info.Allow(callinfo.Allowed{AllUsers: true}); !info.Allowed.AllUsers {
 		t.Error("the grant is lost")
 	}
 }
 
-// TestInfoOfREST: over REST the request id is that of the HTTP request, and a stream is cut by its writer.
-func TestInfoOfREST(t *testing.T) {
+// TestInfoOfRESTHasTheRequestsID: over REST the request id is that of the HTTP request, and a stream is cut by its writer.
+func TestInfoOfRESTHasTheRequestsID(t *testing.T) {
 	t.Parallel()
 	cut := 0
 	request := &callinfo.HTTPRequest{Reconnect: true, Writing: callinfo.Writing{Abort: func() { cut++ }}}
@@ -50,8 +50,8 @@ func TestInfoOfREST(t *testing.T) {
 	}
 }
 
-// TestNothingHeld: what a call does not hold is given back at once; what it holds, at its end.
-func TestNothingHeld(t *testing.T) {
+// TestUntilWrittenRunsAtOnceWithoutAHold: what a call does not hold is given back at once; what it holds, at its end.
+func TestUntilWrittenRunsAtOnceWithoutAHold(t *testing.T) {
 	t.Parallel()
 	info, ended := callinfo.FromContext(t.Context()), 0
 	info.EndSoon()

@@ -9,9 +9,9 @@ type HTTPRequest struct {
 	Reconnect bool
 	// Fields are the fields of the answer that the query parameter selects; empty = all. Package rest sets them before the call begins.
 	Fields string
-	// Unread says why the request cannot be read; nil = it can. Package rest sets it before the call begins, and the interceptor reading
+	// Unreadable says why the request cannot be read; nil = it can. Package rest sets it before the call begins, and the interceptor reading
 	// ends the call with it.
-	Unread error
+	Unreadable error
 	// Unchanged is set where the client has the answer already, so that it is not sent again. The interceptor conditional sets it.
 	Unchanged bool
 	// Writing is the writing of the answer.

@@ -69,9 +69,9 @@ func notice(code string) *parleyv1.StreamCopilotUsageResponse {
 	return &parleyv1.StreamCopilotUsageResponse{Frame: &parleyv1.StreamCopilotUsageResponse_Notice{Notice: &parleyv1.Notice{Code: code}}}
 }
 
-// TestUnary: interceptors run in turn, metadata and deadline arrive, headers and trailers come back, and the handler has a request
+// TestUnaryCallHandsOverMessagesAndHeaders: interceptors run in turn, metadata and deadline arrive, headers and trailers come back, and the handler has a request
 // of its own.
-func TestUnary(t *testing.T) {
+func TestUnaryCallHandsOverMessagesAndHeaders(t *testing.T) {
 	t.Parallel()
 	request := &parleyv1.ListCopilotUsageRequest{Period: "D7"}
 	client, passed := clientOf(&service{list: func(ctx context.Context, req *parleyv1.ListCopilotUsageRequest) (*parleyv1.ListCopilotUsageResponse, error) {
@@ -107,8 +107,8 @@ func TestUnary(t *testing.T) {
 	}
 }
 
-// TestUnaryErrors: errors come as they are, with the headers, and what is not registered is unimplemented.
-func TestUnaryErrors(t *testing.T) {
+// TestErrorsOfUnaryCallsKeepTheirHeaders: errors come as they are, with the headers, and what is not registered is unimplemented.
+func TestErrorsOfUnaryCallsKeepTheirHeaders(t *testing.T) {
 	t.Parallel()
 	client, _ := clientOf(&service{list: func(ctx context.Context, _ *parleyv1.ListCopilotUsageRequest) (*parleyv1.ListCopilotUsageResponse, error) {
 		return nil, errors.Join(grpc.SetHeader(ctx, metadata.Pairs("b", "1")), status.Error(codes.DataLoss, "lost"))
@@ -143,8 +143,8 @@ func TestAnswersThatAreNoMessages(t *testing.T) {
 	}
 }
 
-// TestStream: Header waits for the first message, each message is used before the next is made, and headers arrive.
-func TestStream(t *testing.T) {
+// TestStreamHandsOverOneMessageAtATime: Header waits for the first message, each message is used before the next is made, and headers arrive.
+func TestStreamHandsOverOneMessageAtATime(t *testing.T) {
 	t.Parallel()
 	made := 0
 	client, passed := clientOf(&service{stream: func(req *parleyv1.StreamCopilotUsageRequest, stream grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
@@ -186,8 +186,8 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// TestStreamFails: a failure before every message is Header's, a later one is the next message's.
-func TestStreamFails(t *testing.T) {
+// TestStreamErrorBeforeTheFirstMessageIsHeaders: a failure before every message is Header's, a later one is the next message's.
+func TestStreamErrorBeforeTheFirstMessageIsHeaders(t *testing.T) {
 	t.Parallel()
 	for _, before := range []int{0, 1} {
 		client, _ := clientOf(&service{stream: func(_ *parleyv1.StreamCopilotUsageRequest, stream grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
@@ -218,8 +218,8 @@ func TestStreamFails(t *testing.T) {
 	}
 }
 
-// TestEnd: a stream that its caller leaves ends its handler, which End waits for; later messages are refused.
-func TestEnd(t *testing.T) {
+// TestEndWaitsForTheHandler: a stream that its caller leaves ends its handler, which End waits for; later messages are refused.
+func TestEndWaitsForTheHandler(t *testing.T) {
 	t.Parallel()
 	for name, read := range map[string]bool{"before the first message": false, "after one": true} {
 		began, ended := false, false
@@ -252,8 +252,8 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// TestStreamContext: a message is not taken when the context of the call has ended.
-func TestStreamContext(t *testing.T) {
+// TestNoMessageIsTakenAfterTheContextEnds: a message is not taken when the context of the call has ended.
+func TestNoMessageIsTakenAfterTheContextEnds(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	client, _ := clientOf(&service{stream: func(_ *parleyv1.StreamCopilotUsageRequest, stream grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
@@ -271,8 +271,8 @@ func TestStreamContext(t *testing.T) {
 	}
 }
 
-// TestForeignMessages: a reply of another type than the answer is an error, not a message with odd fields.
-func TestForeignMessages(t *testing.T) {
+// TestReplyOfAnotherTypeIsAnError: a reply of another type than the answer is an error, not a message with odd fields.
+func TestReplyOfAnotherTypeIsAnError(t *testing.T) {
 	t.Parallel()
 	conn := inproc.New(nil, nil)
 	parleyv1.RegisterCopilotUsageServiceServer(conn, &service{list: func(_ context.Context, req *parleyv1.ListCopilotUsageRequest) (*parleyv1.ListCopilotUsageResponse, error) {

@@ -41,7 +41,7 @@ type clientStream struct {
 	next   func() (any, bool)
 	err    error // of the handler, when it has returned
 
-	first, begun, over bool // a message waits; the handler was begun; it has returned
+	buffered, started, done bool // a message waits for RecvMsg; the handler was started; it has returned
 }
 
 var _ grpc.ClientStream = (*clientStream)(nil)
@@ -64,10 +64,10 @@ func (s *clientStream) Trailer() metadata.MD { return s.server.writer.trailer }
 // Header implements grpc.ClientStream. It waits for the first message, or for the end of the handler: an error that precedes
 // every message is returned here.
 func (s *clientStream) Header() (metadata.MD, error) {
-	if !s.begun {
-		s.first = s.pull()
+	if !s.started {
+		s.buffered = s.pull()
 	}
-	if s.over && s.err != nil {
+	if s.done && s.err != nil {
 		return s.server.writer.header, s.err
 	}
 	return s.server.writer.header, nil
@@ -75,24 +75,24 @@ func (s *clientStream) Header() (metadata.MD, error) {
 
 // pull runs the handler until its next message, which is the call's answer then, and reports whether there is one.
 func (s *clientStream) pull() bool {
-	if s.over {
+	if s.done {
 		return false
 	}
-	s.begun = true
+	s.started = true
 	message, ok := s.next()
-	s.call.Answer, s.over = message, !ok
+	s.call.Answer, s.done = message, !ok
 	return ok
 }
 
 // RecvMsg implements grpc.ClientStream.
 func (s *clientStream) RecvMsg(reply any) error {
-	if !s.first && !s.pull() {
+	if !s.buffered && !s.pull() {
 		if s.err != nil {
 			return s.err
 		}
 		return io.EOF
 	}
-	s.first = false
+	s.buffered = false
 	if message, ok := s.call.Answer.(proto.Message); ok {
 		return share(reply, message)
 	}

@@ -27,7 +27,7 @@ type Config struct {
 	// streams run.
 	Authenticator authn.Authenticator
 	Rates         *admission.Rates
-	Policy        authz.Source
+	Policy        authz.PolicySource
 	// Audit records who reads what; nil = nothing is recorded.
 	Audit *audit.Log
 	// Limits bounds the calls and streams that run at one time. All protocols share it.
@@ -78,7 +78,8 @@ var requestRules = sync.OnceValues(func() (protovalidate.Validator, error) { ret
 //  10. Reading ends a call whose request cannot be read (REST alone). Its caller is known, counted and logged by then.
 //  11. Recheck authorizes the caller again before each part of a stream. It stands below audit, which records its refusals.
 //  12. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
-//  13. Limits takes a place, within the share of the caller. Streams of health and reflection have limits of their own.
+//  13. Limits takes a place, within the share of the caller. Streams of health and reflection have limits of their own (health and
+//     reflection limits).
 //  14. Freshness reads cache-control and notes where the answer comes from.
 //  15. Validation checks the request against the rules in its proto. The service then authorizes the call.
 //  16. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
@@ -114,13 +115,13 @@ func Chain(cfg *Config, protocol string) (List, error) {
 		ofAPI("audit", record.unary, record.stream),
 	}...)
 	if protocol == callinfo.REST {
-		list = append(list, check("reading", refuseUnread))
+		list = append(list, check("reading", refuseUnreadable))
 	}
 	list = append(list, List{
 		ofAPI("recheck", nil, recheck{cfg.Policy, cfg.Now}.stream),
 		ofAPI("deadline", deadline{cfg.CallTime, cfg.MaxDeadline}.unary, nil),
 		ofAPI("limits", cfg.Limits.unary, cfg.Limits.stream),
-		{"open limits", nil, cfg.Limits.open},
+		{"health and reflection limits", nil, cfg.Limits.healthAndReflection},
 		ofAPI("freshness", freshness{}.unary, freshness{}.stream),
 		{"validation", validation.UnaryServerInterceptor(validator), validation.StreamServerInterceptor(validator)},
 	}...)

@@ -21,7 +21,7 @@ func TestChainOrder(t *testing.T) {
 	}
 	cfg := &Config{Limits: NewLimits(LimitsConfig{}), Conditional: conditional}
 	first := []string{"hold", "answer headers", "metrics", "recovery", "logging", "errors", "request headers", "identity", "audit"}
-	last := []string{"recheck", "deadline", "limits", "open limits", "freshness", "validation"}
+	last := []string{"recheck", "deadline", "limits", "health and reflection limits", "freshness", "validation"}
 	for protocol, want := range map[string][]string{
 		callinfo.GRPC: slices.Concat([]string{"call", "arrival"}, first, last, []string{"selection"}),
 		callinfo.REST: slices.Concat([]string{"call"}, first, []string{"reading"}, last, []string{"conditional", "selection"}),
@@ -40,7 +40,7 @@ func TestChainOrder(t *testing.T) {
 				streamAlone++
 			}
 			onlyUnary := l.Name == "deadline" || l.Name == "conditional"
-			if (l.Unary == nil) != (l.Name == "recheck" || l.Name == "open limits") || (l.Stream == nil) != onlyUnary {
+			if (l.Unary == nil) != (l.Name == "recheck" || l.Name == "health and reflection limits") || (l.Stream == nil) != onlyUnary {
 				t.Errorf("%s has not the forms that it should have", l.Name)
 			}
 		}

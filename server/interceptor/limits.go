@@ -34,7 +34,7 @@ type LimitsConfig struct {
 	// Share is the part of them that a caller may hold while others wait, times the weight of Policy; 0 or less, or 1 or more = as
 	// much as there is.
 	Share  float64
-	Policy authz.Source
+	Policy authz.PolicySource
 	// Memory and Ledger bound the memory of calls; the ledger may be nil.
 	Memory MemoryGate
 	Ledger *ledger.Ledger
@@ -46,7 +46,9 @@ type LimitsConfig struct {
 	Shed func(cause string)
 }
 
-// Limits bounds the calls and streams that run at one time, divides their places between callers, and refuses calls that come while the server stops.
+// Limits bounds the calls and streams that run at one time, divides their places between callers, and refuses calls that come while the
+// server stops. Two things are bounded: places (places.go) and bytes (byteaccounts.go, divided by byteshares.go). Streams of health and
+// reflection have bounds of their own (healthlimits.go).
 type Limits struct {
 	LimitsConfig
 
@@ -58,7 +60,7 @@ type Limits struct {
 func NewLimits(cfg LimitsConfig) *Limits {
 	l := &Limits{
 		LimitsConfig: cfg, calls: shares.New(cfg.MaxCalls, cfg.Share), streams: shares.New(cfg.MaxStreams, cfg.Share),
-		bytes: &byteShares{ledger: cfg.Ledger, share: cfg.Share, open: make(map[*ledger.Account]*openCall)},
+		bytes: &byteShares{ledger: cfg.Ledger, share: cfg.Share, calls: make(map[*ledger.Account]*accountedCall)},
 	}
 	l.calls.MaxWait, l.streams.MaxWait = admissionWait, admissionWait
 	return l
@@ -87,7 +89,7 @@ func (l *Limits) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 	if err != nil {
 		return nil, evictionOr(ctx, err)
 	}
-	if err := account.made(answer, info.HTTP); err != nil {
+	if err := account.countAnswer(answer, info.HTTP); err != nil {
 		return nil, err
 	}
 	return answer, nil

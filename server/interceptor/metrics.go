@@ -34,7 +34,7 @@ func (c counting) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServ
 		info := callinfo.FromContext(stream.Context())
 		c.metrics.StreamEnds(rpc.FullMethod, code, reason, info.Tenant, exemplar(info), time.Since(start))
 	}()
-	err = next(srv, &timed{ServerStream: stream, first: func() { c.metrics.FirstFrame(rpc.FullMethod, time.Since(start)) }})
+	err = next(srv, &timed{ServerStream: stream, onFirst: func() { c.metrics.FirstFrame(rpc.FullMethod, time.Since(start)) }})
 	return err
 }
 
@@ -59,15 +59,15 @@ func outcome(err error) (code, reason string) {
 type timed struct {
 	grpc.ServerStream
 
-	first func() // nil after the first message
+	onFirst func() // nil after the first message
 }
 
 // SendMsg implements grpc.ServerStream.
 func (s *timed) SendMsg(message any) error {
 	err := s.ServerStream.SendMsg(message)
-	if s.first != nil && err == nil {
-		s.first()
-		s.first = nil
+	if s.onFirst != nil && err == nil {
+		s.onFirst()
+		s.onFirst = nil
 	}
 	return err
 }

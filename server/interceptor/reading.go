@@ -6,11 +6,11 @@ import (
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-// refuseUnread refuses a call over REST whose parameters, headers or body cannot be read as a request. The same call over gRPC cannot be
+// refuseUnreadable refuses a call over REST whose parameters, headers or body cannot be read as a request. The same call over gRPC cannot be
 // made, or is refused by validation.
-func refuseUnread(ctx context.Context) error {
+func refuseUnreadable(ctx context.Context) error {
 	if request := callinfo.FromContext(ctx).HTTP; request != nil {
-		return request.Unread
+		return request.Unreadable
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 // recheck authorizes the caller of a stream again before each part: since the stream began the credential may have expired or been
 // withdrawn, and the policy may have changed.
 type recheck struct {
-	policy authz.Source
+	policy authz.PolicySource
 	now    func() time.Time
 }
 
@@ -28,14 +28,14 @@ func (r recheck) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerI
 // check returns the error of a caller who may not read on; nil = they may. An expired credential ends the stream with its token, and a
 // new one goes on from there. A withdrawn credential, or one whose issuer or authority was withdrawn, is refused.
 func (r recheck) check(info *callinfo.Info) error {
-	if refusal, ok := errors.AsType[*authn.RefusedError](info.Caller.Again(r.now())); ok {
+	if refusal, ok := errors.AsType[*authn.RefusedError](info.Caller.Recheck(r.now())); ok {
 		if refusal.Why == authn.WhyExpired {
 			return lifetime.ErrStreamEnded("the credential that began this stream has ended; bring a new one")
 		}
 		return errRefused(refusal, "the credential that began this stream is not accepted any more: "+string(refusal.Why)+
 			"; go on from the resume token with a new one")
 	}
-	if granted := info.Grant; granted != nil {
+	if granted := info.Allowed; granted != nil {
 		decision := r.policy.Current().Decide(info.Caller, granted.Request)
 		if decision.Answer != authz.Allowed || decision.OnBehalf != granted.OnBehalf || granted.AllUsers && !decision.AllUsers {
 			return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED) // under a narrower rule more would have to be proved
@@ -49,15 +49,15 @@ func (r recheck) check(info *callinfo.Info) error {
 type rechecked struct {
 	grpc.ServerStream
 
-	by   recheck
-	info *callinfo.Info
-	open bool // a batch was sent and its checkpoint was not
+	by               recheck
+	info             *callinfo.Info
+	awaitsCheckpoint bool // a batch was sent and its checkpoint was not
 }
 
 // SendMsg sends one frame or chunk.
 func (s *rechecked) SendMsg(message any) error {
 	part := lifetime.PartOf(message)
-	if part != lifetime.Summary && (part == lifetime.Content || !s.open) {
+	if part != lifetime.Summary && (part == lifetime.Content || !s.awaitsCheckpoint) {
 		if err := s.by.check(s.info); err != nil {
 			return err
 		}
@@ -65,6 +65,6 @@ func (s *rechecked) SendMsg(message any) error {
 	if err := s.ServerStream.SendMsg(message); err != nil {
 		return err
 	}
-	s.open = part == lifetime.Content || s.open && part != lifetime.Checkpoint
+	s.awaitsCheckpoint = part == lifetime.Content || s.awaitsCheckpoint && part != lifetime.Checkpoint
 	return nil
 }

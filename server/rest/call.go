@@ -29,7 +29,7 @@ type call struct {
 	cancel  context.CancelFunc
 	gzip    bool // the client accepts gzip
 
-	method *method // set by admit
+	method *method // set by checkRequest
 	posted bool    // the request came as the body of a POST
 	// clientNames are the names by which the client gave the fields of the request, in either spelling.
 	clientNames map[protoreflect.Name]string
@@ -60,29 +60,29 @@ func newCall(w http.ResponseWriter, r *http.Request, logger *slog.Logger) *call 
 // reads reports whether the verb is one of reading.
 func (c *call) reads() bool { return c.verb == http.MethodGet || c.verb == http.MethodHead }
 
-// clean returns the request for the mux: a GET of the decoded path with the parsed query and without headers. Anything else that a
+// muxRequest returns the request for the mux: a GET of the decoded path with the parsed query and without headers. Anything else that a
 // client can send means nothing to this API, and some of it means something to the mux: overrides of the method, forms, the
-// headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that admit can refuse them according to the path, and
-// a POST with a body as a GET with the same query. A request that cannot be read goes to its method as well, with http.Unread and without
+// headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that checkRequest can refuse them according to the path, and
+// a POST with a body as a GET with the same query. A request that cannot be read goes to its method as well, with http.Unreadable and without
 // parameters; an error is one of the path.
-func (c *call) clean(w http.ResponseWriter, r *http.Request, methods map[string]*method) (*http.Request, error) {
+func (c *call) muxRequest(w http.ResponseWriter, r *http.Request, methods map[string]*method) (*http.Request, error) {
 	path, err := decodePath(r.URL.EscapedPath())
 	values := url.Values{}
 	switch m := methods[path]; {
 	case m != nil && m.post && r.Method == http.MethodPost:
 		c.posted = true
-		values, c.http.Unread = c.readPost(w, r, m)
+		values, c.http.Unreadable = c.readPost(w, r, m)
 	case !c.reads() && err != nil:
 		return nil, errMethod()
 	case err != nil:
 		return nil, err
 	case c.reads():
-		values, c.http.Unread = c.readGet(r)
+		values, c.http.Unreadable = c.readGet(r)
 	}
-	if c.http.Unread != nil {
+	if c.http.Unreadable != nil {
 		values = url.Values{}
 	}
-	return c.request(path, values), nil
+	return c.newRequest(path, values), nil
 }
 
 // readGet reads headers and query of a GET.
@@ -118,8 +118,8 @@ func (c *call) readPost(w http.ResponseWriter, r *http.Request, m *method) (url.
 	return values, nil
 }
 
-// request makes a request of a path and a form.
-func (c *call) request(path string, values url.Values) *http.Request {
+// newRequest makes a request of a path and a form.
+func (c *call) newRequest(path string, values url.Values) *http.Request {
 	r := &http.Request{
 		Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody,
 		Form: values, PostForm: url.Values{}, // both are set, so the mux parses nothing
@@ -177,7 +177,7 @@ func (c *call) end() {
 // after the end of its stream, a 204 stops it from coming again.
 func (c *call) finish() {
 	switch {
-	case c.out.begun:
+	case c.out.headersSent:
 	case c.http.Reconnect:
 		c.out.undoGzip()
 		header := c.out.Header()
@@ -188,7 +188,7 @@ func (c *call) finish() {
 		c.out.Header().Set("Content-Type", marshaler{c.sse}.StreamContentType(nil))
 		c.out.WriteHeader(http.StatusOK)
 	}
-	c.out.whole = true
+	c.out.complete = true
 }
 
 type callKey struct{}

@@ -14,10 +14,10 @@ import (
 
 // lines is the state of the lines of a stream.
 type lines struct {
-	token string // of the last checkpoint
-	begun bool   // a line was made
-	torn  bool   // the beginning of a line is written, and its end is not
-	buf   []byte
+	token   string // of the last checkpoint
+	hasLine bool   // a line was made
+	spilled bool   // spill has written the beginning of a line, and the line has no end yet
+	buf     []byte
 }
 
 const (
@@ -36,7 +36,7 @@ func (c *call) frame(m marshaler) ([]byte, error) {
 		return nil, err
 	}
 	b := l.buf[:0]
-	if m.sse && !l.begun {
+	if m.sse && !l.hasLine {
 		b = appendRetry(b, retryAfterCut)
 	}
 	b = m.lineHead(b, fr.kind, fr.token)
@@ -49,7 +49,7 @@ func (c *call) frame(m marshaler) ([]byte, error) {
 		return nil, c.lineError(err)
 	}
 	b = m.lineEnd(b)
-	l.begun, l.torn = true, false
+	l.hasLine, l.spilled = true, false
 	if fr.token != "" {
 		l.token = fr.token
 	}
@@ -64,7 +64,7 @@ func (c *call) spill(b []byte) ([]byte, error) {
 	if len(b) < spillAt {
 		return b, nil
 	}
-	c.lines.torn = true
+	c.lines.spilled = true
 	_, err := c.out.Write(b)
 	return b[:0], err
 }
@@ -72,7 +72,7 @@ func (c *call) spill(b []byte) ([]byte, error) {
 // lineError returns the error of a line that could not be made. A line whose beginning is written can be neither completed nor
 // followed by an error: the connection breaks.
 func (c *call) lineError(err error) error {
-	if c.lines.torn && !c.out.lost {
+	if c.lines.spilled && !c.out.writeFailed {
 		c.logger.WarnContext(c.ctx, "a stream was cut within a frame")
 		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break a connection
 	}

@@ -24,7 +24,7 @@ import (
 func (h *Handler) newMux() (*runtime.ServeMux, error) {
 	conn := h.conn
 	mux := runtime.NewServeMux(
-		runtime.WithMiddlewares(h.admit),
+		runtime.WithMiddlewares(h.checkRequest),
 		// The clean request has no headers: the known ones come from the call.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithMetadata(func(ctx context.Context, _ *http.Request) metadata.MD { return callOf(ctx).headers }),
@@ -116,7 +116,7 @@ func (c *call) setStreamHeaders(w http.ResponseWriter) {
 func rewrite(ctx context.Context, _ proto.Message) (any, error) {
 	c := callOf(ctx)
 	if body, ok := c.rpc.Answer.(*httpbody.HttpBody); ok {
-		if !c.out.begun {
+		if !c.out.headersSent {
 			c.out.Header().Set("Content-Disposition", disposition(body.GetContentType(), c.rpc.Request))
 		}
 		return body, nil
@@ -129,7 +129,7 @@ func rewrite(ctx context.Context, _ proto.Message) (any, error) {
 func (h *Handler) handleError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
 	c := callOf(ctx)
 	if c.rpc.Request == nil {
-		err = h.refuse(c, err)
+		err = h.refusal(c, err)
 	}
 	c.out.undoGzip()
 	if md, ok := runtime.ServerMetadataFromContext(ctx); ok {
@@ -147,10 +147,10 @@ func (h *Handler) handleError(ctx context.Context, _ *runtime.ServeMux, _ runtim
 	writeStatus(w, st)
 }
 
-// refuse calls the method with a request that cannot be read, and returns the error by which the interceptors refuse it: the problem, or
-// theirs about the caller, who is found out first.
-func (h *Handler) refuse(c *call, problem error) error {
-	c.http.Unread = problem
+// refusal returns the error of a request that cannot be read. It calls the method with an empty request all the same, so that the
+// interceptors find out the caller first: the error is theirs about the caller, or the problem.
+func (h *Handler) refusal(c *call, problem error) error {
+	c.http.Unreadable = problem
 	ctx := metadata.NewOutgoingContext(&callContext{c.ctx, c}, c.headers)
 	err := h.invokeEmpty(ctx, c.method)
 	if err == nil {

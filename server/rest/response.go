@@ -10,11 +10,11 @@ import (
 type response struct {
 	http.ResponseWriter
 
-	countBytes func(int)    // nil = nobody counts
-	gzip       *gzip.Writer // nil = not compressed
-	begun      bool         // the headers are written
-	lost       bool         // the client is gone
-	whole      bool         // nothing follows
+	countBytes  func(int)    // nil = nobody counts
+	gzip        *gzip.Writer // nil = not compressed
+	headersSent bool         // the headers are written
+	writeFailed bool         // a write has failed: the client is gone
+	complete    bool         // nothing follows
 }
 
 // startGzip compresses all that follows.
@@ -34,7 +34,7 @@ func (r *response) undoGzip() {
 
 // WriteHeader implements http.ResponseWriter.
 func (r *response) WriteHeader(code int) {
-	r.begun = true
+	r.headersSent = true
 	r.ResponseWriter.WriteHeader(code)
 }
 
@@ -43,13 +43,13 @@ func (r *response) Write(b []byte) (n int, err error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	r.begun = true
+	r.headersSent = true
 	if r.gzip != nil {
 		n, err = r.gzip.Write(b)
 	} else {
 		n, err = r.ResponseWriter.Write(b)
 	}
-	r.lost = r.lost || err != nil
+	r.writeFailed = r.writeFailed || err != nil
 	if r.countBytes != nil {
 		r.countBytes(n)
 	}
@@ -58,7 +58,7 @@ func (r *response) Write(b []byte) (n int, err error) {
 
 // FlushError sends what was written; http.ResponseController looks for it.
 func (r *response) FlushError() error {
-	r.begun = true
+	r.headersSent = true
 	var err error
 	if r.gzip != nil {
 		err = r.gzip.Flush()
@@ -66,7 +66,7 @@ func (r *response) FlushError() error {
 	if err == nil {
 		err = http.NewResponseController(r.ResponseWriter).Flush()
 	}
-	r.lost = r.lost || err != nil
+	r.writeFailed = r.writeFailed || err != nil
 	return err
 }
 
@@ -76,7 +76,7 @@ func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // end completes the compressed stream, unless the answer was cut.
 func (r *response) end() {
 	if r.gzip != nil {
-		putGzipWriter(r.gzip, r.whole && !r.lost)
+		putGzipWriter(r.gzip, r.complete && !r.writeFailed)
 		r.gzip = nil
 	}
 }

@@ -73,12 +73,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := newCall(w, r, h.logger)
 	c.out.countBytes = h.countBytes
 	defer c.end()
-	clean, err := c.clean(w, r, h.methods)
+	request, err := c.muxRequest(w, r, h.methods)
 	if err != nil {
 		writeError(w, err)
 		return
 	}
-	h.mux.ServeHTTP(&c.out, clean)
+	h.mux.ServeHTTP(&c.out, request)
 	c.finish()
 }
 

@@ -13,11 +13,11 @@ import (
 )
 
 // authorizer authorizes each call once, in three steps with a value each: an accessRequest is what the call asks for, resolve makes a
-// callTarget of it, and grant an accessGrant, through which the method then reads. In between it writes into the call's audit record.
+// callTarget of it, and newGrant an accessGrant, through which the method then reads. In between it writes into the call's audit record.
 // authorizeUser alone notes the outcome in the call's info, for the interceptors.
 type authorizer struct {
 	tenants map[string]*Tenant
-	policy  authz.Source
+	policy  authz.PolicySource
 }
 
 // authorize authorizes a call that names no user.
@@ -36,8 +36,8 @@ func (a *authorizer) authorizeUser(ctx context.Context, field, user string, scop
 	if err := a.allow(ctx, target, decision); err != nil {
 		return nil, err
 	}
-	info.Allow(callinfo.AccessGrant{Request: target.policyRequest(), AllUsers: decision.AllUsers, OnBehalf: decision.OnBehalf})
-	return grant(ctx, target, decision)
+	info.Allow(callinfo.Allowed{Request: target.policyRequest(), AllUsers: decision.AllUsers, OnBehalf: decision.OnBehalf})
+	return newGrant(ctx, target, decision)
 }
 
 // resolve finds the tenant and the user of a request, and asks the policy about them.
@@ -52,29 +52,30 @@ func (a *authorizer) resolve(ctx context.Context, request accessRequest) (callTa
 	if target, err = target.withUser(); err != nil {
 		return target, authz.Decision{}, err
 	}
-	target = a.fit(target)
+	target = a.chooseSources(target)
 	decision, err := a.decide(ctx, target)
 	if err != nil || target.upn == "" {
 		return target, decision, err
 	}
-	if target, err = a.lookUp(ctx, target, decision); err != nil || decision.Answer == authz.Allowed && target.scope.fit == nil {
+	if target, err = a.lookUp(ctx, target, decision); err != nil || decision.Answer == authz.Allowed && target.scope.candidates == nil {
 		return target, decision, err
 	}
-	target = a.fit(target)
+	target = a.chooseSources(target)
 	decision, err = a.decide(ctx, target)
 	return target, decision, err
 }
 
-// fit returns the target with the sources of a scope that fits: as many as one rule allows together, in their order. Where none is
-// allowed, the policy is asked about the first. Graph is asked as it would be for the first one alone.
-func (a *authorizer) fit(target callTarget) callTarget {
-	if target.scope.fit == nil {
+// chooseSources returns the target with the candidates among which the call reads: as many as one rule allows together. Where none is
+// allowed, the policy is asked about the first. Graph is asked with the permission that it would be asked with for the first one alone. A
+// target without candidates stays as it is.
+func (a *authorizer) chooseSources(target callTarget) callTarget {
+	if target.scope.candidates == nil {
 		return target
 	}
 	rules := a.policy.Current()
 	var allowed []parleyv1.Source
 	onBehalf := false
-	for _, src := range target.scope.fit {
+	for _, src := range target.scope.candidates {
 		target.scope.sources = append(slices.Clone(allowed), src)
 		decision := rules.Decide(target.caller, target.policyRequest())
 		if decision.Answer == authz.Denied || len(allowed) > 0 && decision.OnBehalf != onBehalf {
@@ -83,7 +84,7 @@ func (a *authorizer) fit(target callTarget) callTarget {
 		allowed, onBehalf = target.scope.sources, decision.OnBehalf
 	}
 	if len(allowed) == 0 {
-		allowed = target.scope.fit[:1:1]
+		allowed = target.scope.candidates[:1:1]
 	}
 	target.scope.sources = slices.Sorted(slices.Values(allowed))
 	return target
@@ -109,7 +110,7 @@ func (a *authorizer) lookUp(ctx context.Context, target callTarget, decision aut
 	}
 	undecided := decision.Answer == authz.NeedsUserID
 	if undecided && cache.ControlOf(ctx).OnlyIfCached {
-		return target, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // see grant
+		return target, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // see newGrant
 	}
 	found, err := target.withUserID(ctx)
 	switch {
@@ -133,8 +134,8 @@ func (a *authorizer) allow(ctx context.Context, target callTarget, decision auth
 	return recordIntent(ctx, intent(ctx, target, decision))
 }
 
-// grant returns the access of an allowed call: to the tenant's sources, or to those of the caller on whose behalf Graph is asked.
-func grant(ctx context.Context, target callTarget, decision authz.Decision) (*accessGrant, error) {
+// newGrant returns the access of an allowed call: to the tenant's sources, or to those of the caller on whose behalf Graph is asked.
+func newGrant(ctx context.Context, target callTarget, decision authz.Decision) (*accessGrant, error) {
 	if !decision.AllUsers && cache.ControlOf(ctx).OnlyIfCached {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // a cached page tells that somebody has read it
 	}

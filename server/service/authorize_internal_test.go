@@ -120,7 +120,7 @@ const testRules = `rules:
 `
 
 // testPolicy reads testRules; Bob is the one listed user.
-func testPolicy(t *testing.T) authz.Source {
+func testPolicy(t *testing.T) authz.PolicySource {
 	t.Helper()
 	policy, err := authz.Parse("policy.yaml", []string{"a", "b"}, func(path string) ([]byte, error) {
 		if path == "people" {
@@ -186,7 +186,7 @@ type granted struct {
 	Unresolved, AllUsers, OnBehalf bool
 }
 
-func TestAuthorizeUser(t *testing.T) {
+func TestPolicyDecidesAboutTheUserOfACall(t *testing.T) {
 	t.Parallel()
 	const officer, auditor = "Officer", "Auditor"
 	one, both := []string{"a"}, []string{"a", "b"}
@@ -304,7 +304,7 @@ func TestAuthorizeUser(t *testing.T) {
 			if diff := cmp.Diff(c.records, w.records.list(t)); diff != "" {
 				t.Error("records:", diff)
 			}
-			if noted := callinfo.FromContext(ctx).Grant; noted == nil && err == nil || noted != nil && reason == parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED {
+			if noted := callinfo.FromContext(ctx).Allowed; noted == nil && err == nil || noted != nil && reason == parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED {
 				t.Errorf("noted grant: %+v", noted)
 			}
 		})
@@ -316,8 +316,8 @@ func reasonOf(err error) parleyv1.ErrorReason {
 	return parleyv1.ErrorReason(parleyv1.ErrorReason_value[text])
 }
 
-// TestAuthorize: a call that names no user has no owner.
-func TestAuthorize(t *testing.T) {
+// TestCallWithoutAUserHasNoOwner: a call that names no user has no owner.
+func TestCallWithoutAUserHasNoOwner(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "a")
 	access, err := w.authorize(w.call(t, caller("Officer", ""), "ListUsers"), accessScope{sources: []parleyv1.Source{parleyv1.Source_SOURCE_USER}})
@@ -329,8 +329,8 @@ func TestAuthorize(t *testing.T) {
 	}
 }
 
-// TestAuthorizeOnBehalf: the caller's token is exchanged, and Graph is asked through what the exchange gave.
-func TestAuthorizeOnBehalf(t *testing.T) {
+// TestGraphIsAskedThroughTheExchangedToken: the caller's token is exchanged, and Graph is asked through what the exchange gave.
+func TestGraphIsAskedThroughTheExchangedToken(t *testing.T) {
 	t.Parallel()
 	w, by := newWorld(t, "a"), caller("", "Behalf")
 	access, err := w.authorizeUser(w.call(t, by, "ListConversations", "authorization", "Bearer secret"), fieldParent, me, chatList)

@@ -42,7 +42,7 @@ func (e *events) DownloadHostedContent(req *parleyv1.DownloadHostedContentReques
 	defer release()
 	// A person waits for the picture.
 	body, given, err := access.contents.HostedContent(source.WithPriority(ctx, source.Interactive), access.graphUser(), ref, id)
-	if access.notIn(err) {
+	if access.isNotMember(err) {
 		return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if err != nil {

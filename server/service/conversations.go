@@ -79,7 +79,7 @@ func (c *conversations) GetConversation(ctx context.Context, req *parleyv1.GetCo
 	}
 	shape := view.OfOne(req.GetView())
 	access, err := c.authorizer.authorizeUser(ctx, fieldName, user, accessScope{
-		fit: describingSources(user), view: shape, conversation: true,
+		candidates: describingSources(user), view: shape, conversation: true,
 	})
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (g *accessGrant) chat(ctx context.Context, id string) (*parleyv1.Conversati
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	found, err := g.sources.Conversations.Conversation(ctx, g.owner, g.graphUser(), id)
-	if g.notIn(err) {
+	if g.isNotMember(err) {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if err != nil {

@@ -37,7 +37,7 @@ func errDenied(obstacle authz.Obstacle) *apierror.Error {
 		return apierror.New(parleyv1.ErrorReason_ERROR_REASON_DELEGATION_UNAVAILABLE,
 			"the rule for this caller has Graph asked on behalf of a user, and that takes a signed-in user's access token of the tenant that is read; "+
 				"a certificate or an application's own token has no user behind it")
-	case authz.None:
+	case authz.NoObstacle:
 	}
 	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED)
 }

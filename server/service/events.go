@@ -45,7 +45,7 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 		if namesAsked(req.GetEnrich()) {
 			take = namedBatches(ctx, access, &q, out)
 		}
-		return e.engine.StreamBatches(ctx, readers(access, &q, req.GetEnrich()), q, req.GetResumeToken(), take, out.frame)
+		return e.engine.StreamBatches(ctx, sourcesWithNames(access, &q, req.GetEnrich()), q, req.GetResumeToken(), take, out.frame)
 	})
 }
 
@@ -133,8 +133,8 @@ func (t *callTarget) unavailable(asked []parleyv1.Source) (map[parleyv1.Source]p
 	return unavailable, nil
 }
 
-// explain gives the reason of a source that was not asked because the user's object id is unknown.
-func explain(access *accessGrant, reports []*parleyv1.SourceReport) {
+// explainUnresolved gives the reason of a source that was not asked because the user's object id is unknown.
+func explainUnresolved(access *accessGrant, reports []*parleyv1.SourceReport) {
 	if !access.unresolved {
 		return
 	}
@@ -191,7 +191,7 @@ func (g *accessGrant) event(ctx context.Context, field string, ref resource.Ref)
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
 	event, err := getter.Event(source.WithPriority(ctx, source.Interactive), g.owner, g.graphUser(), ref)
-	if g.notIn(err) {
+	if g.isNotMember(err) {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND)
 	}
 	if err != nil {

@@ -31,8 +31,8 @@ func (g *accessGrant) binding() (caller, tenant, permission string) {
 	return g.callerID, tenant, permission
 }
 
-// notIn reports whether Graph refused one chat to the user themselves: on behalf of a user that is how it answers for a chat that
-// they are not in. A missing permission is another matter, and Graph names it.
-func (g *accessGrant) notIn(err error) bool {
+// isNotMember reports whether an error says that the user is not in the chat that Graph was asked about. Graph refuses such a chat when
+// it is asked on behalf of the user; a missing permission is another error.
+func (g *accessGrant) isNotMember(err error) bool {
 	return g.onBehalf && (isKind(err, graph.KindRefused) || isKind(err, graph.KindAccessDenied))
 }

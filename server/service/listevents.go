@@ -36,7 +36,7 @@ func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) 
 	if err != nil {
 		return nil, err
 	}
-	have := readers(access, &q, req.GetEnrich())
+	have := sourcesWithNames(access, &q, req.GetEnrich())
 	var page *timeline.Page
 	if size := pageSize(req.GetPageSize()); around == nil {
 		page, err = e.engine.PageEvents(ctx, have, q, req.GetPageToken(), size)
@@ -53,7 +53,7 @@ func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) 
 	}
 	if access.unresolved {
 		page = &timeline.Page{Message: proto.CloneOf(page.Message), Events: page.Events, Count: page.Count}
-		explain(access, page.Message.GetSources())
+		explainUnresolved(access, page.Message.GetSources())
 	}
 	return page, nil
 }

@@ -37,8 +37,8 @@ type conversationLookup struct {
 	sources []parleyv1.Source
 }
 
-// has reports whether the call may read one of the sources.
-func (l *conversationLookup) has(sources ...parleyv1.Source) bool {
+// mayRead reports whether the call may read one of the sources.
+func (l *conversationLookup) mayRead(sources ...parleyv1.Source) bool {
 	return slices.ContainsFunc(sources, func(src parleyv1.Source) bool { return slices.Contains(l.sources, src) })
 }
 
@@ -114,11 +114,11 @@ func lifeOf(chat *parleyv1.Conversation) window.Span {
 // chat returns the chat, and nil where the user has none of this id and the conversation may be another.
 func (l *conversationLookup) chat(ctx context.Context) (*parleyv1.Conversation, error) {
 	const chat = parleyv1.Source_SOURCE_CHAT
-	if !l.isThread() || !l.has(chat, parleyv1.Source_SOURCE_RETAINED_CHAT, parleyv1.Source_SOURCE_CONVERSATION) {
+	if !l.isThread() || !l.mayRead(chat, parleyv1.Source_SOURCE_RETAINED_CHAT, parleyv1.Source_SOURCE_CONVERSATION) {
 		return nil, nil //nolint:nilnil // no chat and no fault
 	}
 	found, err := l.access.chat(ctx, l.id)
-	if err == nil || !l.has(parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL) || !absent(err) {
+	if err == nil || !l.mayRead(parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL) || !absent(err) {
 		return found, err
 	}
 	if deniedByGraph(err) {
@@ -160,10 +160,10 @@ func (l *conversationLookup) verifyByEvents(ctx context.Context) error {
 // eventSources are the sources whose events can be in a conversation without a chat, and which the call may read.
 func (l *conversationLookup) eventSources() []parleyv1.Source {
 	var sources []parleyv1.Source
-	if l.isThread() && l.has(parleyv1.Source_SOURCE_CALL) && !l.access.unresolved {
+	if l.isThread() && l.mayRead(parleyv1.Source_SOURCE_CALL) && !l.access.unresolved {
 		sources = append(sources, parleyv1.Source_SOURCE_CALL)
 	}
-	if l.has(parleyv1.Source_SOURCE_COPILOT) {
+	if l.mayRead(parleyv1.Source_SOURCE_COPILOT) {
 		sources = append(sources, parleyv1.Source_SOURCE_COPILOT)
 	}
 	return sources
@@ -171,7 +171,7 @@ func (l *conversationLookup) eventSources() []parleyv1.Source {
 
 // record reads the record of a call without a thread, in which the user has a part.
 func (l *conversationLookup) record(ctx context.Context, id string) (*parleyv1.Event, error) {
-	if !l.has(parleyv1.Source_SOURCE_CALL) {
+	if !l.mayRead(parleyv1.Source_SOURCE_CALL) {
 		return nil, errNotFound()
 	}
 	if l.access.unresolved {

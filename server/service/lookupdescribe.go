@@ -21,15 +21,15 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// mostRead is how many Copilot interactions of the user are read to describe a conversation. Graph allows an application 30 requests a
+// maxCopilotRead is how many Copilot interactions of the user are read to describe a conversation. Graph allows an application 30 requests a
 // second, each for 100 of them, so that they fit into a call. Whatever time they take, the same history gives the same answer.
-const mostRead = 20000
+const maxCopilotRead = 20000
 
-// mostTenantCalls is the same for the calls of the whole tenant, of which Graph gives two pages of 60 a second.
-const mostTenantCalls = 600
+// maxTenantCalls is the same for the calls of the whole tenant, of which Graph gives two pages of 60 a second.
+const maxTenantCalls = 600
 
-// mostChatPages ends the search among a user's chats, of which Graph gives 20 pages a second.
-const mostChatPages = 400
+// maxChatPages ends the search among a user's chats, of which Graph gives 20 pages a second.
+const maxChatPages = 400
 
 // describe looks for the conversation and returns what is known of it.
 func (l *conversationLookup) describe(ctx context.Context) (*parleyv1.Conversation, error) {
@@ -76,20 +76,20 @@ func (l *conversationLookup) describeByEvents(ctx context.Context) (*parleyv1.Co
 func (l *conversationLookup) collect(ctx context.Context, life window.Span) (*parleyv1.Conversation, []*timeline.Reading, error) {
 	sources := l.eventSources()
 	readings, groups := make([]*timeline.Reading, len(sources)), make([]derived.Groups, len(sources))
-	early, cancel := beforeDeadline(ctx)
+	readCtx, cancel := beforeDeadline(ctx)
 	defer cancel()
-	group, early := errgroup.WithContext(early)
+	group, readCtx := errgroup.WithContext(readCtx)
 	for i, src := range sources {
 		groups[i] = l.groups()
-		most := 0 // Graph keeps a user's calls of a month
+		limit := 0 // Graph keeps a user's calls of a month
 		switch {
 		case src == parleyv1.Source_SOURCE_COPILOT:
-			most = mostRead
+			limit = maxCopilotRead
 		case l.access.owner == resource.AnyUser:
-			most = mostTenantCalls
+			limit = maxTenantCalls
 		}
 		group.Go(func() (err error) {
-			readings[i], err = l.engine.Describe(early, l.access.sources, l.query(src, life), most, &groups[i])
+			readings[i], err = l.engine.Describe(readCtx, l.access.sources, l.query(src, life), limit, &groups[i])
 			return err
 		})
 	}
@@ -158,11 +158,11 @@ func (l *conversationLookup) describeCall(ctx context.Context, record string) (*
 	if err != nil {
 		return nil, err
 	}
-	found := l.bare()
+	found := l.fromName()
 	found.Kind = parleyv1.ConversationKind_CONVERSATION_KIND_CALL
 	found.Activity = &parleyv1.ConversationActivity{FirstEventTime: event.GetEventTime(), LastEventTime: event.GetEventTime(), CallEvents: 1}
 	found.Participants, found.Calls = derived.People(event.GetCall()), []string{event.GetName()}
-	if !l.has(parleyv1.Source_SOURCE_CONVERSATION) || len(found.GetParticipants()) != 2 {
+	if !l.mayRead(parleyv1.Source_SOURCE_CONVERSATION) || len(found.GetParticipants()) != 2 {
 		return found, nil
 	}
 	return found, l.addOneOnOne(ctx, found)
@@ -179,7 +179,7 @@ func (l *conversationLookup) addOneOnOne(ctx context.Context, call *parleyv1.Con
 		return nil
 	}
 	q := source.ConversationQuery{Owner: l.access.owner, User: l.access.graphUser()}
-	err := pager.EachChat(ctx, l.access.sources.Conversations, q, mostChatPages, func(chat *parleyv1.Conversation) bool {
+	err := pager.EachChat(ctx, l.access.sources.Conversations, q, maxChatPages, func(chat *parleyv1.Conversation) bool {
 		if isOneOnOneOf(chat, people) {
 			call.OneOnOneChat = chat.GetName()
 		}
@@ -207,8 +207,8 @@ func isOneOnOneOf(chat *parleyv1.Conversation, people []string) bool {
 	return true
 }
 
-// bare is the conversation as far as its name tells.
-func (l *conversationLookup) bare() *parleyv1.Conversation {
+// fromName returns the conversation as far as its name tells.
+func (l *conversationLookup) fromName() *parleyv1.Conversation {
 	_, tenant, _ := l.access.binding()
 	return derived.New(tenant, l.access.owner, l.name())
 }

@@ -44,8 +44,8 @@ func (g *accessGrant) names(conversation string, view parleyv1.EventView) *names
 	}
 }
 
-// readers returns the readers of a request for events. Where it asks for names, a filter by actor compares them, too.
-func readers(access *accessGrant, q *query.Events, enrich []parleyv1.Enrichment) query.Sources {
+// sourcesWithNames returns the sources of a request for events. Where it asks for names, a filter by actor compares them, too.
+func sourcesWithNames(access *accessGrant, q *query.Events, enrich []parleyv1.Enrichment) query.Sources {
 	have := access.sources
 	if namesAsked(enrich) {
 		have.NameActors = access.names(q.Conversation, q.ShownView()).Actors

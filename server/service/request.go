@@ -76,7 +76,7 @@ func readEvents(req eventsRequest) (user string, q query.Events, scope accessSco
 	}
 	return user, q, accessScope{
 		sources: eventSources(q.Sources, user, q.Conversation), view: viewWithNames(view.OfList(q.View), req.GetEnrich()),
-		start: q.Start, end: q.End, conversation: q.Conversation != "", fit: fittingSources(q.Sources, user, q.Conversation),
+		start: q.Start, end: q.End, conversation: q.Conversation != "", candidates: candidateSources(q.Sources, user, q.Conversation),
 	}, nil
 }
 
@@ -94,8 +94,8 @@ func eventSources(named []parleyv1.Source, user, conversation string) []parleyv1
 	}
 }
 
-// fittingSources are the sources below a conversation for a request that names none; nil for any other request.
-func fittingSources(named []parleyv1.Source, user, conversation string) []parleyv1.Source {
+// candidateSources are the sources below a conversation for a request that names none; nil for any other request.
+func candidateSources(named []parleyv1.Source, user, conversation string) []parleyv1.Source {
 	if conversation == "" || len(named) > 0 {
 		return nil
 	}

@@ -18,7 +18,7 @@ type Config struct {
 	// Tenants are the tenants by alias; at least one.
 	Tenants map[string]*Tenant
 	// Policy decides what callers may read.
-	Policy authz.Source
+	Policy authz.PolicySource
 	// Streams ends streams, and Metrics counts those that are not complete.
 	Streams *lifetime.Streams
 	Metrics *metrics.Metrics

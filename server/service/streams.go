@@ -83,7 +83,7 @@ func (s *sender[F, P]) frame(frame P) error {
 	summary := frame.GetSummary()
 	if part == lifetime.Summary {
 		token = summary.GetResumeToken()
-		explain(s.access, summary.GetSources())
+		explainUnresolved(s.access, summary.GetSources())
 		s.shared.countIncomplete(summary)
 	}
 	return s.closer.SendFrame(part, token, func() error { return s.stream.Send(frame) })

@@ -27,8 +27,8 @@ type accessScope struct {
 	start, end time.Time
 	// conversation is set for calls about one conversation.
 	conversation bool
-	// fit is set where the request names no sources: the call reads those among them that the caller may read.
-	fit []parleyv1.Source
+	// candidates are set where the request names no sources: the call reads those of them that the caller may read (chooseSources).
+	candidates []parleyv1.Source
 }
 
 // accessRequest is what a call asks for, as its caller wrote it. It is never changed once made.

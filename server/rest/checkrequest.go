@@ -13,10 +13,10 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 )
 
-// admit is called by the mux before the generated handler of a path. It refuses verbs that the method does not have and query
+// checkRequest is called by the mux before the generated handler of a path. It refuses verbs that the method does not have and query
 // parameters that are not fields of its request. The mux's own parser would refuse some of them too, but without the name of
 // the parameter, and an error cannot return from it whole. The mux reads what passes here as it is.
-func (h *Handler) admit(next runtime.HandlerFunc) runtime.HandlerFunc {
+func (h *Handler) checkRequest(next runtime.HandlerFunc) runtime.HandlerFunc {
 	var once sync.Once
 	var m *method // of the path that next serves
 	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
@@ -62,8 +62,8 @@ func (c *call) checkVerb(w http.ResponseWriter) error {
 
 // checkParameters checks the query parameters against the fields of the method, and chooses the media type of the answer.
 func (c *call) checkParameters(r *http.Request) error {
-	if c.http.Unread != nil {
-		return c.http.Unread
+	if c.http.Unreadable != nil {
+		return c.http.Unreadable
 	}
 	m := c.method
 	var err error

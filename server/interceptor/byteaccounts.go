@@ -17,22 +17,22 @@ type answerAccount struct {
 	*ledger.Account
 
 	limits   *Limits
-	call     openCall
+	call     accountedCall
 	expected int64
 }
 
 // openAnswer opens the account of a unary call.
 func (l *Limits) openAnswer(info *callinfo.Info, req any, evict func()) (*answerAccount, error) {
-	a := &answerAccount{limits: l, call: openCall{caller: info.CallerID, weight: l.weight(info), end: evict}, expected: expectedOf(req)}
+	a := &answerAccount{limits: l, call: accountedCall{caller: info.CallerID, weight: l.weight(info), end: evict}, expected: expectedOf(req)}
 	if a.Account = l.bytes.admitCall(&a.call, a.expected); a.Account == nil {
 		return nil, l.refuseBytes()
 	}
 	return a, nil
 }
 
-// made counts the bytes of the answer instead of the expected ones, and has its rendered form counted too. It fails where the answer
+// countAnswer counts the bytes of the answer instead of the expected ones, and has its rendered form counted too. It fails where the answer
 // leaves no room.
-func (a *answerAccount) made(answer any, request *callinfo.HTTPRequest) error {
+func (a *answerAccount) countAnswer(answer any, request *callinfo.HTTPRequest) error {
 	if a.Add(bytesOf(answer) - a.expected); !a.limits.bytes.room(&a.call) {
 		return a.limits.refuseBytes()
 	}
@@ -50,7 +50,7 @@ func (a *answerAccount) close() {
 
 // openReadAhead opens the account of the data that a stream reads ahead.
 func (l *Limits) openReadAhead(ctx context.Context, info *callinfo.Info, evict func()) (*ledger.Account, error) {
-	account := l.bytes.admitStream(ctx, &openCall{caller: info.CallerID, weight: l.weight(info), end: evict})
+	account := l.bytes.admitStream(ctx, &accountedCall{caller: info.CallerID, weight: l.weight(info), end: evict})
 	if account == nil {
 		l.Shed(metrics.ShedReadAhead)
 		return nil, overloaded("the streams under way may still take all memory that there is for reading ahead")

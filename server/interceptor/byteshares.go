@@ -19,12 +19,12 @@ type byteShares struct {
 	ledger *ledger.Ledger
 	share  float64 // 0 or less, or 1 or more = nobody makes room
 
-	mu   sync.Mutex
-	open map[*ledger.Account]*openCall
+	mu    sync.Mutex
+	calls map[*ledger.Account]*accountedCall
 }
 
-// openCall is one call or stream with an account.
-type openCall struct {
+// accountedCall is a call or stream with an account.
+type accountedCall struct {
 	caller string
 	weight float64
 	end    func() // has the call end soon
@@ -36,7 +36,7 @@ const roomEvery = 100 * time.Millisecond
 
 // admitStream opens the account of a stream; nil = there was no room for a second. It waits, since ended calls are noticed late and
 // streams that read ahead make room.
-func (b *byteShares) admitStream(ctx context.Context, call *openCall) *ledger.Account {
+func (b *byteShares) admitStream(ctx context.Context, call *accountedCall) *ledger.Account {
 	ctx, cancel := context.WithTimeout(ctx, admissionWait)
 	defer cancel()
 	for ctx.Err() == nil {
@@ -54,7 +54,7 @@ func (b *byteShares) admitStream(ctx context.Context, call *openCall) *ledger.Ac
 
 // admitCall opens the account of a unary call that is expected to hold so many bytes until its answer is written. The result is nil
 // when there is no room and the caller holds most above a share.
-func (b *byteShares) admitCall(call *openCall, bytes int64) *ledger.Account {
+func (b *byteShares) admitCall(call *accountedCall, bytes int64) *ledger.Account {
 	account := b.ledger.Open(0)
 	account.Add(bytes)
 	b.enter(account, call)
@@ -68,29 +68,29 @@ func (b *byteShares) admitCall(call *openCall, bytes int64) *ledger.Account {
 
 // room reports whether a call may begin or answer. Where all memory is held, calls of the caller who holds most above a share end to
 // make room, unless that is the caller of this call.
-func (b *byteShares) room(call *openCall) bool {
+func (b *byteShares) room(call *accountedCall) bool {
 	limit := b.ledger.Config().Limit
 	over := b.ledger.Committed() - limit
 	return limit <= 0 || over <= 0 || b.makeRoom(call, over)
 }
 
-func (b *byteShares) enter(account *ledger.Account, call *openCall) {
+func (b *byteShares) enter(account *ledger.Account, call *accountedCall) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.open[account] = call
+	b.calls[account] = call
 }
 
 // leave closes an account.
 func (b *byteShares) leave(account *ledger.Account) {
 	b.mu.Lock()
-	delete(b.open, account)
+	delete(b.calls, account)
 	b.mu.Unlock()
 	account.Close()
 }
 
 // makeRoom ends the largest calls of the callers who hold most above a share, until need bytes come back. It reports false where
 // the newcomer's own caller holds most, or, where there are no shares, where all calls together hold too much.
-func (b *byteShares) makeRoom(newcomer *openCall, need int64) bool {
+func (b *byteShares) makeRoom(newcomer *accountedCall, need int64) bool {
 	ended, found := b.choose(newcomer, need)
 	for _, call := range ended {
 		call.end()
@@ -100,7 +100,7 @@ func (b *byteShares) makeRoom(newcomer *openCall, need int64) bool {
 
 // choose returns the calls to end for a newcomer, so that need bytes come back. found is false where the newcomer's own caller holds
 // most above a share.
-func (b *byteShares) choose(newcomer *openCall, need int64) (ended []*openCall, found bool) {
+func (b *byteShares) choose(newcomer *accountedCall, need int64) (ended []*accountedCall, found bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	above, total, ending := b.aboveShares(newcomer)
@@ -129,10 +129,10 @@ func (b *byteShares) choose(newcomer *openCall, need int64) (ended []*openCall, 
 
 // aboveShares returns how many bytes each caller holds above a share, the newcomer's caller included. It also returns the bytes of all
 // calls, and the bytes of the calls that are ending, which count for no caller. The lock is held.
-func (b *byteShares) aboveShares(newcomer *openCall) (above map[string]float64, total, ending int64) {
+func (b *byteShares) aboveShares(newcomer *accountedCall) (above map[string]float64, total, ending int64) {
 	share := float64(b.ledger.Config().Limit) * b.share
 	above = map[string]float64{newcomer.caller: -share * newcomer.weight}
-	for account, call := range b.open {
+	for account, call := range b.calls {
 		held := account.Held()
 		total += held
 		if call.ending {
@@ -158,9 +158,9 @@ func highest(numbers map[string]float64) (caller string, most float64) {
 }
 
 // largest returns the call of a caller that holds most, except calls that are ending; the lock is held.
-func (b *byteShares) largest(caller string) (largest *openCall, size int64) {
+func (b *byteShares) largest(caller string) (largest *accountedCall, size int64) {
 	size = -1
-	for account, call := range b.open {
+	for account, call := range b.calls {
 		if held := account.Held(); call.caller == caller && !call.ending && held > size {
 			largest, size = call, held
 		}

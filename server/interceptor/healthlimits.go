@@ -7,8 +7,8 @@ import (
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
-// open bounds the streams that need no caller: health and reflection. They end when the server stops, which they would hold up.
-func (l *Limits) open(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+// healthAndReflection bounds the streams that need no caller, those of health and reflection. They end when the server stops, which they would hold up.
+func (l *Limits) healthAndReflection(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	if callinfo.IsAPI(rpc.FullMethod) {
 		return next(srv, stream)
 	}
