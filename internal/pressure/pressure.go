@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"sync"
 	"time"
@@ -26,8 +27,8 @@ const (
 	leastPercent = 15
 )
 
-// Without work there is no collection for minutes, and what streams held before stays resident. So a collection is asked for when there was
-// none for a while and the last one found much beside the cache. One that finds as much again makes the next one wait twice as long.
+// Without work there is no collection for minutes, and what streams held before stays resident. So memory is given back when there was no
+// collection for a while and the last one found much beside the cache. If as much is found again, the next one waits twice as long.
 const (
 	muchBeside = 64 << 20
 	leastRest  = 10 * time.Second
@@ -57,9 +58,10 @@ type Config struct {
 	// Logger is told when shedding begins and ends; nil = nobody is.
 	Logger *slog.Logger
 	// Heap is what the last collection found in use, and its number; nil = the runtime's. Collect runs a collection; nil =
-	// the runtime's.
+	// the runtime's. Release runs one and returns free memory to the operating system; nil = debug.FreeOSMemory.
 	Heap    func() (live int64, collection uint64)
 	Collect func()
+	Release func()
 }
 
 // Guard watches live data against the limit. A nil Guard refuses nothing.
@@ -92,6 +94,9 @@ func New(cfg Config) *Guard {
 	}
 	if cfg.Collect == nil {
 		cfg.Collect = runtime.GC
+	}
+	if cfg.Release == nil {
+		cfg.Release = debug.FreeOSMemory
 	}
 	g := &Guard{cfg: cfg, rest: leastRest}
 	if cfg.Cache != nil {
@@ -154,7 +159,7 @@ func (g *Guard) refuses(share float64) bool {
 		return false
 	}
 	if time.Since(g.collected) >= lookEvery {
-		g.collect()
+		g.collect(g.cfg.Collect)
 	}
 	return float64(g.other) > share*float64(g.cfg.Limit)
 }
@@ -168,11 +173,11 @@ func (g *Guard) tick() {
 	since, before := time.Since(g.collected), g.other
 	switch {
 	case g.shedding && since >= collectEvery:
-		g.collect()
+		g.collect(g.cfg.Collect)
 	case before <= muchBeside:
 		g.rest = leastRest
 	case since >= g.rest:
-		g.collect()
+		g.collect(g.cfg.Release)
 		if g.other > before-before/8 {
 			g.rest = min(2*g.rest, mostRest)
 		} else {
@@ -181,9 +186,9 @@ func (g *Guard) tick() {
 	}
 }
 
-// collect runs a collection and looks again; the lock is held.
-func (g *Guard) collect() {
-	g.cfg.Collect()
+// collect runs a collection by one of the two functions of Config and looks again; the lock is held.
+func (g *Guard) collect(run func()) {
+	run()
 	g.look()
 	g.collected = time.Now()
 }
