@@ -270,11 +270,12 @@ func (d *Draft) Encode() (basic, unmapped []byte) {
 		extra = protowire.SizeTag(eventwire.EventUnmapped) + protowire.SizeBytes(content)
 	}
 	b := d.append(make([]byte, 0, size+extra), RootNode)
-	if extra > 0 {
-		b = protowire.AppendTag(b, eventwire.EventUnmapped, protowire.BytesType)
-		b = protowire.AppendVarint(b, uint64(content))
-		b = d.appendStruct(b, 0, len(d.extras), 0)
+	if extra == 0 {
+		return b, nil
 	}
+	b = protowire.AppendTag(b, eventwire.EventUnmapped, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(content))
+	b = d.appendStruct(b, 0, len(d.extras), 0)
 	return b[:size:size], b[size:]
 }
 

@@ -85,11 +85,9 @@ func (c *Chunk) pack(size, unmapped int) {
 			from := len(c.basic.bytes) + eventwire.FramedSize(len(e.Basic)) - len(e.Basic)
 			c.basic.bytes = eventwire.AppendEvent(c.basic.bytes, e.Basic, nil)
 			e.At, e.Basic = i, c.basic.bytes[from:len(c.basic.bytes):len(c.basic.bytes)]
-			if len(e.Unmapped) > 0 {
-				at := len(rest)
-				rest = append(rest, e.Unmapped...)
-				e.Unmapped = rest[at:len(rest):len(rest)]
-			}
+			at := len(rest)
+			rest = append(rest, e.Unmapped...)
+			e.Unmapped = rest[at:len(rest):len(rest)] // also where it is empty: an empty slice keeps its old array alive
 		}
 		c.basic.ends[i] = uint32(len(c.basic.bytes))
 	}

@@ -1,6 +1,7 @@
 package chunk
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"time"
@@ -73,6 +74,7 @@ func (e *Entry) MarkOutOfWindow(at *time.Time) {
 		marked = protowire.AppendBytes(protowire.AppendTag(marked, eventwire.EventEventTime, protowire.BytesType), stamp)
 	}
 	e.Basic = protowire.AppendVarint(protowire.AppendTag(marked, eventwire.EventOutOfWindow, protowire.VarintType), 1)
+	e.Unmapped = bytes.Clone(e.Unmapped) // both were slices of one array, which is not kept for a part of it
 }
 
 // Stamp identifies one row by its time and its hash.
