@@ -63,8 +63,8 @@ func (a *nightAhead) asked(src parleyv1.Source) int {
 	return n
 }
 
-// TestReadingAheadChangesNoAnswer reads a night, most of whose windows are read ahead: the events, reports and requests are those of a night that waits for
-// nothing.
+// TestReadingAheadChangesNoAnswer reads a night, most of whose windows are read ahead: the events, reports and requests are those of a
+// night that waits for nothing.
 func TestReadingAheadChangesNoAnswer(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*nightAhead){
@@ -139,7 +139,8 @@ func (a *nightAhead) hook(hook func(int, source.EventQuery, string, *page) (*pag
 	}
 }
 
-// TestReadingAheadReadsWhatDoesNotWaitForCalls counts what was asked for when the calls become known: everything, but Copilot for those without a plan.
+// TestReadingAheadReadsWhatDoesNotWaitForCalls counts what was asked for when the calls become known: everything, but Copilot for those
+// without a plan.
 func TestReadingAheadReadsWhatDoesNotWaitForCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -234,8 +235,8 @@ func TestReadingAheadIsBoundedByMemory(t *testing.T) {
 	})
 }
 
-// TestWhatWasReadAheadServesTheNextCall ends a night before its calls are known. The call that goes on at once finds what was read ahead; after a minute
-// nothing is left of it.
+// TestWhatWasReadAheadServesTheNextCall ends a night before its calls are known. The call that goes on at once finds what was read ahead;
+// after a minute nothing is left of it.
 func TestWhatWasReadAheadServesTheNextCall(t *testing.T) {
 	t.Parallel()
 	for name, pause := range map[string]time.Duration{"at once": 0, "later": 2 * time.Minute} {
@@ -300,7 +301,8 @@ func TestCancelledReadingAheadLeavesNothing(t *testing.T) {
 	})
 }
 
-// TestReadingAheadSettlesNothingTooEarly reads up to the present, and then what comes while the calls are read: nothing is settled that was not.
+// TestReadingAheadSettlesNothingTooEarly reads up to the present, and then what comes while the calls are read: nothing is settled that was
+// not.
 func TestReadingAheadSettlesNothingTooEarly(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

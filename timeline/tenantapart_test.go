@@ -24,8 +24,8 @@ func (l lateCalls) Events(ctx context.Context, _ source.EventQuery, _ string) (*
 	}
 }
 
-// TestTenantReadsOtherSourcesBeforeTheCallsAreKnown reads a night whose calls are known after ten minutes. Until then a stream reads the other sources of users who are
-// not open yet: it takes no longer than two streams side by side, of which one has the calls.
+// TestTenantReadsOtherSourcesBeforeTheCallsAreKnown reads a night whose calls are known after ten minutes. Until then a stream reads the
+// other sources of users who are not open yet: it takes no longer than two streams side by side, of which one has the calls.
 func TestTenantReadsOtherSourcesBeforeTheCallsAreKnown(t *testing.T) {
 	t.Parallel()
 	night := func(parts ...[]parleyv1.Source) (took time.Duration) {

@@ -142,7 +142,8 @@ func TestTenantStreamEndsByWhatHoldsForEveryUser(t *testing.T) {
 	}
 }
 
-// TestTenantReadsABoundedNumberOfUsersAtATime holds how many users are read at a time, that memory bounds them further, and that the stream ends all the same.
+// TestTenantReadsABoundedNumberOfUsersAtATime holds how many users are read at a time, that memory bounds them further, and that the stream
+// ends all the same.
 func TestTenantReadsABoundedNumberOfUsersAtATime(t *testing.T) {
 	t.Parallel()
 	for name, each := range map[string]int64{"much memory": 0, "little memory": 300 << 10} {

@@ -9,7 +9,8 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// TestTenantLooksUpThePlansOfUsersByID asks for users by id, of whom every second one has no plan for Copilot. Graph answers their look-up, or does not.
+// TestTenantLooksUpThePlansOfUsersByID asks for users by id, of whom every second one has no plan for Copilot. Graph answers their look-up,
+// or does not.
 func TestTenantLooksUpThePlansOfUsersByID(t *testing.T) {
 	t.Parallel()
 	start, end := base()

@@ -101,8 +101,8 @@ func (f *FirstWindow) isReady() bool {
 	}
 }
 
-// UseFirstWindow gives a new walk the first window of a source, before the first Step. The walk waits for one that is being read. Its present is
-// then the time when that began, so that nothing counts as settled that may have come since.
+// UseFirstWindow gives a new walk the first window of a source, before the first Step. The walk waits for one that is being read. Its
+// present is then the time when that began, so that nothing counts as settled that may have come since.
 func (m *Merger) UseFirstWindow(src parleyv1.Source, f *FirstWindow) {
 	m.present.ofWalk = window.Earlier(m.present.ofWalk, f.began)
 	for _, r := range m.readers {

@@ -146,7 +146,8 @@ func TestSourcesAreMergedInOneOrder(t *testing.T) {
 	}
 }
 
-// TestResumeSkipsRowsThatAreDatedOtherwise delivers a part of the windows of one call, and goes on in another call for which Graph dates rows otherwise.
+// TestResumeSkipsRowsThatAreDatedOtherwise delivers a part of the windows of one call, and goes on in another call for which Graph dates
+// rows otherwise.
 func TestResumeSkipsRowsThatAreDatedOtherwise(t *testing.T) {
 	t.Parallel()
 	minute := func(n int) time.Duration { return time.Duration(n) * time.Minute }

@@ -50,8 +50,8 @@ func (p *pendingRead) ready() bool {
 	}
 }
 
-// resultAsNext makes the window the one that is delivered next, so that its reading waits for memory no longer, unless the walk yields memory. It
-// returns the result; nil = the call must wait for it.
+// resultAsNext makes the window the one that is delivered next, so that its reading waits for memory no longer, unless the walk yields
+// memory. It returns the result; nil = the call must wait for it.
 func (p *pendingRead) resultAsNext(pool *readPool) *fetch.Result {
 	if p == nil || !p.hasBegun() {
 		return nil

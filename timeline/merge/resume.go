@@ -129,7 +129,8 @@ func (r *sourceReader) reopen(asked bool) {
 // Token seals the position of the walk.
 func (m *Merger) Token(finished bool) (string, error) {
 	saved := cursor.Events{
-		Present: m.present.ofWalk, EarlierPresent: m.present.earliest(), Start: m.span.Start, End: m.span.End, Finished: finished, OutOfWindow: m.seen.OutOfWindow(cursor.MaxOutOfWindow),
+		Present: m.present.ofWalk, EarlierPresent: m.present.earliest(), Start: m.span.Start, End: m.span.End, Finished: finished,
+		OutOfWindow: m.seen.OutOfWindow(cursor.MaxOutOfWindow),
 	}
 	for _, r := range m.readers {
 		saved.Sources = append(saved.Sources, r.save(m.outOfTime))
