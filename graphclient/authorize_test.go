@@ -85,7 +85,7 @@ func TestManyRejectedCallersRenewOnce(t *testing.T) {
 	})
 }
 
-func TestClaimsChallenge(t *testing.T) {
+func TestAClaimsChallengeIsAnsweredByOneLogin(t *testing.T) {
 	t.Parallel()
 	const claims = `{"access_token":{"nbf":{"essential":true,"value":"1726077595"},"x":"??>>"}}`
 	for name, c := range map[string]struct {
@@ -200,7 +200,7 @@ func TestValidTokenIsServedWhileRefreshFails(t *testing.T) {
 	})
 }
 
-func TestRefreshAhead(t *testing.T) {
+func TestATokenIsRefreshedBeforeItEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var seen []string
@@ -296,7 +296,7 @@ func TestNoCredentialSendsNoAuthorization(t *testing.T) {
 
 // The repetition after a 401 queues like any request, and queueing is not
 // counted as part of the try.
-func TestRepetitionAfter401Queues(t *testing.T) {
+func TestARepetitionAfter401Queues(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{steps: []func() (*http.Response, error){say(401, ""), say(200, emptyPage)}}
@@ -316,7 +316,7 @@ func TestRepetitionAfter401Queues(t *testing.T) {
 	})
 }
 
-func TestHeaders(t *testing.T) {
+func TestARequestHasTheHeadersOfAClient(t *testing.T) {
 	t.Parallel()
 	ids := map[string]bool{}
 	client := fakeClient(t, func(r *http.Request) (*http.Response, error) {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestBodyAllocations holds that a page's body, compressed or not, takes the buffer of the pool.
-func TestBodyAllocations(t *testing.T) {
+// TestABodyTakesTheBufferOfThePool holds that a page's body, compressed or not, takes the buffer of the pool.
+func TestABodyTakesTheBufferOfThePool(t *testing.T) {
 	text := strings.Repeat(`{"id":"1616964509832","createdDateTime":"2026-11-20T10:00:00.123Z"},`, 1500)
 	for encoding, body := range map[string][]byte{"": []byte(text), "gzip": packed(t, text)} {
 		p := &bodyPool{}

@@ -31,8 +31,8 @@ func answer(body []byte, encoding string, length int64) *http.Response {
 	}
 }
 
-// TestReadBody reads bodies with the same pool one after another: nothing of one may be left in the next.
-func TestReadBody(t *testing.T) {
+// TestNothingOfABodyIsLeftInTheNext reads bodies with the same pool one after another: nothing of one may be left in the next.
+func TestNothingOfABodyIsLeftInTheNext(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 16
 	long, short := strings.Repeat("0123456789abcdef", limit/16), "short"

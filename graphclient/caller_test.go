@@ -54,7 +54,7 @@ func TestCallersTakeTurns(t *testing.T) {
 	})
 }
 
-func TestDayOfACaller(t *testing.T) {
+func TestACallersDayEndsAtMidnight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
@@ -103,8 +103,8 @@ func TestDayOfACaller(t *testing.T) {
 	})
 }
 
-// TestPaymentBreaker asks routes of which one wants to be paid.
-func TestPaymentBreaker(t *testing.T) {
+// TestARouteThatAsksForPaymentIsLeftAlone asks routes of which one wants to be paid.
+func TestARouteThatAsksForPaymentIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		asked := map[string]int{}

@@ -9,9 +9,9 @@ import (
 	"github.com/parley-gateway/parley/graphclient"
 )
 
-// TestSkew: the clock of this machine is compared with the Date of whatever Graph answers; within what a Date and a slow
+// TestTheSkewIsReadOffTheDateOfAnswers: the clock of this machine is compared with the Date of whatever Graph answers; within what a Date and a slow
 // answer leave open the two agree, and an answer without a Date says nothing.
-func TestSkew(t *testing.T) {
+func TestTheSkewIsReadOffTheDateOfAnswers(t *testing.T) {
 	t.Parallel()
 	const into = 900 * time.Millisecond // of a second, which a Date cuts off
 	for name, test := range map[string]struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-func TestCloudByName(t *testing.T) {
+func TestACloudIsFoundByItsNames(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"": "https://graph.microsoft.com", "global": "https://graph.microsoft.com", "GCC": "https://graph.microsoft.com",
@@ -30,7 +30,7 @@ func TestCloudByName(t *testing.T) {
 }
 
 // The cloud alone decides scope, Graph's address and which links are followed.
-func TestCloudDrivesEverything(t *testing.T) {
+func TestTheCloudDecidesScopeAddressAndLinks(t *testing.T) {
 	t.Parallel()
 	for _, cloud := range graph.Clouds() {
 		credential := &tokens{}
@@ -54,7 +54,7 @@ func TestCloudDrivesEverything(t *testing.T) {
 	}
 }
 
-func TestConfigErrors(t *testing.T) {
+func TestErrorsOfAConfigNameTheField(t *testing.T) {
 	t.Parallel()
 	credential := &tokens{}
 	for name, c := range map[string]struct {

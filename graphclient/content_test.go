@@ -14,7 +14,7 @@ func picture() graph.Request {
 	return graph.Request{Source: graph.SourceChat, Path: "/users/u/chats/c/messages/1/hostedContents/h/$value", User: "u", Resource: "c"}
 }
 
-func TestContent(t *testing.T) {
+func TestContentIsStreamedAsItIs(t *testing.T) {
 	t.Parallel()
 	long := "\x89PNG" + strings.Repeat("\x00\xff", 100_000)
 	for name, c := range map[string]struct{ body, want, mediaType string }{
@@ -41,8 +41,8 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// TestContentFailures holds that refusals, redirects and an error in place of the content are errors of their kind.
-func TestContentFailures(t *testing.T) {
+// TestFailedContentIsAnErrorOfItsKind holds that refusals, redirects and an error in place of the content are errors of their kind.
+func TestFailedContentIsAnErrorOfItsKind(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		status  int

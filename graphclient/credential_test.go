@@ -276,7 +276,7 @@ func TestUnusableFileKeepsTheOldCredential(t *testing.T) {
 	}
 }
 
-func TestRefusedLogin(t *testing.T) {
+func TestARefusedLoginIsACredentialError(t *testing.T) {
 	t.Parallel()
 	refusal := `{"error":"invalid_client","error_description":"AADSTS7000215: ` + secretText + ` Trace ID: x","error_codes":[7000215]}`
 	for name, c := range map[string]struct {
@@ -318,7 +318,7 @@ func TestRefusedLogin(t *testing.T) {
 	}
 }
 
-func TestAuthorityOutOfReach(t *testing.T) {
+func TestAnAuthorityOutOfReachIsUnavailable(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	cfg := secretCredential(t, a, tenantA, writeFile(t, filepath.Join(t.TempDir(), "secret"), "s"))
@@ -346,7 +346,7 @@ func certificate(t *testing.T, key any, public any) string {
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
 }
 
-func TestClientCertificate(t *testing.T) {
+func TestACertificateLogsIn(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -365,7 +365,7 @@ func TestClientCertificate(t *testing.T) {
 	}
 }
 
-func TestWorkloadIdentity(t *testing.T) {
+func TestAWorkloadIdentityLogsIn(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	credential := credentialAt(t, a, auth.CredentialConfig{
@@ -380,7 +380,7 @@ func TestWorkloadIdentity(t *testing.T) {
 	}
 }
 
-func TestCredentialSettings(t *testing.T) {
+func TestSettingsOfAnotherKindOfCredentialAreRefused(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	secret := writeFile(t, filepath.Join(folder, "secret"), "s")

@@ -128,9 +128,9 @@ func TestAuthorityDownWithAValidToken(t *testing.T) {
 	}
 }
 
-// TestThrottledLogin has the authority ask for half a minute: callers who have less time are told so at once, with what is
+// TestAThrottledLoginIsWaitedForByWhoeverHasTheTime has the authority ask for half a minute: callers who have less time are told so at once, with what is
 // left of it, others wait, and nobody asks the authority before.
-func TestThrottledLogin(t *testing.T) {
+func TestAThrottledLoginIsWaitedForByWhoeverHasTheTime(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	file := writeFile(t, filepath.Join(t.TempDir(), "secret"), "s")

@@ -121,7 +121,7 @@ func (d *Delegates) Client(a Assertion) (*Client, error) {
 }
 
 // Reload reads the file of the application's credential now, if it has one, so
-// that the next exchange proves itself with what the file holds although the
+// that the next exchange authenticates with what the file holds although the
 // file may be broken by then. An error leaves the old content in force.
 func (d *Delegates) Reload() error { return d.exchange.Reload() }
 

@@ -334,7 +334,7 @@ func TestSecretRotatesUnderUsers(t *testing.T) {
 	}
 }
 
-func TestOtherProofs(t *testing.T) {
+func TestUsersTokensAreExchangedWithEachKindOfCredential(t *testing.T) {
 	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {

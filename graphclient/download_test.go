@@ -32,7 +32,7 @@ func readReport(t *testing.T, d *graphclient.Download) string {
 	return string(content)
 }
 
-func TestDownloadDirect(t *testing.T) {
+func TestADownloadWithoutARedirectIsStreamed(t *testing.T) {
 	t.Parallel()
 	long := report + strings.Repeat("2026-11-20,b@contoso.example\n", 20000)
 	for name, c := range map[string]struct {
@@ -245,7 +245,7 @@ func TestStaleReportAddressIsAskedForAgainOnce(t *testing.T) {
 	}
 }
 
-func TestDownloadThatBreaks(t *testing.T) {
+func TestADownloadThatBreaksIsAnError(t *testing.T) {
 	t.Parallel()
 	server := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(bytes.Repeat([]byte("x"), 100_000))
@@ -265,7 +265,7 @@ func TestDownloadThatBreaks(t *testing.T) {
 }
 
 // A report is recognized from its first visible byte, however it arrives.
-func TestDownloadByteByByte(t *testing.T) {
+func TestADownloadIsRecognizedByteByByte(t *testing.T) {
 	t.Parallel()
 	for text, contentType := range map[string]string{
 		report:                             graphclient.ContentCSV,
@@ -290,7 +290,7 @@ func TestDownloadByteByByte(t *testing.T) {
 	}
 }
 
-func TestDownloadLimit(t *testing.T) {
+func TestADownloadHasALimit(t *testing.T) {
 	t.Parallel()
 	client := fakeClient(t, func(*http.Request) (*http.Response, error) {
 		return answer(200, strings.Repeat("x", 1001)), nil

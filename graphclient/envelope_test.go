@@ -13,7 +13,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-func TestPageEnvelope(t *testing.T) {
+func TestAnEnvelopeIsReadInAnyOrderAndSpelling(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name    string
@@ -128,7 +128,7 @@ func TestMalformedAnswers(t *testing.T) {
 }
 
 // A report where JSON was expected is not asked for again.
-func TestFileInPlaceOfJSON(t *testing.T) {
+func TestAFileInPlaceOfJSONIsNotAskedForAgain(t *testing.T) {
 	t.Parallel()
 	requests := 0
 	client := fakeClient(t, func(*http.Request) (*http.Response, error) {
@@ -147,7 +147,7 @@ func quick(cfg *graphclient.Config) {
 	cfg.Retry = graphclient.RetryConfig{Tries: 2, Base: 1, Max: 1}
 }
 
-func TestObject(t *testing.T) {
+func TestAnObjectIsReturnedAsItIs(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
 		`{"id":"1"}`:                             `{"id":"1"}`,
@@ -185,7 +185,7 @@ func compressed(t *testing.T, text string) string {
 	return b.String()
 }
 
-func TestCompression(t *testing.T) {
+func TestOnlyWholeGzipBodiesAreRead(t *testing.T) {
 	t.Parallel()
 	whole := compressed(t, `{"value":[{"id":"1"}]}`)
 	for name, c := range map[string]struct {
@@ -223,7 +223,7 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-func TestSizeLimit(t *testing.T) {
+func TestAnAnswerHasASizeLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 1000
 	page := func(size int) string {

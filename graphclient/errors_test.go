@@ -26,7 +26,7 @@ func asError(t *testing.T, err error) *graph.Error {
 
 const secretText = "private words of somebody"
 
-func TestGraphErrors(t *testing.T) {
+func TestAnErrorHasTheFactsOfTheAnswer(t *testing.T) {
 	t.Parallel()
 	const page = `<html><head><title>` + secretText + `</title></head></html>`
 	cases := []struct {

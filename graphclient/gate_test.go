@@ -147,7 +147,7 @@ func (o *recorder) CredentialState(ok bool) {
 	o.logins = append(o.logins, ok)
 }
 
-func TestObserver(t *testing.T) {
+func TestAnObserverSeesRequestsAndWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{steps: []func() (*http.Response, error){

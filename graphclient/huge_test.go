@@ -35,8 +35,8 @@ func (f *flood) Close() error {
 	return nil
 }
 
-// TestHugeBody lets Graph answer with 300 MB: what is read of it stays within the limit, and it is not asked for again.
-func TestHugeBody(t *testing.T) {
+// TestAHugeBodyIsReadUpToTheLimit lets Graph answer with 300 MB: what is read of it stays within the limit, and it is not asked for again.
+func TestAHugeBodyIsReadUpToTheLimit(t *testing.T) {
 	t.Parallel()
 	var bodies []*flood
 	client := fakeClient(t, func(*http.Request) (*http.Response, error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-func TestSameOrigin(t *testing.T) {
+func TestOnlyLinksOfTheSameOriginAreFollowed(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, graphclient.Config{Credential: &tokens{}})
 	allowed := []string{
@@ -225,7 +225,7 @@ func TestRequestThatCannotBeBuilt(t *testing.T) {
 	}
 }
 
-func TestEscape(t *testing.T) {
+func TestASegmentIsEscapedWhole(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"":                 "",

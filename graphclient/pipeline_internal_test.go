@@ -13,7 +13,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-func TestPolicyOrder(t *testing.T) {
+func TestThePoliciesHaveTheirOrder(t *testing.T) {
 	t.Parallel()
 	policies := (&Client{}).policies()
 	names := make([]string, 0, len(policies))

@@ -34,9 +34,9 @@ func graphError(code, message string) string {
 	return `{"error":{"code":"` + code + `","message":"` + message + `","innerError":{"date":"2026-11-30T10:00:00","request-id":"r"}}}`
 }
 
-// TestMeaning is what a refusal means: the kinds are whose licence, whose permission and whose payment it is about, trouble that
+// TestARefusalHasTheKindOfItsMeaning is what a refusal means: the kinds are whose licence, whose permission and whose payment it is about, trouble that
 // passes, and links of Graph's own.
-func TestMeaning(t *testing.T) {
+func TestARefusalHasTheKindOfItsMeaning(t *testing.T) {
 	t.Parallel()
 	const (
 		userLicense   = "User with id 1 needs a valid license to access this API."

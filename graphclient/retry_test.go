@@ -48,7 +48,7 @@ func breaks(err error) func() (*http.Response, error) {
 	return func() (*http.Response, error) { return nil, err }
 }
 
-func TestRetries(t *testing.T) {
+func TestTemporaryFailuresAreRepeated(t *testing.T) {
 	t.Parallel()
 	cut := func() (*http.Response, error) {
 		r := answer(200, "")
@@ -130,7 +130,7 @@ type failingReader struct{ err error }
 
 func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
 
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfterIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	const date = "Sun, 22 Nov 2026 10:00:00 GMT"
 	for name, c := range map[string]struct {
@@ -165,7 +165,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-func TestRetryAfterTooLongToWait(t *testing.T) {
+func TestARetryAfterBeyondTheDeadlineIsReturned(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		status   int
@@ -235,7 +235,7 @@ func TestBackoffStaysWithinTheDeadline(t *testing.T) {
 	})
 }
 
-func TestCancelWhileWaiting(t *testing.T) {
+func TestACanceledCallStopsWaiting(t *testing.T) {
 	t.Parallel()
 	for name, step := range map[string]func() (*http.Response, error){
 		"gate":     say(429, "", "Retry-After", "30"),
@@ -287,7 +287,7 @@ func TestOneTryIsBounded(t *testing.T) {
 	})
 }
 
-func TestDeadlineOfTheCaller(t *testing.T) {
+func TestTheCallersDeadlineEndsACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := fakeClient(t, func(r *http.Request) (*http.Response, error) {

@@ -2,8 +2,8 @@ package graphclient
 
 import "testing"
 
-// TestShownPaths holds that a path as spans show it has Graph's own words and nothing that may name somebody.
-func TestShownPaths(t *testing.T) {
+// TestSpansShowNoIDsOfPaths holds that a path as spans show it has Graph's own words and nothing that may name somebody.
+func TestSpansShowNoIDsOfPaths(t *testing.T) {
 	t.Parallel()
 	for uri, want := range map[string]string{
 		"/v1.0/users?$filter=startswith(displayName,'Ada')":                    "/v1.0/users",

@@ -81,7 +81,7 @@ func page2(framer *http2.Framer, stream uint32, body string, end bool) {
 	_ = framer.WriteData(stream, end, []byte(body))
 }
 
-func TestHTTP2Faults(t *testing.T) {
+func TestFaultsOfHTTP2AreRepeated(t *testing.T) {
 	t.Parallel()
 	certified := tlsServer(t, http.NotFoundHandler())
 	for name, fail := range map[string]func(*http2.Framer, uint32){
@@ -121,7 +121,7 @@ func TestHTTP2Faults(t *testing.T) {
 	}
 }
 
-func TestConnectionCutInTheBody(t *testing.T) {
+func TestAConnectionCutInTheBodyIsRepeated(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int32
 	server := tlsServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -13,7 +13,7 @@ func isKind(err error, kinds ...graph.Kind) bool {
 	return ok && slices.Contains(kinds, e.Kind)
 }
 
-// isRejected reports whether Graph answered 400, whatever it meant by it.
+// isRejected reports whether Graph answered 400 or 501, whatever it meant by it.
 func isRejected(err error) bool {
 	e, ok := errors.AsType[*graph.Error](err)
 	return ok && e.Rejected()

@@ -31,8 +31,8 @@ func TestLimitsStayBelowThePublishedNumbers(t *testing.T) {
 	}
 }
 
-// TestShares holds that replicas which divide the limits never send more together than one of them alone would.
-func TestShares(t *testing.T) {
+// TestReplicasThatDivideTheLimitsKeepThem holds that replicas which divide the limits never send more together than one of them alone would.
+func TestReplicasThatDivideTheLimitsKeepThem(t *testing.T) {
 	t.Parallel()
 	const replicas, patience = 3, 40 * time.Minute
 	for _, limit := range []Limit{{PerTenant, 30, time.Second}, {PerTenant, 40, 20 * time.Second}, {PerTenant, 100, 10 * time.Minute}} {
@@ -65,7 +65,7 @@ func TestShares(t *testing.T) {
 	}
 }
 
-func TestLimitRows(t *testing.T) {
+func TestARequestIsCountedByTheFirstRowThatMatches(t *testing.T) {
 	t.Parallel()
 	table := DefaultLimits()
 	for _, c := range []struct {
@@ -110,7 +110,7 @@ func pass(ctx context.Context, b *budget, priority graph.Priority) (time.Duratio
 	return 0, nil
 }
 
-func TestBudgetRate(t *testing.T) {
+func TestABudgetKeepsItsRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(Limit{PerTenant, 30, time.Second}.rate(1))
@@ -186,7 +186,7 @@ func TestBackgroundLeavesBurst(t *testing.T) {
 	})
 }
 
-func TestBudgetTellsTheWait(t *testing.T) {
+func TestABudgetTellsTheWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0.1, 1)
@@ -212,7 +212,7 @@ func TestBudgetTellsTheWait(t *testing.T) {
 	})
 }
 
-func TestGateProbe(t *testing.T) {
+func TestOneProbeGoesAheadWhenAGateOpens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
@@ -271,7 +271,7 @@ func TestGateProbe(t *testing.T) {
 	})
 }
 
-func TestSlowProbeDoesNotHoldForEver(t *testing.T) {
+func TestASlowProbeDoesNotHoldForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
@@ -287,7 +287,7 @@ func TestSlowProbeDoesNotHoldForEver(t *testing.T) {
 	})
 }
 
-func TestCanceledProbeLetsTheNextOneGo(t *testing.T) {
+func TestACanceledProbeLetsTheNextOneGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
@@ -305,7 +305,7 @@ func TestCanceledProbeLetsTheNextOneGo(t *testing.T) {
 	})
 }
 
-func TestClosingRefusesThoseWhoCannotWait(t *testing.T) {
+func TestAClosingGateRefusesThoseWhoCannotWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0.5, 1)
@@ -343,7 +343,7 @@ func TestStrikesGrow(t *testing.T) {
 	})
 }
 
-func TestCanceledWaiterLeavesTheQueue(t *testing.T) {
+func TestACanceledWaiterLeavesTheQueue(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(1, 1)
@@ -385,9 +385,9 @@ func TestBudgetsAreDropped(t *testing.T) {
 	})
 }
 
-// TestPrecaution shows what a 429 of one user does to the others: they wait for no more than ten seconds, and not at all once an
+// TestAPrecautionEndsWithAnAnswer shows what a 429 of one user does to the others: they wait for no more than ten seconds, and not at all once an
 // answer shows that the tenant was not meant.
-func TestPrecaution(t *testing.T) {
+func TestAPrecautionEndsWithAnAnswer(t *testing.T) {
 	t.Parallel()
 	const uri = "/v1.0/users/u/chats"
 	type answer struct {

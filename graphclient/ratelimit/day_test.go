@@ -9,9 +9,9 @@ import (
 	"github.com/parley-gateway/parley/graphclient/ratelimit/pooltest"
 )
 
-// TestDaysTogether holds that a caller has one day in all processes, and that a pool which fails leaves each process its part of what
+// TestACallerHasOneDayInAllProcesses holds that a caller has one day in all processes, and that a pool which fails leaves each process its part of what
 // remained.
-func TestDaysTogether(t *testing.T) {
+func TestACallerHasOneDayInAllProcesses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		pool := pooltest.NewMemory(3)

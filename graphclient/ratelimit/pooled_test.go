@@ -115,8 +115,8 @@ const (
 	usageURI    = "/beta/reports/x"
 )
 
-// TestFleetKeepsTheLimits holds that processes with one pool keep each limit together, and use it as well as one process does.
-func TestFleetKeepsTheLimits(t *testing.T) {
+// TestAFleetKeepsTheLimits holds that processes with one pool keep each limit together, and use it as well as one process does.
+func TestAFleetKeepsTheLimits(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		request  graph.Request
@@ -161,9 +161,9 @@ func TestFleetKeepsTheLimits(t *testing.T) {
 	}
 }
 
-// TestFleetSharesChats holds that the limits of each chat and of the tenant are kept together, and that a chat that several processes read
+// TestAFleetKeepsTheLimitsOfChats holds that the limits of each chat and of the tenant are kept together, and that a chat that several processes read
 // holds the others up at no process.
-func TestFleetSharesChats(t *testing.T) {
+func TestAFleetKeepsTheLimitsOfChats(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const processes, chats, each = 3, 40, 4
@@ -190,9 +190,9 @@ func TestFleetSharesChats(t *testing.T) {
 	})
 }
 
-// TestFrontEndsGoFirstInAFleet holds that background requests which wait in each process keep no interactive one of any process waiting
+// TestInteractiveRequestsGoFirstInAFleet holds that background requests which wait in each process keep no interactive one of any process waiting
 // for more than the slots that were taken already.
-func TestFrontEndsGoFirstInAFleet(t *testing.T) {
+func TestInteractiveRequestsGoFirstInAFleet(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 3)
@@ -214,8 +214,8 @@ func TestFrontEndsGoFirstInAFleet(t *testing.T) {
 	})
 }
 
-// TestFleetStopsAtOne429 holds that a 429 that one process meets stops all of them, for one limit and for a narrow and a wide one.
-func TestFleetStopsAtOne429(t *testing.T) {
+// TestAFleetStopsAtOne429 holds that a 429 that one process meets stops all of them, for one limit and for a narrow and a wide one.
+func TestAFleetStopsAtOne429(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		throttled, other graph.Request
@@ -258,8 +258,8 @@ func TestFleetStopsAtOne429(t *testing.T) {
 	}
 }
 
-// TestFleetOpensTogether holds that a process which finds the wide limit open tells the others.
-func TestFleetOpensTogether(t *testing.T) {
+// TestAFleetOpensTogether holds that a process which finds the wide limit open tells the others.
+func TestAFleetOpensTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 2)
@@ -293,9 +293,9 @@ func TestFleetOpensTogether(t *testing.T) {
 	})
 }
 
-// TestFleetWithoutItsPool holds that a pool which fails, forgets or comes back in mid-run costs no caller an error and never lets the
+// TestAFleetGoesOnWithoutItsPool holds that a pool which fails, forgets or comes back in mid-run costs no caller an error and never lets the
 // processes send more than the limit for longer than a heartbeat.
-func TestFleetWithoutItsPool(t *testing.T) {
+func TestAFleetGoesOnWithoutItsPool(t *testing.T) {
 	t.Parallel()
 	for name, disturb := range map[string]func(*pooltest.Memory){
 		"gone for good": func(p *pooltest.Memory) { p.Fail(true) },

@@ -12,10 +12,10 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// TestSlowBudgetIsNoQueueOfThousands: a chat's budget is one request a second. Whoever cannot be served before the deadline is told
+// TestASlowBudgetIsNoQueueOfThousands: a chat's budget is one request a second. Whoever cannot be served before the deadline is told
 // so at once, whoever is not told so is served, and it does not matter whether one caller asks or a thousand do. A few may wait
 // in vain, since a caller who comes later has their turn before another one's second.
-func TestSlowBudgetIsNoQueueOfThousands(t *testing.T) {
+func TestASlowBudgetIsNoQueueOfThousands(t *testing.T) {
 	t.Parallel()
 	const calls, deadline = 1000, 2 * time.Minute
 	for name, callers := range map[string]int{"one caller": 1, "ten callers": 10, "a thousand callers": calls} {

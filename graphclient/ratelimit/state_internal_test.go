@@ -11,8 +11,8 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// TestStateOfBudgets is of the kind "what an operator sees": how much of a limit is used, who waits, and for how long Graph asked to wait.
-func TestStateOfBudgets(t *testing.T) {
+// TestTheStateShowsUseQueuesAndGates is of the kind "what an operator sees": how much of a limit is used, who waits, and for how long Graph asked to wait.
+func TestTheStateShowsUseQueuesAndGates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := LimitTable{

@@ -38,7 +38,7 @@ func (p *Pool) name(budget string) string {
 }
 
 // reserve takes a slot of the budgets KEYS, the narrowest first. Times are microseconds. ARGV: the patience, whether the request was told to
-// come now, the time within which slots are taken together, and for each budget every, burst, most, span, keep and cold. A budget is a
+// come now, the time within which slots are taken together, and for each budget every, burst, most, span, headroom and cold. A budget is a
 // hash: next (when a bucket without a burst gives the next slot), promised (when those that have not asked yet may have one), shut and
 // suspected (its gates), slots (of one that counts). The answer is the outcome, the wait, and the place of the budget that makes it wait.
 //
@@ -53,7 +53,7 @@ local shut, suspected, shutBy, suspectedBy = 0, 0, 0, 0
 for i = 1, last do
   local a = 3 + (i - 1) * 6
   local b = {every = tonumber(ARGV[a + 1]), burst = tonumber(ARGV[a + 2]), most = tonumber(ARGV[a + 3]), span = tonumber(ARGV[a + 4]),
-    keep = tonumber(ARGV[a + 5]), cold = ARGV[a + 6] == '1', slots = {}}
+    headroom = tonumber(ARGV[a + 5]), cold = ARGV[a + 6] == '1', slots = {}}
   local h = redis.call('HMGET', KEYS[i], 'next', 'promised', 'shut', 'suspected', 'slots')
   b.next = h[1] and tonumber(h[1])
   if not b.next then
@@ -68,11 +68,11 @@ for i = 1, last do
       at = tonumber(at)
       if at > now - b.span then b.slots[#b.slots + 1] = at end
     end
-    local most = b.most - b.keep
+    local most = b.most - b.headroom
     ready[i] = now
     if #b.slots >= most then ready[i] = math.max(now, b.slots[#b.slots - most + 1] + b.span) end
   else
-    ready[i] = math.max(now, b.next - (b.burst - 1 - b.keep) * b.every)
+    ready[i] = math.max(now, b.next - (b.burst - 1 - b.headroom) * b.every)
   end
   own[i] = b
 end

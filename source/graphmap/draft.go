@@ -40,8 +40,11 @@ type Draft struct {
 // Node is a place in a Draft: a message or a value.
 type Node int32
 
-// maxKept bounds the nodes and the extras that a reused Draft holds on to.
-const maxKept = 1 << 15
+// Bounds of what a reused Draft holds on to.
+const (
+	maxKept    = 1 << 15  // nodes, and extras
+	maxScratch = 64 << 10 // bytes of scratch
+)
 
 // Nodes that every Draft has, and the answer for what it has not.
 const (
@@ -385,6 +388,3 @@ func (d *Draft) appendPayload(b []byte, at Node, n *node) []byte {
 		return d.append(b, at)
 	}
 }
-
-// maxScratch bounds the scratch that a reused Draft holds on to, in bytes.
-const maxScratch = 64 << 10

@@ -196,3 +196,42 @@ func join(a, b string) string {
 	}
 	return a + "\n" + b
 }
+
+// element is what an object of a card says itself, beside its children.
+type element struct {
+	kind, text, title, subtitle, name    string
+	summary, subject, language, codeURL  string
+	code, preview, forwarded, activities string
+}
+
+// field is where the string property name goes, or nil.
+func (e *element) field(name key) *string {
+	switch name {
+	case keyType:
+		return &e.kind
+	case keyText:
+		return &e.text
+	case keyTitle:
+		return &e.title
+	case keySubtitle:
+		return &e.subtitle
+	case keyName:
+		return &e.name
+	case keySummary:
+		return &e.summary
+	case keySubject:
+		return &e.subject
+	case keyLanguage:
+		return &e.language
+	case keyCodeURL:
+		return &e.codeURL
+	case keyCode:
+		return &e.code
+	case keyPreview:
+		return &e.preview
+	case keyForwarded:
+		return &e.forwarded
+	default:
+		return nil
+	}
+}

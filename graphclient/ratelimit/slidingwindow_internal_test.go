@@ -10,9 +10,9 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// TestLongLimits keeps limits that are counted over minutes: as many requests as are allowed go out at once, no span of
+// TestNoSpanOfALongLimitHoldsMore keeps limits that are counted over minutes: as many requests as are allowed go out at once, no span of
 // that length holds more, and who cannot wait is told at once for how long.
-func TestLongLimits(t *testing.T) {
+func TestNoSpanOfALongLimitHoldsMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const most = 11 // 83 % of 14
@@ -56,9 +56,9 @@ func TestLongLimits(t *testing.T) {
 	})
 }
 
-// TestUsedUpLongLimit holds that nobody without a deadline waits over a minute for a limit that is counted over minutes: who
+// TestNobodyWaitsOverAMinuteForALongLimit holds that nobody without a deadline waits over a minute for a limit that is counted over minutes: who
 // would, streams and downloads too, is told the time at once, and who waits less gets a turn.
-func TestUsedUpLongLimit(t *testing.T) {
+func TestNobodyWaitsOverAMinuteForALongLimit(t *testing.T) {
 	t.Parallel()
 	for priority, free := range map[graph.Priority]int{graph.Interactive: 11, graph.Background: 10} {
 		synctest.Test(t, func(t *testing.T) {
