@@ -52,7 +52,7 @@ func newCall(w http.ResponseWriter, r *http.Request, logger *slog.Logger) *call 
 		conditions: r.Header["If-None-Match"], gzip: acceptsGzip(r.Header["Accept-Encoding"]),
 	}
 	c.rpc.TLS = r.TLS
-	c.http.Abort = func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Now()) } // not every writer has deadlines
+	c.http.Abort = c.out.abort
 	c.ctx, c.cancel = context.WithCancel(r.Context())
 	return c
 }

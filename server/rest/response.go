@@ -2,6 +2,8 @@ package rest
 
 import (
 	"net/http"
+	"sync/atomic"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -12,9 +14,23 @@ type response struct {
 
 	countBytes  func(int)    // nil = nobody counts
 	gzip        *gzip.Writer // nil = not compressed
+	writing     atomic.Int32 // how many writes are under way: 0 or 1
 	headersSent bool         // the headers are written
 	writeFailed bool         // a write has failed: the client is gone
 	complete    bool         // nothing follows
+}
+
+// lastWords is the time that an answer has for its end after it was aborted while it wrote nothing.
+const lastWords = 5 * time.Second
+
+// abort ends a write that waits for the client. If nothing is being written, the answer may still end with its error. It is called from any
+// goroutine.
+func (r *response) abort() {
+	end := time.Now()
+	if r.writing.Load() == 0 {
+		end = end.Add(lastWords)
+	}
+	_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(end) // not every writer has deadlines
 }
 
 // startGzip compresses all that follows.
@@ -43,6 +59,8 @@ func (r *response) Write(b []byte) (n int, err error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
+	r.writing.Add(1)
+	defer r.writing.Add(-1)
 	r.headersSent = true
 	if r.gzip != nil {
 		n, err = r.gzip.Write(b)
@@ -58,6 +76,8 @@ func (r *response) Write(b []byte) (n int, err error) {
 
 // FlushError sends what was written; http.ResponseController looks for it.
 func (r *response) FlushError() error {
+	r.writing.Add(1)
+	defer r.writing.Add(-1)
 	r.headersSent = true
 	var err error
 	if r.gzip != nil {
