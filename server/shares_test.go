@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -129,20 +130,24 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 
 	client := parleyv1.NewEventServiceClient(h.conn)
 	for range 2 { // the share of an honest caller
-		stream, err := client.StreamEvents(as(t.Context(), "officer"), &parleyv1.StreamEventsRequest{Parent: anna})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := stream.Recv(); err != nil {
-			t.Errorf("an honest stream: %v", err)
-		}
-		if _, err := client.ListEvents(as(t.Context(), "officer"), &parleyv1.ListEventsRequest{Parent: anna}); err != nil {
-			t.Errorf("an honest list: %v", err)
-		}
-		resp := h.get(t, "/v1/users", "Authorization", "Bearer officer")
-		if text := body(t, resp); resp.StatusCode != http.StatusOK {
-			t.Errorf("an honest list over REST: %s", text)
-		}
+		served(t, "of a stream", func() error {
+			stream, err := client.StreamEvents(as(t.Context(), "officer"), &parleyv1.StreamEventsRequest{Parent: anna})
+			if err == nil {
+				_, err = stream.Recv()
+			}
+			return err
+		})
+		served(t, "of a list", func() error {
+			_, err := client.ListEvents(as(t.Context(), "officer"), &parleyv1.ListEventsRequest{Parent: anna})
+			return err
+		})
+		served(t, "of a list over REST", func() error {
+			resp := h.get(t, "/v1/users", "Authorization", "Bearer officer")
+			if text := body(t, resp); resp.StatusCode != http.StatusOK {
+				return errors.New(text)
+			}
+			return nil
+		})
 	}
 	// The greedy one is told so, with the token of the last checkpoint, once they read.
 	ended := 0

@@ -19,7 +19,7 @@ type heap struct {
 	mu           sync.Mutex
 	other, found int64
 	collections  uint64
-	releases     int // collections that also gave memory back
+	releases     int   // collections that also gave memory back
 	limit, bytes int64 // the cache's
 }
 
