@@ -21,10 +21,11 @@ const (
 	callShare   = 0.85 // the same for new calls: streams hold most and go first
 )
 
-// With so little live data, garbage may take as much again; with very much, a part of it.
+// With so little live data, garbage may take as much again; with very much, a part of it. Where collections come often, lists wait for them
+// (bars 16 and 17 of docs/performance.md).
 const (
 	smallHeap    = 8 << 20
-	leastPercent = 15
+	leastPercent = 40
 )
 
 // Without work there is no collection for minutes, and what streams held before stays resident. So memory is given back when there was no

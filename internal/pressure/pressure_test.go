@@ -193,7 +193,7 @@ func TestTune(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		g.Close()
-		if want := []int{100, 35, 23, 17}; !slices.Equal(told, want) {
+		if want := []int{100, 60, 48, 42}; !slices.Equal(told, want) {
 			t.Errorf("percentages %v, want %v", told, want)
 		}
 	})
