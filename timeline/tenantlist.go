@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -78,11 +79,13 @@ func (w *tenantWalk) directory(ctx context.Context, list *userList) error {
 		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, Source: parleyv1.Source_SOURCE_USER}
 	}
 	q := query.Users{Caller: w.req.Caller, Tenant: w.req.Tenant}
+	rows := 0
 	for token := ""; ; {
 		page, err := w.engine.ListUsers(ctx, w.sources, q, token, directoryPage)
 		if err != nil {
 			return err
 		}
+		rows += len(page.GetUsers())
 		for _, user := range page.GetUsers() {
 			if user.GetId() == "" || w.req.Licensed && !user.GetCopilot().GetLicensed() {
 				continue
@@ -96,8 +99,20 @@ func (w *tenantWalk) directory(ctx context.Context, list *userList) error {
 		list.notices = append(list.notices, page.GetNotices()...)
 		if token = page.GetNextPageToken(); token == "" {
 			list.doubtful = !page.GetComplete()
+			if rows == 0 {
+				list.doubtful = true
+				list.notices = append(list.notices, emptyDirectory())
+			}
 			return nil
 		}
+	}
+}
+
+// emptyDirectory is the notice about a directory that lists nobody. Every tenant has a user, so something is wrong with such an answer.
+func emptyDirectory() *parleyv1.Notice {
+	return &parleyv1.Notice{
+		Code: reasons.Text(parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION), Source: parleyv1.Source_SOURCE_USER,
+		Message: "Graph listed no user at all, and every tenant has one",
 	}
 }
 

@@ -268,6 +268,9 @@ func (w *tenantWalk) finishUser(message userMessage) error {
 		<-w.slots
 	}
 	summary, missing := tenant.Judge(resource.User(user.id), message.complete, message.reports)
+	if message.err != nil && len(missing) == 0 {
+		missing = tenant.Break(summary)
+	}
 	w.tally.Finish(summary, missing)
 	w.out.summaries = append(w.out.summaries, summary)
 	return nil

@@ -44,6 +44,13 @@ func Judge(name string, complete bool, reports []*parleyv1.SourceReport) (*parle
 	return summary, missing
 }
 
+// Break makes the summary that of a user whose reading ended early although no source says why: the gateway is at fault.
+func Break(summary *parleyv1.UserSummary) []cursor.Missing {
+	const reason = parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED
+	summary.State, summary.Complete, summary.Reason = parleyv1.UserState_USER_STATE_INCOMPLETE, false, reasons.Text(reason)
+	return []cursor.Missing{{Reason: reason, Count: 1}}
+}
+
 // missingOf returns why something of a source is missing. A reason that reading again may end comes before one that lasts.
 func missingOf(report *parleyv1.SourceReport) (cursor.Missing, bool) {
 	found := cursor.Missing{Source: report.GetSource(), Count: 1}
