@@ -203,7 +203,7 @@ bench-ratios: $(BENCH_DIR)/sdk.json $(BENCH_DIR)/parley.json ## Print the table 
 	cd bench/ratios && GOCACHE=$(BENCH_CACHE) $(GO) build -tags sdk -o ../../$(BENCH_DIR)/ratios .
 	$(BENCH_DIR)/ratios -rounds $(ROUNDS) -costs $(BENCH_DIR)
 
-# How many users the night of bench-night has; 50000 take a quarter of an hour.
+# How many users the night of bench-night has; 50000 take about five minutes.
 NIGHT_USERS ?= 5000
 
 # Flags of bench/night: `-only memory`, `-rounds 1` and others.
