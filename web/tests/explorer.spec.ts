@@ -83,13 +83,20 @@ test("a conversation has a timeline of its own", async ({ page, demo }) => {
 
 test("a cut connection is resumed by itself, and nothing is lost or doubled", async ({ page, demo }, info) => {
   const name = info.project.name === "phone" ? "Priya Tanaka" : "Tomas Moreau";
-  await demo.faults([{ kind: "hang", match: "chat", page: 1, times: 4, delayMs: 600_000 }]);
+  // Graph hangs until the first connection is cut, and the second one is held until the page has said so.
+  await demo.faults([{ kind: "hang", match: "chat", page: 1, times: 100, delayMs: 600_000 }]);
   await open(page, demo, name);
   await expect(banner(page)).toContainText("Reading");
-  await expect(page.getByRole("button", { name: "Cut the connection" })).toBeEnabled();
-  await demo.faults([]);
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  await page.route("**/events:stream?**", async (route) => {
+    await released;
+    await route.continue();
+  });
   await page.getByRole("button", { name: "Cut the connection" }).click();
   await expect(banner(page)).toContainText("The connection is gone");
+  await demo.faults([]);
+  release();
   await expect(banner(page)).toContainText("Complete");
   await expect(banner(page)).toContainText("2 connections");
   expect(await counted(page)).toBe(await expectedEvents(demo, name));
