@@ -14,7 +14,7 @@ type response struct {
 
 	countBytes  func(int)    // nil = nobody counts
 	gzip        *gzip.Writer // nil = not compressed
-	writing     atomic.Int32 // how many writes are under way: 0 or 1
+	writing     atomic.Bool  // a write is under way
 	headersSent bool         // the headers are written
 	writeFailed bool         // a write has failed: the client is gone
 	complete    bool         // nothing follows
@@ -27,7 +27,7 @@ const lastWords = 5 * time.Second
 // goroutine.
 func (r *response) abort() {
 	end := time.Now()
-	if r.writing.Load() == 0 {
+	if !r.writing.Load() {
 		end = end.Add(lastWords)
 	}
 	_ = http.NewResponseController(r.ResponseWriter).SetWriteDeadline(end) // not every writer has deadlines
@@ -59,8 +59,8 @@ func (r *response) Write(b []byte) (n int, err error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	r.writing.Add(1)
-	defer r.writing.Add(-1)
+	r.writing.Store(true)
+	defer r.writing.Store(false)
 	r.headersSent = true
 	if r.gzip != nil {
 		n, err = r.gzip.Write(b)
@@ -76,8 +76,8 @@ func (r *response) Write(b []byte) (n int, err error) {
 
 // FlushError sends what was written; http.ResponseController looks for it.
 func (r *response) FlushError() error {
-	r.writing.Add(1)
-	defer r.writing.Add(-1)
+	r.writing.Store(true)
+	defer r.writing.Store(false)
 	r.headersSent = true
 	var err error
 	if r.gzip != nil {
