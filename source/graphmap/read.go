@@ -30,13 +30,13 @@ func (t *Table) read(p *plan, record []byte) (*Draft, error) {
 
 // readRecord reads a record. It refuses one that is malformed, nested too deeply, or repeats a name. unique tells that no object of
 // the record repeats a name.
-func (d *Draft) readRecord(p *plan, readRecord []byte, unique bool) bool {
-	d.reset(readRecord)
+func (d *Draft) readRecord(p *plan, record []byte, unique bool) bool {
+	d.reset(record)
 	d.unique = unique
-	at := jsonscan.Space(readRecord, 0)
+	at := jsonscan.Space(record, 0)
 	slots := [maxSlots]Node{RootNode, SourceNode, DetailNode}
 	end, ok := d.object(at, 1, p, slots)
-	return ok && jsonscan.Space(readRecord, end) == len(readRecord)
+	return ok && jsonscan.Space(record, end) == len(record)
 }
 
 // members is the state of an object while it is read.
