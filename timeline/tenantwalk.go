@@ -267,10 +267,7 @@ func (w *tenantWalk) finishUser(message userMessage) error {
 	if user.hasSlot {
 		<-w.slots
 	}
-	summary, missing := tenant.Judge(resource.User(user.id), message.complete, message.reports)
-	if message.err != nil && len(missing) == 0 {
-		missing = tenant.Break(summary)
-	}
+	summary, missing := tenant.Judge(resource.User(user.id), message.err, message.complete, message.reports)
 	w.tally.Finish(summary, missing)
 	w.out.summaries = append(w.out.summaries, summary)
 	return nil

@@ -21,14 +21,17 @@ type Tally struct {
 	refused, incomplete []string
 }
 
-// Judge returns the summary of a user, and the reasons why something is missing.
-func Judge(name string, complete bool, reports []*parleyv1.SourceReport) (*parleyv1.UserSummary, []cursor.Missing) {
+// Judge returns the summary of a user, and the reasons why something is missing. err is what ended the reading early; nil = nothing did.
+func Judge(name string, err error, complete bool, reports []*parleyv1.SourceReport) (*parleyv1.UserSummary, []cursor.Missing) {
 	summary := &parleyv1.UserSummary{User: name, State: parleyv1.UserState_USER_STATE_READ, Complete: complete, Sources: reports}
 	var missing []cursor.Missing
 	for _, report := range reports {
 		if one, ok := missingOf(report); ok {
 			missing = append(missing, one)
 		}
+	}
+	if err != nil && len(missing) == 0 { // no source says why: the gateway is at fault
+		missing = append(missing, cursor.Missing{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, Count: 1})
 	}
 	for _, one := range missing {
 		switch {
@@ -42,13 +45,6 @@ func Judge(name string, complete bool, reports []*parleyv1.SourceReport) (*parle
 		}
 	}
 	return summary, missing
-}
-
-// Break makes the summary that of a user whose reading ended early although no source says why: the gateway is at fault.
-func Break(summary *parleyv1.UserSummary) []cursor.Missing {
-	const reason = parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED
-	summary.State, summary.Complete, summary.Reason = parleyv1.UserState_USER_STATE_INCOMPLETE, false, reasons.Text(reason)
-	return []cursor.Missing{{Reason: reason, Count: 1}}
 }
 
 // missingOf returns why something of a source is missing. A reason that reading again may end comes before one that lasts.
