@@ -86,7 +86,7 @@ type entry struct {
 // expire together.
 func newEntry[V any](c *Cache, label, key string, v *Fetched[V]) *entry {
 	e := &entry{
-		key: key, label: label, value: v.Value, next: v.Next, read: v.Read, superseded: v.Superseded,
+		key: key, label: label, value: v.Value, next: v.Next, read: v.ReadAt, superseded: v.Superseded,
 		size: entryOverhead + int64(2*len(key)+len(v.Next)) + v.Size,
 	}
 	if e.read.IsZero() {

@@ -29,14 +29,14 @@ type Fetched[V any] struct {
 	Value V
 	// Next is the link that the value carries to the next page; empty on the last one.
 	Next string
-	// Read is when the value was true; zero = now.
-	Read time.Time
-	// Life is how long the value may be served after Read; 0 = it is not cached.
+	// ReadAt is when the value was true; zero = now.
+	ReadAt time.Time
+	// Life is how long the value may be served after ReadAt; 0 = it is not cached.
 	Life time.Duration
 	// Size is the memory of the value in bytes, without its key.
 	Size int64
-	// Superseded reports whether something newer has been seen than a value of Read; nil = that is never known.
-	Superseded func(read time.Time) bool
+	// Superseded reports whether something newer has been seen than a value that was true at readAt; nil = that is never known.
+	Superseded func(readAt time.Time) bool
 }
 
 // Answer is a value that Get returned.

@@ -66,7 +66,7 @@ type hour struct{ items []source.Item }
 
 // Events implements source.EventReader.
 func (h hour) Events(_ context.Context, q source.EventQuery, _ string) (*source.Page[source.Item], error) {
-	page := &source.Page[source.Item]{Requests: 1, Read: time.Now()}
+	page := &source.Page[source.Item]{Requests: 1, ReadAt: time.Now()}
 	for _, item := range h.items {
 		if !item.Time.Before(q.Start) && item.Time.Before(q.End) {
 			page.Items, page.Rows = append(page.Items, item), page.Rows+1

@@ -29,7 +29,7 @@ func newMessages(t *testing.T) messages {
 
 // Events implements source.EventReader.
 func (m messages) Events(_ context.Context, q source.EventQuery, _ string) (*source.Page[source.Item], error) {
-	page := &source.Page[source.Item]{Requests: 1, Read: time.Now()}
+	page := &source.Page[source.Item]{Requests: 1, ReadAt: time.Now()}
 	if !m.item.Time.Before(q.Start) && m.item.Time.Before(q.End) {
 		page.Items, page.Rows = []source.Item{m.item}, 1
 	}

@@ -19,8 +19,8 @@ type Page[T any] struct {
 	Requests int
 	// Rows counts the records of the page before normalization.
 	Rows int
-	// Read is when Graph answered.
-	Read time.Time
+	// ReadAt is when Graph answered.
+	ReadAt time.Time
 	// FromCache is true when the page was not asked for again.
 	FromCache bool
 	// Joined is true beside FromCache when the page was just being asked for by somebody else.
@@ -83,7 +83,7 @@ type Rows[T any] interface {
 func newPage[T any](p *graphclient.Page) *Page[T] {
 	return &Page[T]{
 		Items: make([]T, 0, len(p.Records)), Next: p.NextLink,
-		Requests: p.Requests, Rows: len(p.Records), Read: time.Now(),
+		Requests: p.Requests, Rows: len(p.Records), ReadAt: time.Now(),
 	}
 }
 

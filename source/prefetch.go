@@ -17,8 +17,8 @@ func announce(ctx context.Context, next string, rows int) {
 // Prefetcher reads a chain of pages and asks for the next one while the records of the one before are still being normalized.
 // It is used by one goroutine. Stop ends what it has started.
 type Prefetcher struct {
-	// Read reads one page. It is called from other goroutines too, but never twice at a time.
-	Read func(ctx context.Context, link string) (*Page[Item], error)
+	// ReadPage reads one page. It is called from other goroutines too, but never twice at a time.
+	ReadPage func(ctx context.Context, link string) (*Page[Item], error)
 	// Wanted reports whether the page behind a link will be asked for after the page with this link, which has so many rows. It is
 	// called only while Page runs.
 	Wanted func(next string, rows int) bool
@@ -38,7 +38,7 @@ type prefetched struct {
 	err    error
 }
 
-// Page returns the page behind a link, "" is the first. Its errors are those of Read.
+// Page returns the page behind a link, "" is the first. Its errors are those of ReadPage.
 func (p *Prefetcher) Page(ctx context.Context, link string) (*Page[Item], error) {
 	p.mu.Lock()
 	pending := p.pending
@@ -63,7 +63,7 @@ func (p *Prefetcher) Page(ctx context.Context, link string) (*Page[Item], error)
 }
 
 func (p *Prefetcher) read(ctx context.Context, link string) (*Page[Item], error) {
-	return p.Read(context.WithValue(ctx, announceKey{}, p.prefetch), link)
+	return p.ReadPage(context.WithValue(ctx, announceKey{}, p.prefetch), link)
 }
 
 // prefetch asks for the next page if it is wanted.

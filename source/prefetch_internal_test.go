@@ -64,7 +64,7 @@ func TestTheNextPageIsAskedForWhileRowsAreNormalized(t *testing.T) {
 			{func(string, int) bool { return false }, 15 * time.Second},
 		} {
 			c := &chain{pages: 10}
-			a := &Prefetcher{Read: c.ask, Wanted: test.follow}
+			a := &Prefetcher{ReadPage: c.ask, Wanted: test.follow}
 			began := time.Now()
 			if err := readChain(t.Context(), a); err != nil {
 				t.Fatal(err)
@@ -118,7 +118,7 @@ func TestStopEndsThePageAskedForBeforeItsTurn(t *testing.T) {
 					}
 					return c.ask(ctx, link)
 				}
-				a := &Prefetcher{Read: slow, Wanted: always}
+				a := &Prefetcher{ReadPage: slow, Wanted: always}
 				if err := test.read(t.Context(), a); (err != nil) != test.fails {
 					t.Error(err)
 				}
@@ -139,7 +139,7 @@ func TestABrokenPageEndsItsPrefetch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c := &chain{pages: 10, failAt: "2"}
-		a := &Prefetcher{Read: c.ask, Wanted: always}
+		a := &Prefetcher{ReadPage: c.ask, Wanted: always}
 		if err := readChain(t.Context(), a); err == nil || err.Error() != "broken" {
 			t.Error(err)
 		}

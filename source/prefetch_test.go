@@ -41,7 +41,7 @@ func BenchmarkChain(b *testing.B) {
 				for b.Loop() {
 					reader := source.NewChat(&distant{messages(50), latency, 50}, source.Options{Tenant: tenantID})
 					a := &source.Prefetcher{
-						Read: func(ctx context.Context, link string) (*source.Page[source.Item], error) {
+						ReadPage: func(ctx context.Context, link string) (*source.Page[source.Item], error) {
 							return reader.Events(ctx, q, link)
 						},
 						Wanted: func(string, int) bool { return follow },

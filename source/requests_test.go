@@ -309,7 +309,7 @@ func TestLinksGoOutByteForByte(t *testing.T) {
 	if got := up.targets(); len(got) != 1 || got[0] != link || up.prefer()[0] != enumMembers {
 		t.Errorf("asked %v with %v", got, up.prefer())
 	}
-	if page.Next != up.URL+"/next" || page.Requests != 1 || page.Rows != 0 || page.Read.IsZero() {
+	if page.Next != up.URL+"/next" || page.Requests != 1 || page.Rows != 0 || page.ReadAt.IsZero() {
 		t.Errorf("page %+v", page)
 	}
 	if _, err := source.NewUsers(client, source.Options{}).Users(t.Context(), source.UserQuery{}, "https://graph.microsoft.com/v1.0/users?x"); kindOf(t, err) != "link refused" {

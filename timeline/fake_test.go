@@ -119,7 +119,7 @@ func (g *fakeGraph) page(q source.EventQuery, link string) *source.Page[source.I
 	}
 	from = min(from, len(found))
 	to := min(from+g.size, len(found))
-	page := &source.Page[source.Item]{Items: found[from:to], Rows: to - from, Requests: 1, Read: time.Now()}
+	page := &source.Page[source.Item]{Items: found[from:to], Rows: to - from, Requests: 1, ReadAt: time.Now()}
 	if to < len(found) {
 		page.Next = fmt.Sprintf("https://graph/%d/%d?x&edits=%d&skip=%d", q.Start.UnixNano(), q.End.UnixNano(), edits, to)
 	}

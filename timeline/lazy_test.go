@@ -29,7 +29,7 @@ type lazyReport struct {
 }
 
 func (r *lazyReport) Usage(_ context.Context, _ source.UsageQuery, _ string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
-	return &source.Page[*parleyv1.CopilotUsageRow]{Lazy: r, Requests: 1, Rows: r.rows, Read: time.Now(), Concealed: r.concealed}, nil
+	return &source.Page[*parleyv1.CopilotUsageRow]{Lazy: r, Requests: 1, Rows: r.rows, ReadAt: time.Now(), Concealed: r.concealed}, nil
 }
 
 func (r *lazyReport) Len() int { return r.rows }

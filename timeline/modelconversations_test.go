@@ -32,7 +32,7 @@ type chatList struct {
 func (c *chatList) Conversations(_ context.Context, q source.ConversationQuery, link string) (*source.Page[*parleyv1.Conversation], error) {
 	from, _ := strconv.Atoi(link) // no link: the beginning
 	to := min(from+c.size, len(c.ids))
-	page := &source.Page[*parleyv1.Conversation]{Requests: 1, Read: time.Now()}
+	page := &source.Page[*parleyv1.Conversation]{Requests: 1, ReadAt: time.Now()}
 	for _, id := range c.ids[from:to] {
 		page.Items = append(page.Items, &parleyv1.Conversation{Name: resource.Conversation(q.Owner, id), Kind: parleyv1.ConversationKind_CONVERSATION_KIND_MEETING})
 	}

@@ -111,7 +111,7 @@ func (c *cachedPage) put(key any, form []byte) {
 		c.size += int64(cap(form))
 	}
 	c.entry.store.Put(readers.Value{
-		Key: c.entry.key, Value: c, End: c.end, Read: time.Now(),
+		Key: c.entry.key, Value: c, End: c.end, ReadAt: time.Now(),
 		Size: c.size + int64(cap(c.events)+2*proto.Size(c.message)+len(c.entry.key)) + 1<<10,
 	})
 }

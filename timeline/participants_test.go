@@ -253,7 +253,7 @@ func TestForeignParticipantsAreADoubt(t *testing.T) {
 						return nil, fail(graph.KindUnavailable)
 					}
 					if !c.ignored {
-						return &page{Requests: 1, Read: time.Now()}, nil
+						return &page{Requests: 1, ReadAt: time.Now()}, nil
 					}
 				}
 				return rows(n, q, link, p)

@@ -115,7 +115,7 @@ func (p peopleUsers) Users(_ context.Context, q source.UserQuery, link string) (
 	from := 0
 	_, _ = fmt.Sscan(link, &from)
 	to := min(from+9, len(p.users))
-	page := &source.Page[*parleyv1.User]{Items: p.users[from:to], Rows: to - from, Requests: 1, Read: time.Now()}
+	page := &source.Page[*parleyv1.User]{Items: p.users[from:to], Rows: to - from, Requests: 1, ReadAt: time.Now()}
 	if to < len(p.users) {
 		page.Next = strconv.Itoa(to)
 	}
@@ -127,7 +127,7 @@ func (p peopleUsers) Users(_ context.Context, q source.UserQuery, link string) (
 
 // find gives the users with the ids, on a page behind an empty one.
 func (p peopleUsers) find(ids []string, link string) (*source.Page[*parleyv1.User], error) {
-	page := &source.Page[*parleyv1.User]{Requests: 1, Read: time.Now()}
+	page := &source.Page[*parleyv1.User]{Requests: 1, ReadAt: time.Now()}
 	if link == "" {
 		page.Next = "rest"
 	} else {

@@ -18,7 +18,7 @@ type lateCalls struct{ from time.Time }
 func (l lateCalls) Events(ctx context.Context, _ source.EventQuery, _ string) (*source.Page[source.Item], error) {
 	select {
 	case <-time.After(time.Until(l.from)):
-		return &source.Page[source.Item]{Requests: 1, Read: time.Now(), Verified: true}, nil
+		return &source.Page[source.Item]{Requests: 1, ReadAt: time.Now(), Verified: true}, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

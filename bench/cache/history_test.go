@@ -72,7 +72,7 @@ func (h *history) Events(ctx context.Context, q source.EventQuery, link string) 
 		from = skipped
 	}
 	to := min(from+pageRows, last)
-	page := &source.Page[source.Item]{Rows: to - from, Requests: 1, Read: time.Now()}
+	page := &source.Page[source.Item]{Rows: to - from, Requests: 1, ReadAt: time.Now()}
 	for n := from; n < to; n++ {
 		page.Items = append(page.Items, source.Item{
 			Time: h.start.Add(time.Duration(n) * h.step), Key: q.User + "/" + strconv.Itoa(n), Version: 1, Basic: bytes.Clone(h.event),

@@ -84,7 +84,7 @@ func (o *office) Events(ctx context.Context, q source.EventQuery, link string) (
 	}
 	n := last - first
 	to := min(from+pageRows, n)
-	page := &source.Page[source.Item]{Rows: to - from, Requests: 1, Read: time.Now()}
+	page := &source.Page[source.Item]{Rows: to - from, Requests: 1, ReadAt: time.Now()}
 	for i := from; i < to; i++ {
 		page.Items = append(page.Items, o.item(first+scatter(i, n)))
 	}

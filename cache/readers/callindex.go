@@ -116,7 +116,7 @@ func (r *calls) read(ctx context.Context, q *source.EventQuery, key string, cost
 
 // put caches an index, and reports whether it is not too large for that.
 func (r *calls) put(key string, index *callIndex, size int64, life time.Duration) bool {
-	if r.cache.Put(r.label, key, cache.Fetched[any]{Value: index, Read: index.read, Life: life, Size: size}) {
+	if r.cache.Put(r.label, key, cache.Fetched[any]{Value: index, ReadAt: index.read, Life: life, Size: size}) {
 		return true
 	}
 	r.cache.Put(r.label, key, cache.Fetched[any]{Value: &callIndex{unusable: true}, Life: unusableLife})
@@ -292,8 +292,8 @@ func (x *indexReader) readPages(
 // count counts a page.
 func (x *indexReader) count(page *source.Page[source.CallRow]) {
 	x.pages += page.Requests
-	if x.oldest.IsZero() || page.Read.Before(x.oldest) {
-		x.oldest = page.Read
+	if x.oldest.IsZero() || page.ReadAt.Before(x.oldest) {
+		x.oldest = page.ReadAt
 	}
 }
 

@@ -159,7 +159,7 @@ func (r *calls) cached(ctx context.Context, key string) *callIndex {
 // page is the page of a user's calls. requests are those that the index took for this query.
 func (r *calls) page(q *source.EventQuery, index *callIndex, requests int) (*source.Page[source.Item], error) {
 	page := &source.Page[source.Item]{
-		Read: index.read, Requests: requests, FromCache: requests == 0, Verified: true, Doubts: index.doubts,
+		ReadAt: index.read, Requests: requests, FromCache: requests == 0, Verified: true, Doubts: index.doubts,
 	}
 	for _, at := range index.rowsOf(q.User, q.Clause.ParticipantID) {
 		row := index.rows[at]

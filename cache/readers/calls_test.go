@@ -32,7 +32,7 @@ func (p *phoneBook) Events(context.Context, source.EventQuery, string) (*source.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.own++
-	return &source.Page[source.Item]{Requests: 1, Read: time.Now()}, nil
+	return &source.Page[source.Item]{Requests: 1, ReadAt: time.Now()}, nil
 }
 
 func (p *phoneBook) CallRows(_ context.Context, start, _ time.Time, link string) (*source.Page[source.CallRow], error) {
@@ -41,7 +41,7 @@ func (p *phoneBook) CallRows(_ context.Context, start, _ time.Time, link string)
 	p.lists++
 	from := 0
 	_, _ = fmt.Sscan(link, &from) // no link is the beginning
-	page := &source.Page[source.CallRow]{Requests: 1, Read: time.Now()}
+	page := &source.Page[source.CallRow]{Requests: 1, ReadAt: time.Now()}
 	for i := from; i < min(from+p.pageSize, p.calls); i++ {
 		page.Items = append(page.Items, source.CallRow{ID: fmt.Sprint("call", i), Version: 1, Time: start.Add(time.Duration(i) * time.Second), Record: []byte("{}")})
 	}

@@ -78,15 +78,15 @@ func (r *calls) fromReplicas(ctx context.Context, q *source.EventQuery, key stri
 		return nil, done
 	}
 	reader := newIndexReader(r, q.Start, q.End, math.Inf(1))
-	reader.oldest = found.Read
+	reader.oldest = found.ReadAt
 	if !reader.addPieces(ctx, key, found) {
 		return nil, done
 	}
 	index, size := reader.build()
-	if !r.put(key, index, size, time.Until(found.Expires)+time.Since(found.Read)) {
+	if !r.put(key, index, size, time.Until(found.Expires)+time.Since(found.ReadAt)) {
 		return nil, done
 	}
-	r.cache.CountShared(ctx, r.label, found.Read)
+	r.cache.CountShared(ctx, r.label, found.ReadAt)
 	return index, done
 }
 
@@ -100,7 +100,7 @@ func (x *indexReader) addPieces(ctx context.Context, key string, index *shared.V
 	}
 	for n := range pieces {
 		value := store.Get(ctx, pieceKey(key, n))
-		if value == nil || !value.Read.Equal(index.Read) || x.rows.size > x.most {
+		if value == nil || !value.ReadAt.Equal(index.ReadAt) || x.rows.size > x.most {
 			return false
 		}
 		calls, err := decodeShared[[]sharedCall](value.Bytes)

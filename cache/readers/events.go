@@ -31,7 +31,7 @@ func (r *events) Events(ctx context.Context, q source.EventQuery, link string) (
 			r.cache.CountMiss(ctx, r.label, time.Time{})
 			return nil, err
 		}
-		r.cache.CountMiss(ctx, r.label, page.Read)
+		r.cache.CountMiss(ctx, r.label, page.ReadAt)
 		return page, nil
 	}
 	return getPage(ctx, &r.scoped, r.key(&q), link, func(ctx context.Context) (cache.Fetched[*source.Page[source.Item]], error) {

@@ -59,7 +59,7 @@ func (g *fakeGraph) Events(ctx context.Context, q source.EventQuery, link string
 		return nil, err
 	}
 	item.Key = fmt.Sprintf("%s/%s/%s/%d", q.User, q.Conversation, link, n)
-	page := &source.Page[source.Item]{Requests: 1, Rows: 1, Read: time.Now(), Items: []source.Item{item}}
+	page := &source.Page[source.Item]{Requests: 1, Rows: 1, ReadAt: time.Now(), Items: []source.Item{item}}
 	if at := len(strings.Split(link, "+")); at < g.pages {
 		page.Next = link + "+"
 	}

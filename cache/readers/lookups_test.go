@@ -96,7 +96,7 @@ func (d *daily) Events(ctx context.Context, _ source.EventQuery, _ string) (*sou
 		lacks := d.lacks
 		return nil, &lacks
 	}
-	return &source.Page[source.Item]{Items: []source.Item{{Key: caller}}, Read: time.Now(), Requests: 1}, nil
+	return &source.Page[source.Item]{Items: []source.Item{{Key: caller}}, ReadAt: time.Now(), Requests: 1}, nil
 }
 
 // TestAUsedUpDayFailsItsOwnerAlone, kind: a shared request fails those who joined it by what is the matter with whoever began it.

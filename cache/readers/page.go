@@ -52,7 +52,7 @@ func fetchedPage[T any](
 	if err != nil {
 		return cache.Fetched[*source.Page[T]]{}, err
 	}
-	fetched := cache.Fetched[*source.Page[T]]{Value: page, Next: page.Next, Read: page.Read, Life: life}
+	fetched := cache.Fetched[*source.Page[T]]{Value: page, Next: page.Next, ReadAt: page.ReadAt, Life: life}
 	for _, row := range page.Items {
 		fetched.Size += rowOverhead + size(row)
 	}

@@ -390,7 +390,7 @@ func TestEachNameIsCachedByItself(t *testing.T) {
 type longReport struct{ source.UsageReader }
 
 func (longReport) Usage(context.Context, source.UsageQuery, string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
-	return &source.Page[*parleyv1.CopilotUsageRow]{Lazy: longReport{}, Rows: 1 << 20, Read: time.Now()}, nil
+	return &source.Page[*parleyv1.CopilotUsageRow]{Lazy: longReport{}, Rows: 1 << 20, ReadAt: time.Now()}, nil
 }
 
 func (longReport) Len() int { return 1 << 20 }
@@ -428,7 +428,7 @@ func (d *directory) count(what string) {
 
 func (d *directory) Conversations(context.Context, source.ConversationQuery, string) (*source.Page[*parleyv1.Conversation], error) {
 	d.count("chats")
-	return &source.Page[*parleyv1.Conversation]{Items: []*parleyv1.Conversation{{Name: "c"}}, Read: time.Now()}, nil
+	return &source.Page[*parleyv1.Conversation]{Items: []*parleyv1.Conversation{{Name: "c"}}, ReadAt: time.Now()}, nil
 }
 
 func (d *directory) Conversation(context.Context, string, string, string) (*parleyv1.Conversation, error) {
@@ -438,17 +438,17 @@ func (d *directory) Conversation(context.Context, string, string, string) (*parl
 
 func (d *directory) Usage(context.Context, source.UsageQuery, string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 	d.count("usage")
-	return &source.Page[*parleyv1.CopilotUsageRow]{Read: time.Now()}, nil
+	return &source.Page[*parleyv1.CopilotUsageRow]{ReadAt: time.Now()}, nil
 }
 
 func (d *directory) UsageCounts(context.Context, source.UsageQuery, string) (*source.Page[*parleyv1.CopilotUsageCounts], error) {
 	d.count("counts")
-	return &source.Page[*parleyv1.CopilotUsageCounts]{Read: time.Now()}, nil
+	return &source.Page[*parleyv1.CopilotUsageCounts]{ReadAt: time.Now()}, nil
 }
 
 func (d *directory) Users(context.Context, source.UserQuery, string) (*source.Page[*parleyv1.User], error) {
 	d.count("users")
-	return &source.Page[*parleyv1.User]{Read: time.Now()}, nil
+	return &source.Page[*parleyv1.User]{ReadAt: time.Now()}, nil
 }
 
 func (d *directory) User(_ context.Context, user string) (*parleyv1.User, error) {

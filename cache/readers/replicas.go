@@ -38,7 +38,7 @@ func (r *events) Claim(ctx context.Context, key string, decode func([]byte) (any
 		r.cfg.Shared.Invalid()
 		return nil, done
 	}
-	r.cache.CountShared(ctx, r.label, found.Read)
+	r.cache.CountShared(ctx, r.label, found.ReadAt)
 	return value, done
 }
 
@@ -76,7 +76,7 @@ func sharedJSON[V any](ctx context.Context, store *shared.Values, key string) (v
 		store.Invalid()
 		return nil, time.Time{}, time.Time{}
 	}
-	return value, found.Read, found.Expires
+	return value, found.ReadAt, found.Expires
 }
 
 // shareJSON puts a value as JSON.

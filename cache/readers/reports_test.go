@@ -70,7 +70,7 @@ func (r *reports) list(_ context.Context, q source.UsageQuery, _ string) (*sourc
 	}
 	day := string(text[len("\ufeffReport Refresh Date,User Principal Name,Report Period\r\n"):][:len(time.DateOnly)])
 	return &source.Page[*parleyv1.CopilotUsageRow]{
-		Items: []*parleyv1.CopilotUsageRow{{ReportRefreshDate: day}}, Refreshed: day, Read: time.Now(),
+		Items: []*parleyv1.CopilotUsageRow{{ReportRefreshDate: day}}, Refreshed: day, ReadAt: time.Now(),
 	}, nil
 }
 

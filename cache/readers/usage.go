@@ -70,11 +70,11 @@ func fetchedReport[T proto.Message](s *scoped, page *source.Page[T], err error) 
 	if s.scope.Delegated {
 		fetched.Life = min(fetched.Life, s.cfg.Chat)
 	}
-	if fetched.Read.IsZero() {
-		fetched.Read = time.Now()
+	if fetched.ReadAt.IsZero() {
+		fetched.ReadAt = time.Now()
 	}
 	dates, day := s.refreshDates.of(s.scope.Tenant), page.Refreshed
-	if dates.note(day, fetched.Read) {
+	if dates.note(day, fetched.ReadAt) {
 		fetched.Life = min(fetched.Life, laggingReport)
 	}
 	fetched.Superseded = func(read time.Time) bool { return dates.moved(day, read) }

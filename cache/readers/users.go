@@ -55,16 +55,16 @@ func (r *users) list(ctx context.Context, key, link string) (cache.Fetched[*sour
 	if found != nil {
 		page, err := decodeUsers(found.Bytes)
 		if err == nil {
-			page.Read = found.Read
-			r.cache.CountShared(ctx, r.label, found.Read)
-			return fetchedPage(page, nil, found.Expires.Sub(found.Read), resident)
+			page.ReadAt = found.ReadAt
+			r.cache.CountShared(ctx, r.label, found.ReadAt)
+			return fetchedPage(page, nil, found.Expires.Sub(found.ReadAt), resident)
 		}
 		r.cfg.Shared.Invalid()
 	}
 	page, err := r.next.Users(ctx, source.UserQuery{}, link)
 	fetched, err := fetchedPage(page, err, r.cfg.Other, resident)
 	if err == nil && len(page.Doubts) == 0 {
-		read := page.Read
+		read := page.ReadAt
 		if read.IsZero() {
 			read = time.Now()
 		}
@@ -196,7 +196,7 @@ func (r *users) UserID(ctx context.Context, upn string) (string, error) {
 	key.Text(upn)
 	answer, err := get(withoutControl(ctx), &r.scoped, key, "", func(ctx context.Context) (cache.Fetched[foundUser], error) {
 		if found, read, expires := r.idFromReplicas(ctx, key); found != nil {
-			return cache.Fetched[foundUser]{Value: *found, Read: read, Life: expires.Sub(read), Size: lookUpSize}, nil
+			return cache.Fetched[foundUser]{Value: *found, ReadAt: read, Life: expires.Sub(read), Size: lookUpSize}, nil
 		}
 		id, err := r.next.UserID(ctx, upn)
 		found := foundUser{id: id}

@@ -39,9 +39,9 @@ type Value struct {
 	Value any
 	// Size is the memory of the value, in bytes.
 	Size int64
-	// Read is when the oldest of the pages was read. The value is cached for as long as that page would have been.
-	Read time.Time
-	// End is the query's: windows that were settled at Read are cached for longer.
+	// ReadAt is when the oldest of the pages was read. The value is cached for as long as that page would have been.
+	ReadAt time.Time
+	// End is the query's: windows that were settled at ReadAt are cached for longer.
 	End time.Time
 	// Encode returns the value as bytes for other replicas, and is called later; nil = they get none.
 	Encode func() []byte
@@ -77,10 +77,10 @@ func (r *events) Answer(key string) any { return r.cache.Peek(context.Background
 
 // Put implements Windows.
 func (r *events) Put(v Value) bool {
-	if v.Read.IsZero() {
-		v.Read = time.Now()
+	if v.ReadAt.IsZero() {
+		v.ReadAt = time.Now()
 	}
-	life := r.windowLife(v.End, v.Read)
-	r.share(v.Key, v.Read, life, v.Size, v.Encode)
-	return r.cache.Put(r.label, v.Key, cache.Fetched[any]{Value: v.Value, Read: v.Read, Life: life, Size: v.Size})
+	life := r.windowLife(v.End, v.ReadAt)
+	r.share(v.Key, v.ReadAt, life, v.Size, v.Encode)
+	return r.cache.Put(r.label, v.Key, cache.Fetched[any]{Value: v.Value, ReadAt: v.ReadAt, Life: life, Size: v.Size})
 }

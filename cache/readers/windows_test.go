@@ -35,8 +35,8 @@ func TestAWindowIsCachedAsLongAsItsOldestPage(t *testing.T) {
 		others := map[string]windows{"another tenant": windowsOf(t, c, scope("two")), "another identity": windowsOf(t, c, user)}
 		q := source.EventQuery{Owner: "u", User: "u", Start: time.Now().Add(-time.Hour), End: time.Now()}
 		key, answer := one.WindowKey(&q), one.AnswerKey([32]byte{1}, 50, "token")
-		one.Put(readers.Value{Key: key, Value: "window", Size: 100, Read: time.Now().Add(-20 * time.Second), End: q.End})
-		one.Put(readers.Value{Key: answer, Value: "answer", Size: 100, Read: time.Now(), End: q.End})
+		one.Put(readers.Value{Key: key, Value: "window", Size: 100, ReadAt: time.Now().Add(-20 * time.Second), End: q.End})
+		one.Put(readers.Value{Key: answer, Value: "answer", Size: 100, ReadAt: time.Now(), End: q.End})
 		ctx, recorder := recorded(t.Context())
 		if one.Window(ctx, key) != "window" || one.Answer(answer) != "answer" {
 			t.Error("not kept")

@@ -136,9 +136,9 @@ func (v *Values) Close() {
 
 // Value is a value of the store.
 type Value struct {
-	// Bytes are the value, Read is when it was true, and Expires when it may no longer be served.
-	Bytes         []byte
-	Read, Expires time.Time
+	// Bytes are the value, ReadAt is when it was true, and Expires when it may no longer be served.
+	Bytes           []byte
+	ReadAt, Expires time.Time
 }
 
 // Get returns a value that ctx's Control accepts; nil = there is none.
@@ -158,7 +158,7 @@ func (v *Values) accepted(ctx context.Context, key string, sealed []byte) *Value
 		v.cfg.Observer.SharedRequest(opGet, resultInvalid, 0)
 		return nil
 	}
-	if !cache.ControlOf(ctx).Accepts(value.Read, value.Expires) {
+	if !cache.ControlOf(ctx).Accepts(value.ReadAt, value.Expires) {
 		return nil
 	}
 	return value

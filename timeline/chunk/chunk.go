@@ -33,8 +33,8 @@ type Chunk struct {
 	Unfiltered bool
 	// Split says that the window holds too much and is read in pieces. Such a chunk has no entries.
 	Split bool
-	// Read is the time when the oldest page was read.
-	Read time.Time
+	// ReadAt is the time when the oldest page was read.
+	ReadAt time.Time
 
 	// Repeats is set after a walk has met a version in the chunk that another window had brought. The window was read well, but
 	// Graph gave the row two times.

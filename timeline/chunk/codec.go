@@ -21,7 +21,7 @@ func (c *Chunk) Encode() []byte {
 		w.number(int64(n))
 	}
 	w.time(c.AcceptedStart)
-	w.time(c.Read)
+	w.time(c.ReadAt)
 	w.flags(c.Unfiltered, c.Split, c.Participants.AllVerified.Load())
 	w.number(int64(len(c.Edge)))
 	for i := range c.Edge {
@@ -68,7 +68,7 @@ func Decode(encoded []byte) (*Chunk, error) {
 	}
 	c := New(entries)
 	c.Rows, c.Duplicates, c.Pages, c.Trimmed = counts[0], counts[1], counts[2], counts[3]
-	c.AcceptedStart, c.Read, c.Edge = acceptedStart, read, edge
+	c.AcceptedStart, c.ReadAt, c.Edge = acceptedStart, read, edge
 	c.Unfiltered, c.Split = flags&1 != 0, flags&2 != 0
 	if flags&4 != 0 {
 		c.Participants.Verify()

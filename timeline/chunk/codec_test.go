@@ -26,7 +26,7 @@ func sample(tb testing.TB) *chunk.Chunk {
 	c.Edge = []chunk.Stamp{{Time: at, Hash: 1<<63 + 5}}
 	c.Rows, c.Duplicates, c.Pages, c.Trimmed = 4, 3, 2, 1
 	c.Participants.Verify()
-	c.AcceptedStart, c.Unfiltered, c.Read = at.Add(-time.Hour), true, at.Add(time.Minute)
+	c.AcceptedStart, c.Unfiltered, c.ReadAt = at.Add(-time.Hour), true, at.Add(time.Minute)
 	return c
 }
 
@@ -53,14 +53,14 @@ func of(tb testing.TB, c *chunk.Chunk) compared {
 		basic = list.Part(0, n)
 	}
 	return compared{
-		c.Entries, c.Hashes, c.Edge, c.Rows, c.Duplicates, c.Pages, c.Trimmed, c.AcceptedStart, c.Read, c.Unfiltered, c.Split, c.Participants.AllVerified.Load(), basic, c.Cost(),
+		c.Entries, c.Hashes, c.Edge, c.Rows, c.Duplicates, c.Pages, c.Trimmed, c.AcceptedStart, c.ReadAt, c.Unfiltered, c.Split, c.Participants.AllVerified.Load(), basic, c.Cost(),
 	}
 }
 
 func TestChunkIsDecodedAsItWas(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]*chunk.Chunk{
-		"events": sample(t), "none": chunk.New(nil), "in pieces": {Split: true, Read: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)},
+		"events": sample(t), "none": chunk.New(nil), "in pieces": {Split: true, ReadAt: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)},
 	} {
 		again, err := chunk.Decode(c.Encode())
 		if err != nil {

@@ -23,7 +23,7 @@ type leaving struct {
 
 func (l *leaving) Events(ctx context.Context, _ source.EventQuery, link string) (*source.Page[source.Item], error) {
 	l.pages++
-	page := &source.Page[source.Item]{Rows: 1, Read: time.Now(), Items: []source.Item{{
+	page := &source.Page[source.Item]{Rows: 1, ReadAt: time.Now(), Items: []source.Item{{
 		Key: string(rune('a' + l.pages)), Time: time.Unix(int64(l.pages), 0), Basic: []byte{},
 	}}}
 	if link == "" {

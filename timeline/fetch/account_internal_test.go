@@ -22,7 +22,7 @@ type heavy struct {
 
 func (h *heavy) Events(_ context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
 	h.asked()
-	page := &source.Page[source.Item]{Read: time.Now()}
+	page := &source.Page[source.Item]{ReadAt: time.Now()}
 	skip, _ := strconv.Atoi(link)
 	for i := range 10 {
 		at := q.Start.Truncate(h.every).Add(time.Duration(1+skip+i) * h.every)

@@ -17,7 +17,7 @@ func (r *Reader) cache(w window.Window, c *chunk.Chunk) {
 		return
 	}
 	q := r.queryFor(w.Span)
-	r.put(readers.Value{Key: r.Store.WindowKey(&q), End: q.End, Value: c, Read: c.Read, Size: c.Cost(), Encode: c.Encode}, c)
+	r.put(readers.Value{Key: r.Store.WindowKey(&q), End: q.End, Value: c, ReadAt: c.ReadAt, Size: c.Cost(), Encode: c.Encode}, c)
 }
 
 // put caches a chunk as a value.
@@ -28,7 +28,7 @@ func (r *Reader) put(cached readers.Value, c *chunk.Chunk) {
 		r.Store.Put(grown)
 	}
 	if !r.Store.Put(cached) && !c.Split {
-		pieces := &chunk.Chunk{Split: true, Read: c.Read, AcceptedStart: c.AcceptedStart}
+		pieces := &chunk.Chunk{Split: true, ReadAt: c.ReadAt, AcceptedStart: c.AcceptedStart}
 		cached.Value, cached.Size, cached.Encode = pieces, pieces.Cost(), nil
 		r.Store.Put(cached)
 	}
@@ -73,6 +73,6 @@ func (r *Reader) fromReplica(ctx context.Context, w window.Window) (res *Result,
 	if !ok {
 		return nil, done
 	}
-	r.put(readers.Value{Key: key, End: q.End, Value: c, Read: c.Read, Size: c.Cost()}, c)
+	r.put(readers.Value{Key: key, End: q.End, Value: c, ReadAt: c.ReadAt, Size: c.Cost()}, c)
 	return r.found(w, key, c), done
 }

@@ -46,8 +46,8 @@ func (r *Reader) readPages(ctx context.Context, w window.Window, q source.EventQ
 	_, c.divisible = w.Finer()
 	_, _, c.halvable = w.Halves()
 	prefetch := source.Prefetcher{
-		Read:   func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },
-		Wanted: c.mayPrefetch,
+		ReadPage: func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },
+		Wanted:   c.mayPrefetch,
 	}
 	defer prefetch.Stop()
 	link := ""

@@ -121,8 +121,8 @@ func (s *rowSet) boundsIgnored() bool {
 func (s *rowSet) addPage(page *source.Page[source.Item]) (reason parleyv1.ErrorReason) {
 	s.verified = page.Verified && (s.verified || s.pages == 0)
 	s.pages++
-	if s.oldestRead.IsZero() || page.Read.Before(s.oldestRead) {
-		s.oldestRead = page.Read
+	if s.oldestRead.IsZero() || page.ReadAt.Before(s.oldestRead) {
+		s.oldestRead = page.ReadAt
 	}
 	s.unbounded = s.unbounded || page.Unbounded
 	for _, doubt := range page.Doubts {
@@ -186,7 +186,7 @@ func (s *rowSet) build(res *Result) {
 	c.Rows, c.Duplicates, c.Pages = s.rows, s.duplicates, s.pages
 	res.Trimmed += s.trimmed
 	c.AcceptedStart, c.Trimmed = res.AcceptedStart, res.Trimmed
-	c.Read, c.Unfiltered = s.oldestRead, s.r.unfiltered.Load()
+	c.ReadAt, c.Unfiltered = s.oldestRead, s.r.unfiltered.Load()
 	if s.verified {
 		c.Participants.Verify()
 	}

@@ -69,7 +69,7 @@ func (r *Reader) markReadOtherwise(end *chainEnd, rows *rowSet, res *Result) boo
 	case end.split:
 		res.Split = true
 		if r.Query.Conversation == "" {
-			r.cache(res.Window, &chunk.Chunk{Split: true, Read: rows.oldestRead, AcceptedStart: res.AcceptedStart})
+			r.cache(res.Window, &chunk.Chunk{Split: true, ReadAt: rows.oldestRead, AcceptedStart: res.AcceptedStart})
 		}
 	case end.unavailable() && res.Level == window.Era:
 		// Perhaps the whole era was too much for one request. If not, a year that cannot be read is a smaller gap than the era.

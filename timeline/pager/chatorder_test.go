@@ -60,7 +60,7 @@ func (s *scattered) Conversations(ctx context.Context, q source.ConversationQuer
 	if link != "" {
 		from, _ = strconv.Atoi(link[strings.LastIndexByte(link, '=')+1:])
 	}
-	page := &source.Page[*parleyv1.Conversation]{Requests: 1, Read: time.Now(), Unordered: s.unordered && link == ""}
+	page := &source.Page[*parleyv1.Conversation]{Requests: 1, ReadAt: time.Now(), Unordered: s.unordered && link == ""}
 	for _, n := range s.order[from:min(from+20, len(s.order))] {
 		chat := &parleyv1.Conversation{Name: fmt.Sprintf("users/u/conversations/%04d", n)}
 		if !s.timeless && (n < len(s.order)/2 || n%10 != 0) {

@@ -100,7 +100,7 @@ func (w *withInactive) readUsers(ctx context.Context, day, link string) (answer[
 		return answer[*parleyv1.CopilotUsageRow]{}, err
 	}
 	page, err := single(&source.Page[*parleyv1.CopilotUsageRow]{
-		Requests: users.Requests, Rows: users.Rows, Read: users.Read, FromCache: users.FromCache, Joined: users.Joined,
+		Requests: users.Requests, Rows: users.Rows, ReadAt: users.ReadAt, FromCache: users.FromCache, Joined: users.Joined,
 	}, nil)
 	page.first = before
 	if users.Next != "" {

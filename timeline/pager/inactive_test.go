@@ -34,7 +34,7 @@ type office struct {
 
 func (o *office) Usage(_ context.Context, _ source.UsageQuery, link string) (*source.Page[*parleyv1.CopilotUsageRow], error) {
 	o.asked = append(o.asked, "usage "+link)
-	page := &source.Page[*parleyv1.CopilotUsageRow]{Requests: 1, Read: time.Now(), Refreshed: o.day, Concealed: o.concealed}
+	page := &source.Page[*parleyv1.CopilotUsageRow]{Requests: 1, ReadAt: time.Now(), Refreshed: o.day, Concealed: o.concealed}
 	for _, name := range o.report {
 		page.Items = append(page.Items, &parleyv1.CopilotUsageRow{UserPrincipalName: name, ReportRefreshDate: o.day, ReportPeriod: new(int32(7)), LastActivityDate: "2026-11-01"})
 	}
@@ -52,7 +52,7 @@ func (o *office) Users(_ context.Context, _ source.UserQuery, link string) (*sou
 	if o.err != nil {
 		return nil, o.err
 	}
-	page := &source.Page[*parleyv1.User]{Requests: 1, Read: time.Now(), Rows: len(o.people)}
+	page := &source.Page[*parleyv1.User]{Requests: 1, ReadAt: time.Now(), Rows: len(o.people)}
 	page.Items, page.Next = pair(o.people, link)
 	return page, nil
 }

@@ -39,7 +39,7 @@ func dirPage[T any](d *directory, link string, row func(i int) T) (*source.Page[
 	if link != "" {
 		from, _ = strconv.Atoi(link[strings.LastIndexByte(link, '=')+1:])
 	}
-	page := &source.Page[T]{Requests: 1, Read: time.Now()}
+	page := &source.Page[T]{Requests: 1, ReadAt: time.Now()}
 	for i := max(from-d.again, 0); i < min(from+d.size, d.rows); i++ {
 		page.Items = append(page.Items, row(i))
 	}

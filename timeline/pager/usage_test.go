@@ -28,7 +28,7 @@ func (u *usagePages) Usage(_ context.Context, _ source.UsageQuery, link string) 
 		return nil, u.err
 	}
 	at := strings.Count(link, "+")
-	page := &source.Page[*parleyv1.CopilotUsageRow]{Items: u.pages[at], Rows: len(u.pages[at]), Requests: 1, Read: time.Now()}
+	page := &source.Page[*parleyv1.CopilotUsageRow]{Items: u.pages[at], Rows: len(u.pages[at]), Requests: 1, ReadAt: time.Now()}
 	if at+1 < len(u.pages) {
 		page.Next = "https://graph/x?" + strings.Repeat("+", at+1)
 	}
