@@ -50,8 +50,9 @@ func (r *Reader) Cached(ctx context.Context, w window.Window) *Result {
 
 // found returns the result of a chunk that was not read for this call.
 func (r *Reader) found(w window.Window, key string, c *chunk.Chunk) *Result {
-	res := &Result{Window: w, Chunk: c, CacheKey: key, Split: c.Split, AcceptedStart: c.AcceptedStart}
+	res := &Result{Window: w, Chunk: c, CacheKey: key, AcceptedStart: c.AcceptedStart}
 	if c.Split {
+		res.Reread = InPieces
 		return res
 	}
 	res.clip(r.Desc)

@@ -61,7 +61,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 		if !joined {
 			return from.copyForCall()
 		}
-		if from.Failed != nil && from.Failed.Reason == parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT || from.BoundsIgnored && req.Unbounded {
+		if from.Failed != nil && from.Failed.Reason == parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT || from.Reread.Unbounded() && req.Unbounded {
 			// The other call's own limit ended its reading, or it asked with bounds, which this call knows to be ignored: read again.
 			continue
 		}

@@ -68,7 +68,7 @@ func (p *Packed) Window() window.Window { return p.window }
 func (r *Reader) ReadPacked(ctx context.Context, with *Packer, w window.Window) *Packed {
 	began := time.Now()
 	res := r.Read(ctx, Request{Window: w})
-	if ctx.Err() != nil || res.Failed != nil || res.BoundsIgnored || res.Halve {
+	if ctx.Err() != nil || res.Failed != nil || res.Reread.Unbounded() || res.Reread == InHalves {
 		return nil
 	}
 	res.Took = time.Since(began)

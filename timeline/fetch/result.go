@@ -10,6 +10,29 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
+// Reread is another way to read a window, where reading it as one piece between its bounds does not do.
+type Reread uint8
+
+// Ways to read a window again.
+const (
+	// NoReread: the window was read as it was asked for, to its end or to a failure.
+	NoReread Reread = iota
+	// InPieces: the window holds too much.
+	InPieces
+	// InHalves: the window did not fit into a call.
+	InHalves
+	// BoundsIgnored: the window is read without bounds, because Graph did not honour them.
+	BoundsIgnored
+	// BoundsUnsent: the window is read without bounds, because they were not sent beside the clause of the caller.
+	BoundsUnsent
+)
+
+// Cut reports whether the window is read in parts.
+func (way Reread) Cut() bool { return way == InPieces || way == InHalves }
+
+// Unbounded reports whether the window is read without bounds.
+func (way Reread) Unbounded() bool { return way == BoundsIgnored || way == BoundsUnsent }
+
 // Result is the result of reading one window.
 type Result struct {
 	window.Window
@@ -26,12 +49,8 @@ type Result struct {
 	// AcceptedStart is the start that Graph accepted after it refused the start of the window; zero = it refused none.
 	AcceptedStart time.Time
 
-	// Split says that the window holds too much and is to be read in pieces, and Halve that the pieces are its halves, because the
-	// window did not fit into a call. Such a result has no events.
-	Split, Halve bool
-	// BoundsIgnored says that Graph did not honour the bounds of the window, and BoundsUnsent that they were not sent. Such a
-	// result has no events.
-	BoundsIgnored, BoundsUnsent bool
+	// Reread is the other way in which the window must be read. Unless it is NoReread, the result has no events.
+	Reread Reread
 
 	// Chain goes on with the chain of a chat's own messages; nil = the result is no page of a chain.
 	Chain *ReverseChain
@@ -78,7 +97,7 @@ func (res *Result) clip(desc bool) {
 
 // Hold counts the memory of a result in the account until Drop. own says that the result has entries of its own.
 func (r *Reader) Hold(res *Result, own bool) {
-	if res.Chunk == nil || res.Split {
+	if res.Chunk == nil || res.Reread.Cut() {
 		return
 	}
 	r.account.Hold(&res.Chunk.Held, res.Chunk.Cost())
@@ -96,7 +115,7 @@ func (r *Reader) Hold(res *Result, own bool) {
 
 // Drop ends Hold.
 func (r *Reader) Drop(res *Result) {
-	if res.Chunk == nil || res.Split {
+	if res.Chunk == nil || res.Reread.Cut() {
 		return
 	}
 	r.account.Drop(&res.Chunk.Held)

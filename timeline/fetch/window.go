@@ -24,7 +24,7 @@ type Request struct {
 
 // accepts reports whether a result that was not read for this request will do. A window that cannot be cut is not read in pieces.
 func (req *Request) accepts(res *Result) bool {
-	return res != nil && (!res.Split || !req.Indivisible)
+	return res != nil && (!res.Reread.Cut() || !req.Indivisible)
 }
 
 // read reads one window and decides what the doubts on the way mean.
@@ -39,7 +39,7 @@ func (r *Reader) read(ctx context.Context, req *Request) *Result {
 	if err := ctx.Err(); err != nil {
 		return r.Abandon(res, err)
 	}
-	if r.markReadOtherwise(&end, rows, res) {
+	if r.markReread(&end, rows, res) {
 		return res
 	}
 	res.Failed = end.failed
@@ -60,20 +60,21 @@ func (r *Reader) read(ctx context.Context, req *Request) *Result {
 	return res
 }
 
-// markReadOtherwise marks the result of a window that is to be read in another way, in pieces or without bounds, and reports whether it
-// did. Such a result has no events.
-func (r *Reader) markReadOtherwise(end *chainEnd, rows *rowSet, res *Result) bool {
+// markReread notes in the result of a window that it must be read in another way, and reports whether it did.
+func (r *Reader) markReread(end *chainEnd, rows *rowSet, res *Result) bool {
 	switch {
-	case end.boundsIgnored || end.boundsUnsent:
-		res.BoundsIgnored, res.BoundsUnsent = true, end.boundsUnsent
+	case end.boundsUnsent:
+		res.Reread = BoundsUnsent
+	case end.boundsIgnored:
+		res.Reread = BoundsIgnored
 	case end.split:
-		res.Split = true
+		res.Reread = InPieces
 		if r.Query.Conversation == "" {
 			r.cache(res.Window, &chunk.Chunk{Split: true, ReadAt: rows.oldestRead, AcceptedStart: res.AcceptedStart})
 		}
 	case end.unavailable() && res.Level == window.Era:
 		// Perhaps the whole era was too much for one request. If not, a year that cannot be read is a smaller gap than the era.
-		res.Split = true
+		res.Reread = InPieces
 	default:
 		return false
 	}

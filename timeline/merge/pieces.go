@@ -5,6 +5,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -26,7 +27,7 @@ func (r *sourceReader) split(read *pendingRead) []*task {
 	r.raiseStart(read.result)
 	w.Start = window.Later(w.Start, read.result.AcceptedStart)
 	l, divisible := w.Finer()
-	if !divisible || read.result.Halve {
+	if !divisible || read.result.Reread == fetch.InHalves {
 		return r.halve(w)
 	}
 	if parts := r.eras(w); len(parts) > 0 {
@@ -85,7 +86,7 @@ func (r *sourceReader) eras(w window.Window) []*task {
 // readUnbounded goes on with a source whose Graph does not honour bounds. Every window would bring the same rows, so the rest is read
 // once as a whole, and rows out of it are left out.
 func (r *sourceReader) readUnbounded(pool *readPool, read *pendingRead) {
-	if !read.result.BoundsUnsent {
+	if read.result.Reread != fetch.BoundsUnsent {
 		r.addGap(window.Gap{Span: read.window.Span, Reason: parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED})
 	}
 	rest := r.interval

@@ -62,7 +62,7 @@ func (p *pendingRead) resultAsNext(pool *readPool) *fetch.Result {
 			close(p.urgent)
 		}
 	}
-	if !p.ready() || p.result.Split || p.result.BoundsIgnored {
+	if !p.ready() || p.result.Reread != fetch.NoReread {
 		return nil
 	}
 	if failed := p.result.Failed; failed != nil && pool.ctx.Err() != nil && failure.IsContext(failed.Err) {
@@ -106,12 +106,15 @@ func (pool *readPool) wake() {
 func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 	known, first := r.knownResult(pool.ctx, p)
 	switch {
-	case known != nil && (known.Split || !r.changesEntries() && r.participants.IsDecided(known.Chunk)):
+	case known != nil && (known.Reread.Cut() || !r.changesEntries() && r.participants.IsDecided(known.Chunk)):
 		p.result, p.done = known, pool.done
 		r.hold(known)
 		return
 	case known == nil && p.oversized && !r.fetch.UnderWay(pool.ctx, p.window):
-		p.result, p.done = &fetch.Result{Window: p.window, Split: true, Halve: p.window.Level != window.Era}, pool.done
+		p.result, p.done = &fetch.Result{Window: p.window, Reread: fetch.InHalves}, pool.done
+		if p.window.Level == window.Era {
+			p.result.Reread = fetch.InPieces
+		}
 		return
 	}
 	p.began = time.Now()
@@ -142,7 +145,7 @@ func (r *sourceReader) knownResult(ctx context.Context, p *pendingRead) (known *
 	if known == nil && first == nil && p.chain == nil {
 		known = r.fetch.Cached(ctx, p.window)
 	}
-	if known != nil && known.Split && p.indivisible {
+	if known != nil && known.Reread.Cut() && p.indivisible {
 		known = nil
 	}
 	return known, first
@@ -222,10 +225,10 @@ func (r *sourceReader) replace(pool *readPool, i int) bool {
 	switch read := r.queue[i].read; {
 	case !read.ready():
 		return false
-	case i == 0 && read.result.BoundsIgnored:
+	case i == 0 && read.result.Reread.Unbounded():
 		r.readUnbounded(pool, read)
 		return true
-	case read.result.Split:
+	case read.result.Reread.Cut():
 		r.queue = slices.Replace(r.queue, i, i+1, r.split(read)...)
 		return true
 	default:

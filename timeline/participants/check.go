@@ -64,7 +64,7 @@ func (check *Check) IsDecided(s *chunk.Chunk) bool {
 // are read anyway. It reports whether Graph sent calls of others.
 func (check *Check) Verify(ctx context.Context, reader *fetch.Reader, res *fetch.Result, readWhole bool) (contradicted bool) {
 	switch {
-	case check == nil || res.Split || res.Chunk == nil || check.Strict && res.Chunk.Participants.AllVerified.Load():
+	case check == nil || res.Reread.Cut() || res.Chunk == nil || check.Strict && res.Chunk.Participants.AllVerified.Load():
 	case check.Strict:
 		return check.verifyStrictly(ctx, reader, res)
 	case !readWhole:
@@ -82,7 +82,7 @@ func (check *Check) Verify(ctx context.Context, reader *fetch.Reader, res *fetch
 func (check *Check) verifyStrictly(ctx context.Context, reader *fetch.Reader, res *fetch.Result) (contradicted bool) {
 	found, open := check.verifyByRows(res)
 	if _, divisible := res.Finer(); divisible && len(open) > maxRecords && res.Failed == nil {
-		res.Split, res.Entries, res.Rows = true, nil, 0
+		res.Reread, res.Entries, res.Rows = fetch.InPieces, nil, 0
 		return false
 	}
 	if failed := check.verifyByRecords(ctx, reader, res, found, open); failed != nil {
