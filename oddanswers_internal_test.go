@@ -69,15 +69,24 @@ func TestNightMeetsOddAnswers(t *testing.T) {
 		ends    string // reason of an error that ends the stream before its summary
 	}{
 		"one API asks to wait for seconds": {trouble: func(*outage) trouble {
-			until := time.Now().Add(40 * time.Second)
-			return func(w http.ResponseWriter, r *http.Request, graph http.Handler) {
-				if time.Now().After(until) {
-					graph.ServeHTTP(w, r)
-					return
-				}
-				refusal(http.StatusServiceUnavailable, "Retry-After", "20").of("copilot")(w, r, graph)
-			}
+			return refusal(http.StatusServiceUnavailable, "Retry-After", "20").of("copilot").until(40 * time.Second)
 		}},
+		"one API asks to wait for minutes": {trouble: func(*outage) trouble {
+			return refusal(http.StatusServiceUnavailable, "Retry-After", "200").of("copilot").until(5 * time.Minute)
+		}},
+		"one API throttles for minutes": {trouble: func(*outage) trouble {
+			return refusal(http.StatusTooManyRequests, "Retry-After", "30").of("copilot").until(9 * time.Minute)
+		}},
+		"one API throttles without end": {
+			trouble: func(*outage) trouble { return refusal(http.StatusTooManyRequests, "Retry-After", "50").of("copilot") },
+			wait:    time.Minute, users: -1, reason: "GRAPH_THROTTLED",
+		},
+		"all APIs throttle without end": {
+			trouble: func(*outage) trouble {
+				return refusal(http.StatusTooManyRequests, "Retry-After", "50").of("copilot chat calls participants")
+			},
+			wait: time.Minute, users: 24, reason: "GRAPH_THROTTLED",
+		},
 		"one API asks to wait for too long": {
 			trouble: func(*outage) trouble {
 				return refusal(http.StatusTooManyRequests, "Retry-After", "1200").of("copilot")
@@ -143,7 +152,7 @@ func TestNightMeetsOddAnswers(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				o := newOutage(t, 24)
-				n, request := o.reading(), o.request()
+				n, request, began := o.reading(), o.request(), time.Now()
 				o.graph.have(test.trouble(o))
 				reason := n.read(t.Context(), t, o.client, request)
 				if reason != test.ends {
@@ -156,6 +165,9 @@ func TestNightMeetsOddAnswers(t *testing.T) {
 					if reason = n.read(t.Context(), t, o.client, request); reason != "" {
 						t.Fatal(reason)
 					}
+				}
+				if took := time.Since(began); took > 15*time.Minute {
+					t.Errorf("the night took %v", took)
 				}
 				o.check(t, n)
 				want := test.users

@@ -89,6 +89,18 @@ func (t trouble) of(kinds string, users ...string) trouble {
 	}
 }
 
+// until ends the trouble after a time.
+func (t trouble) until(after time.Duration) trouble {
+	end := time.Now().Add(after)
+	return func(w http.ResponseWriter, r *http.Request, graph http.Handler) {
+		if time.Now().After(end) {
+			graph.ServeHTTP(w, r)
+			return
+		}
+		t(w, r, graph)
+	}
+}
+
 // reading is what streams over the tenant delivered.
 type reading struct {
 	events  map[string]map[string]int // how often each event came, by user

@@ -33,8 +33,11 @@ const minThrottleWait = time.Second
 
 // throttleWait bounds the time that one call waits for Graph's throttling. An answer that
 // names its wait uses up none of the tries while the wait ends before the deadline
-// or, without one, within ratelimit.MaxWait of the first such answer.
-type throttleWait struct{ until time.Time }
+// or, without one, within the request's patience from the first such answer on.
+type throttleWait struct {
+	patience time.Duration
+	until    time.Time
+}
 
 // allows reports whether the wait that an answer names is waited for without using up a try.
 func (p *throttleWait) allows(ctx context.Context, err *graph.Error) bool {
@@ -44,7 +47,7 @@ func (p *throttleWait) allows(ctx context.Context, err *graph.Error) bool {
 	end, ok := ctx.Deadline()
 	if !ok {
 		if p.until.IsZero() {
-			p.until = time.Now().Add(ratelimit.MaxWait)
+			p.until = time.Now().Add(p.patience)
 		}
 		end = p.until
 	}
@@ -56,7 +59,7 @@ func (p *throttleWait) allows(ctx context.Context, err *graph.Error) bool {
 // temporary failures are repeated; accept may report one, such as a cut body.
 func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *graph.Error {
 	var last *graph.Error
-	var patience throttleWait
+	patience := throttleWait{patience: ratelimit.PatienceOf(k.request)}
 	free := 0 // requests that used up no try
 	for try := 1; ; try++ {
 		err := c.try(ctx, k, accept)
@@ -125,7 +128,7 @@ func (c *Client) backoff(try int) time.Duration {
 // sleep waits, or says at once that it would take too long.
 func (c *Client) sleep(ctx context.Context, k *call, delay time.Duration) *graph.Error {
 	deadline, ok := ctx.Deadline()
-	if ok && time.Until(deadline) < delay || !ok && delay > ratelimit.MaxWait {
+	if ok && time.Until(deadline) < delay || !ok && delay > ratelimit.PatienceOf(k.request) {
 		return &graph.Error{Kind: graph.KindThrottled, RetryAfter: delay, Unsent: true}
 	}
 	timer := time.NewTimer(delay)

@@ -136,24 +136,28 @@ func TestRetryAfterIsWaitedFor(t *testing.T) {
 	for name, c := range map[string]struct {
 		headers  []string
 		min, max time.Duration // until the second request
+		patience time.Duration
 	}{
-		"seconds":           {[]string{"Retry-After", "10"}, 10 * time.Second, 10 * time.Second},
-		"fraction":          {[]string{"Retry-After", "0.25"}, 250 * time.Millisecond, 250 * time.Millisecond},
-		"spaces":            {[]string{"Retry-After", " 3 "}, 3 * time.Second, 3 * time.Second},
-		"date":              {[]string{"Retry-After", "Sun, 22 Nov 2026 10:00:07 GMT", "Date", date}, 7 * time.Second, 7 * time.Second},
-		"date that is past": {[]string{"Retry-After", "Sun, 22 Nov 2026 09:00:00 GMT", "Date", date}, time.Second, time.Second},
-		"absent":            {nil, time.Second, time.Second},
-		"zero":              {[]string{"Retry-After", "0"}, time.Second, time.Second},
-		"negative":          {[]string{"Retry-After", "-5"}, time.Second, time.Second},
-		"garbage":           {[]string{"Retry-After", "soon"}, time.Second, time.Second},
-		"not a number":      {[]string{"Retry-After", "NaN"}, time.Second, time.Second},
-		"longest waited":    {[]string{"Retry-After", "60"}, time.Minute, time.Minute},
+		"seconds":           {[]string{"Retry-After", "10"}, 10 * time.Second, 10 * time.Second, 0},
+		"fraction":          {[]string{"Retry-After", "0.25"}, 250 * time.Millisecond, 250 * time.Millisecond, 0},
+		"spaces":            {[]string{"Retry-After", " 3 "}, 3 * time.Second, 3 * time.Second, 0},
+		"date":              {[]string{"Retry-After", "Sun, 22 Nov 2026 10:00:07 GMT", "Date", date}, 7 * time.Second, 7 * time.Second, 0},
+		"date that is past": {[]string{"Retry-After", "Sun, 22 Nov 2026 09:00:00 GMT", "Date", date}, time.Second, time.Second, 0},
+		"absent":            {nil, time.Second, time.Second, 0},
+		"zero":              {[]string{"Retry-After", "0"}, time.Second, time.Second, 0},
+		"negative":          {[]string{"Retry-After", "-5"}, time.Second, time.Second, 0},
+		"garbage":           {[]string{"Retry-After", "soon"}, time.Second, time.Second, 0},
+		"not a number":      {[]string{"Retry-After", "NaN"}, time.Second, time.Second, 0},
+		"longest waited":    {[]string{"Retry-After", "60"}, time.Minute, time.Minute, 0},
+		"more patience":     {[]string{"Retry-After", "500"}, 500 * time.Second, 500 * time.Second, 10 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{steps: []func() (*http.Response, error){say(429, "", c.headers...), say(200, emptyPage)}}
-				page, err := fakeClient(t, s.roundTrip).Page(t.Context(), chats())
+				request := chats()
+				request.Priority, request.Patience = graph.Background, c.patience
+				page, err := fakeClient(t, s.roundTrip).Page(t.Context(), request)
 				if err != nil || page.Requests != 2 {
 					t.Fatalf("page %+v, error %v", page, err)
 				}

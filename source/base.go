@@ -84,8 +84,12 @@ func (b *base) request(ctx context.Context, path, link string, query ...graph.Pa
 	if link != "" {
 		r.Path, r.Query = "", nil
 	}
-	if PriorityOf(ctx) == Background {
+	switch PriorityOf(ctx) {
+	case Patient:
+		r.Priority, r.Patience = graph.Background, patience
+	case Background:
 		r.Priority = graph.Background
+	case Interactive:
 	}
 	return r
 }

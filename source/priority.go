@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"time"
 )
 
 // Priority says how urgently a page is wanted.
@@ -11,7 +12,12 @@ type Priority int
 const (
 	Interactive Priority = iota
 	Background
+	// Patient is Background for a stream over many users: it waits for a Retry-After of minutes, which would cost it all of them.
+	Patient
 )
+
+// patience is the longest Retry-After that Patient requests wait for.
+const patience = 10 * time.Minute
 
 // PriorityKey is the key under which a context gives a Priority. It is for contexts that find theirs out when they are
 // asked; others are made by WithPriority.

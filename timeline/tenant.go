@@ -27,7 +27,7 @@ type TenantFrame = parleyv1.StreamTenantEventsResponse
 func (e *Engine) StreamTenantBatches(
 	ctx context.Context, sources query.Sources, req query.Tenant, token string, take func(*Batch) error, emit func(*TenantFrame) error,
 ) error {
-	ctx = source.WithPriority(ctx, source.Background)
+	ctx = source.WithPriority(ctx, source.Patient)
 	w := &tenantWalk{
 		engine: e, sources: sources, req: &req, take: take, emit: emit,
 		messages: make(chan userMessage), slots: make(chan struct{}, cursor.MaxStartedUsers),

@@ -79,7 +79,7 @@ func (p prioritized) Value(key any) any {
 	if _, own := key.(source.PriorityKey); !own {
 		return p.Context.Value(key)
 	}
-	priority := source.Background
+	priority := source.Patient
 	for _, ctx := range coalesce.Waiters(p.Context) {
 		priority = min(priority, source.PriorityOf(ctx))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/parley-gateway/parley/graphclient/internal/ascii"
 )
@@ -60,6 +61,8 @@ type Request struct {
 	User, Resource string
 	// Priority is Interactive or Background.
 	Priority Priority
+	// Patience is the longest Retry-After that a Background request without a deadline waits for; 0 = a minute.
+	Patience time.Duration
 }
 
 // SentKey is the key under which a context gives a *atomic.Int64 that counts the requests that are sent to Graph under it.

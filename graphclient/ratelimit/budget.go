@@ -27,6 +27,9 @@ const (
 	// aloneTime is how long it is remembered that a 429 was about a narrow
 	// limit alone.
 	aloneTime = 10 * time.Minute
+	// maxShut is how long background requests wait, all together, for a limit at
+	// which Graph does nothing but ask to wait.
+	maxShut = 10 * time.Minute
 )
 
 // budget is one limit for one tenant, user or resource, and its Retry-After
@@ -45,6 +48,7 @@ type budget struct {
 	sinceBackground int          // interactive grants since the last background one
 	timer           *time.Timer
 	until           time.Time // closed until then
+	shutSince       time.Time // since then no request that met the gate was answered; zero = it is not in question
 	halfOpen        bool      // new or closed lately, not yet proven open
 	probing         bool
 	probeEnd        time.Time
@@ -61,8 +65,10 @@ type budget struct {
 // waiter is one request in a queue.
 type waiter struct {
 	caller   string
+	priority graph.Priority
 	ready    chan struct{} // closed when granted or refused
 	deadline time.Time     // zero = none
+	patience time.Duration // without a deadline: how long the gate may stay closed
 	probe    bool
 	refused  time.Duration // > 0: the gate closed for longer than the deadline
 }
@@ -82,16 +88,16 @@ func newBudget(perSecond float64, burst int) *budget {
 // minute. Background requests without one do queue for longer at a limit per
 // second, which moves on all the time, but not at one counted over minutes.
 // probe is to be handed to release.
-func (b *budget) acquire(ctx context.Context, priority graph.Priority) (probe bool, tooLong time.Duration, err error) {
+func (b *budget) acquire(ctx context.Context, r *graph.Request) (probe bool, tooLong time.Duration, err error) {
 	now := time.Now()
-	w := waiterOf(ctx)
+	w := waiterOf(ctx, r)
 	b.mu.Lock()
-	closed, queued := b.estimate(w.caller, priority, now)
-	if wait := b.tooLong(w, priority, closed, queued, now); wait > 0 {
+	closed, queued := b.estimate(w, now)
+	if wait := b.tooLong(w, closed, queued, now); wait > 0 {
 		b.mu.Unlock()
 		return false, wait, nil
 	}
-	b.queues[priority].push(w)
+	b.queues[w.priority].push(w)
 	b.pump(now)
 	b.mu.Unlock()
 
@@ -101,7 +107,7 @@ func (b *budget) acquire(ctx context.Context, priority graph.Priority) (probe bo
 	case <-ctx.Done():
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.queues[priority].remove(func(other *waiter) bool { return other == w })
+		b.queues[w.priority].remove(func(other *waiter) bool { return other == w })
 		select {
 		case <-w.ready: // the turn came too late
 			if w.refused == 0 {
@@ -117,8 +123,8 @@ func (b *budget) acquire(ctx context.Context, priority graph.Priority) (probe bo
 	}
 }
 
-func waiterOf(ctx context.Context) *waiter {
-	w := &waiter{ready: make(chan struct{}), caller: CallerOf(ctx)}
+func waiterOf(ctx context.Context, r *graph.Request) *waiter {
+	w := &waiter{ready: make(chan struct{}), caller: CallerOf(ctx), priority: r.Priority, patience: PatienceOf(r)}
 	if deadline, ok := ctx.Deadline(); ok {
 		w.deadline = deadline
 	}
@@ -126,24 +132,25 @@ func waiterOf(ctx context.Context) *waiter {
 }
 
 // outlasts returns the wait if a turn would come too late, as acquire would say it, and takes none.
-func (b *budget) outlasts(ctx context.Context, priority graph.Priority) time.Duration {
+func (b *budget) outlasts(ctx context.Context, r *graph.Request) time.Duration {
 	now := time.Now()
+	w := waiterOf(ctx, r)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	closed, queued := b.estimate(CallerOf(ctx), priority, now)
-	return b.tooLong(waiterOf(ctx), priority, closed, queued, now)
+	closed, queued := b.estimate(w, now)
+	return b.tooLong(w, closed, queued, now)
 }
 
 // estimate is how long the gate stays closed, and how long the queue takes
 // after that.
-func (b *budget) estimate(caller string, priority graph.Priority, now time.Time) (closed, queued time.Duration) {
+func (b *budget) estimate(w *waiter, now time.Time) (closed, queued time.Duration) {
 	closed = max(b.until.Sub(now), 0)
 	if b.limiter.Limit() == rate.Inf {
 		return closed, 0
 	}
-	own := b.queues[priority].ahead(caller)
+	own := b.queues[w.priority].ahead(w.caller)
 	ahead := float64(own + min(b.queues[graph.Background].size, own/backgroundTurn))
-	if priority == graph.Background {
+	if w.priority == graph.Background {
 		ahead = float64(own+min(b.queues[graph.Interactive].size, backgroundTurn*(own+1))) + b.headroom
 	}
 	need := ahead + 1 + float64(b.granted)
@@ -161,17 +168,34 @@ func (b *budget) estimate(caller string, priority graph.Priority, now time.Time)
 }
 
 // tooLong returns the wait when it is not worth beginning, else 0.
-func (b *budget) tooLong(w *waiter, priority graph.Priority, closed, queued time.Duration, now time.Time) time.Duration {
+func (b *budget) tooLong(w *waiter, closed, queued time.Duration, now time.Time) time.Duration {
 	wait := closed + queued
 	switch {
+	case b.closedTooLong(w, closed, now):
+		return wait
 	case !w.deadline.IsZero():
 		if !now.Add(wait).Before(w.deadline) {
 			return wait
 		}
-	case closed > MaxWait, wait > MaxWait && (priority == graph.Interactive || b.sliding != nil):
+	case wait > MaxWait && (w.priority == graph.Interactive || b.sliding != nil):
 		return wait
 	}
 	return 0
+}
+
+// closedTooLong reports whether a gate that stays closed for a time keeps a request too long.
+func (b *budget) closedTooLong(w *waiter, closed time.Duration, now time.Time) bool {
+	opens := now.Add(closed)
+	switch {
+	case closed <= 0:
+		return false
+	case w.priority == graph.Background && opens.Sub(b.shutSince) > maxShut:
+		return true
+	case w.deadline.IsZero():
+		return closed > w.patience
+	default:
+		return opens.After(w.deadline)
+	}
 }
 
 // pump grants turns while there are any, and sets the timer for the next.
@@ -286,7 +310,7 @@ func (b *budget) release(probe, answered bool, sent time.Time) (alone *budget) {
 	defer b.mu.Unlock()
 	if answered && b.narrower != nil && sent.After(b.narrowerSent) && sent.Before(b.until) {
 		alone, b.narrower = b.narrower, nil
-		b.until, b.halfOpen, b.probing, b.strikes = time.Time{}, false, false, 0
+		b.until, b.halfOpen, b.probing, b.strikes, b.shutSince = time.Time{}, false, false, 0, time.Time{}
 		b.pump(time.Now())
 	}
 	if !probe {
@@ -294,7 +318,7 @@ func (b *budget) release(probe, answered bool, sent time.Time) (alone *budget) {
 	}
 	b.probing = false
 	if answered {
-		b.halfOpen, b.strikes = false, 0
+		b.halfOpen, b.strikes, b.shutSince = false, 0, time.Time{}
 	}
 	b.pump(time.Now())
 	return alone
@@ -309,6 +333,7 @@ func (b *budget) closeAsPrecaution(narrow *budget, wait time.Duration, sent time
 	if now.Before(b.until) {
 		return
 	}
+	b.noteShut(now)
 	b.until = now.Add(min(wait, maxPrecaution))
 	b.halfOpen, b.probing = true, false
 	b.narrower, b.narrowerSent = narrow, sent
@@ -354,6 +379,7 @@ func (b *budget) shutWith(wait time.Duration) {
 
 // shut is close for a time that is known. The lock is held.
 func (b *budget) shut(wait time.Duration, now time.Time) time.Duration {
+	b.noteShut(now)
 	if until := now.Add(wait); until.After(b.until) {
 		b.until = until
 	}
@@ -361,7 +387,7 @@ func (b *budget) shut(wait time.Duration, now time.Time) time.Duration {
 	closed := b.until.Sub(now)
 	for priority := range b.queues {
 		b.queues[priority].remove(func(w *waiter) bool {
-			late := w.deadline.IsZero() && closed > MaxWait || !w.deadline.IsZero() && b.until.After(w.deadline)
+			late := b.closedTooLong(w, closed, now)
 			if late {
 				w.refused = closed
 				close(w.ready)
@@ -371,6 +397,13 @@ func (b *budget) shut(wait time.Duration, now time.Time) time.Duration {
 	}
 	b.pump(now)
 	return closed
+}
+
+// noteShut notes since when Graph does nothing but ask to wait. A gate that nobody met for a while begins anew.
+func (b *budget) noteShut(now time.Time) {
+	if b.shutSince.IsZero() || now.Sub(b.until) > MaxWait {
+		b.shutSince = now
+	}
 }
 
 // closed reports whether the gate is shut.

@@ -101,7 +101,7 @@ func TestARequestIsCountedByTheFirstRowThatMatches(t *testing.T) {
 
 // pass acquires and releases once, as a request without an answer to wait for.
 func pass(ctx context.Context, b *budget, priority graph.Priority) (time.Duration, error) {
-	probe, tooLong, err := b.acquire(ctx, priority)
+	probe, tooLong, err := b.acquire(ctx, &graph.Request{Priority: priority})
 	if err != nil || tooLong > 0 {
 		return tooLong, err
 	}
@@ -225,7 +225,7 @@ func TestOneProbeGoesAheadWhenAGateOpens(t *testing.T) {
 		verdict := make(chan bool)
 		for range 200 {
 			wg.Go(func() {
-				probe, tooLong, err := b.acquire(t.Context(), graph.Interactive)
+				probe, tooLong, err := b.acquire(t.Context(), &graph.Request{})
 				if err != nil || tooLong > 0 {
 					t.Errorf("%v, %v", tooLong, err)
 					return
@@ -276,11 +276,11 @@ func TestASlowProbeDoesNotHoldForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
 		b.close(time.Second)
-		if probe, _, err := b.acquire(t.Context(), graph.Interactive); !probe || err != nil {
+		if probe, _, err := b.acquire(t.Context(), &graph.Request{}); !probe || err != nil {
 			t.Fatal(probe, err)
 		}
 		start := time.Now()
-		probe, _, err := b.acquire(t.Context(), graph.Interactive)
+		probe, _, err := b.acquire(t.Context(), &graph.Request{})
 		if !probe || err != nil || time.Since(start) != probeTime {
 			t.Errorf("probe %v, %v after %v", probe, err, time.Since(start))
 		}
@@ -292,13 +292,13 @@ func TestACanceledProbeLetsTheNextOneGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
 		b.close(time.Second)
-		first, _, err := b.acquire(t.Context(), graph.Interactive)
+		first, _, err := b.acquire(t.Context(), &graph.Request{})
 		if !first || err != nil {
 			t.Fatal(first, err)
 		}
 		start := time.Now()
 		time.AfterFunc(100*time.Millisecond, func() { b.release(true, false, time.Now()) })
-		second, _, err := b.acquire(t.Context(), graph.Interactive)
+		second, _, err := b.acquire(t.Context(), &graph.Request{})
 		if !second || err != nil || time.Since(start) != 100*time.Millisecond {
 			t.Errorf("probe %v, %v after %v", second, err, time.Since(start))
 		}

@@ -31,7 +31,7 @@ func TestASlowBudgetIsNoQueueOfThousands(t *testing.T) {
 					group.Go(func() {
 						ctx, cancel := context.WithTimeout(WithCaller(t.Context(), fmt.Sprint("caller", i%callers)), deadline)
 						defer cancel()
-						probe, wait, err := b.acquire(ctx, graph.Interactive)
+						probe, wait, err := b.acquire(ctx, &graph.Request{})
 						switch {
 						case err != nil:
 							late.Add(1)

@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -9,8 +10,11 @@ import (
 )
 
 // MaxWait is the longest wait for a turn, and the longest Retry-After, that a caller
-// without a deadline is put to.
+// without a deadline is put to, unless the request says that it has more patience.
 const MaxWait = time.Minute
+
+// PatienceOf is the longest Retry-After that a request waits for if it has no deadline.
+func PatienceOf(r *graph.Request) time.Duration { return cmp.Or(r.Patience, MaxWait) }
 
 // Call holds the properties of a request on which limits depend.
 type Call struct {
@@ -60,9 +64,8 @@ func (s *Budgets) Enter(ctx context.Context, call Call) (*Turn, error) {
 
 // enter waits for the turns of all budgets of the plan and for the slot behind them.
 func (t *Turn) enter(ctx context.Context) error {
-	priority := t.call.Request.Priority
 	for _, b := range t.plan[1:] {
-		if wait := b.outlasts(ctx, priority); wait > 0 {
+		if wait := b.outlasts(ctx, t.call.Request); wait > 0 {
 			return outlasting(b, wait)
 		}
 	}
@@ -72,7 +75,7 @@ func (t *Turn) enter(ctx context.Context) error {
 		}
 		for t.granted < len(t.plan) {
 			b := t.plan[t.granted]
-			probe, tooLong, err := b.acquire(ctx, priority)
+			probe, tooLong, err := b.acquire(ctx, t.call.Request)
 			switch {
 			case err != nil:
 				return graph.Canceled(ctx)
