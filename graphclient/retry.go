@@ -55,11 +55,11 @@ func (p *throttleWait) allows(ctx context.Context, err *graph.Error) bool {
 }
 
 // repeat repeats one GET until accept takes an answer, the cause is final, the
-// tries and the patience are used up, or the next wait would outlast the deadline. Only
+// tries and the time for throttled tries are used up, or the next wait would outlast the deadline. Only
 // temporary failures are repeated; accept may report one, such as a cut body.
 func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *graph.Error {
 	var last *graph.Error
-	patience := throttleWait{patience: ratelimit.PatienceOf(k.request)}
+	throttled := throttleWait{patience: ratelimit.PatienceOf(k.request)}
 	free := 0 // requests that used up no try
 	for try := 1; ; try++ {
 		err := c.try(ctx, k, accept)
@@ -79,7 +79,7 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 			return err // a login repeats itself before it fails
 		}
 		if err.Kind == graph.KindThrottled && graph.KindOf(err.Status) == graph.KindThrottled { // Graph's answer, and not the login's
-			if patience.allows(ctx, err) {
+			if throttled.allows(ctx, err) {
 				free++
 			} else if try >= c.cfg.Retry.Tries {
 				return err

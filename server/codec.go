@@ -90,7 +90,7 @@ func marshalEnvelope(p *timeline.Page) ([]byte, error) { return proto.Marshal(p.
 // pageAnswer returns the ListEventsResponse of a page: the envelope, then the events, which is the order in which proto.Marshal writes
 // fields that are unknown to the message.
 func pageAnswer(p *timeline.Page) (mem.BufferSlice, error) {
-	envelope, err := p.Form(envelopeKey{}, marshalEnvelope)
+	envelope, err := p.Rendition(envelopeKey{}, marshalEnvelope)
 	if err != nil {
 		return nil, err
 	}

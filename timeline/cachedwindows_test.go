@@ -153,7 +153,7 @@ func TestCachedPagesStandUntilAWindowChanges(t *testing.T) {
 	form := func(p *timeline.Page) string {
 		t.Helper()
 		type key struct{}
-		b, err := p.Form(key{}, func(p *timeline.Page) ([]byte, error) {
+		b, err := p.Rendition(key{}, func(p *timeline.Page) ([]byte, error) {
 			renders++
 			return fmt.Append(nil, renders, " ", p.Count), nil
 		})

@@ -39,20 +39,20 @@ func (c *SourceCounts) add(source parleyv1.Source, events int) {
 	}
 }
 
-// Form returns another form of the page, such as its JSON. A cached page renders each form once. key is a comparable value of a
-// type of the caller's own.
-func (p *Page) Form(key any, render func(*Page) ([]byte, error)) ([]byte, error) {
+// Rendition returns bytes that render makes of the page, such as its JSON. A cached page is rendered once for each key, a comparable value
+// of a type of the caller's own.
+func (p *Page) Rendition(key any, render func(*Page) ([]byte, error)) ([]byte, error) {
 	if p.cached == nil {
 		return render(p)
 	}
-	if form := p.cached.form(key); form != nil {
-		return form, nil
+	if cached := p.cached.rendition(key); cached != nil {
+		return cached, nil
 	}
-	form, err := render(p)
+	made, err := render(p)
 	if err == nil {
-		p.cached.put(key, form)
+		p.cached.put(key, made)
 	}
-	return form, err
+	return made, err
 }
 
 // maxPageWindows is how many windows a cached page may be made of.
@@ -75,9 +75,9 @@ type cachedPage struct {
 	entry    cacheEntry
 	end      time.Time // end of the asked interval
 
-	mu    sync.Mutex
-	forms map[any][]byte
-	size  int64 // bytes of the forms
+	mu         sync.Mutex
+	renditions map[any][]byte
+	size       int64 // bytes of the renditions
 }
 
 // pageWindow is a cached window that a page was made of. The page does not keep it alive.
@@ -94,21 +94,21 @@ type pageStore interface {
 	readers.Answers
 }
 
-func (c *cachedPage) form(key any) []byte {
+func (c *cachedPage) rendition(key any) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.forms[key]
+	return c.renditions[key]
 }
 
-func (c *cachedPage) put(key any, form []byte) {
+func (c *cachedPage) put(key any, made []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.forms == nil {
-		c.forms = map[any][]byte{}
+	if c.renditions == nil {
+		c.renditions = map[any][]byte{}
 	}
-	if form != nil && c.forms[key] == nil {
-		c.forms[key] = form
-		c.size += int64(cap(form))
+	if made != nil && c.renditions[key] == nil {
+		c.renditions[key] = made
+		c.size += int64(cap(made))
 	}
 	c.entry.store.Put(readers.Value{
 		Key: c.entry.key, Value: c, End: c.end, ReadAt: time.Now(),

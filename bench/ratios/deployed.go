@@ -155,7 +155,7 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var call audit.Call
 	call.Open(g.audit)
 	err = call.Intent(audit.Intent{
-		RequestID: "EX2HJUIZXVCIGAGI3556VRUR", Caller: audit.Caller{ID: caller.ID(), Kind: caller.Kind.String(), Application: caller.AppID},
+		RequestID: "EX2HJUIZXVCIGAGI3556VRUR", Caller: audit.RecordedCaller{ID: caller.ID(), Kind: caller.Kind.String(), Application: caller.AppID},
 		Rule: "export", Policy: strings.Repeat("0", 64), RPC: "ListEvents", Protocol: "rest", Tenant: "default", TenantID: graphsim.DemoTenantID,
 		Owner: short.user, Sources: []string{"chat"}, Start: short.start, End: short.end(), View: "basic",
 	})

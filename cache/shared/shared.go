@@ -170,7 +170,7 @@ func (v *Values) Invalid() { v.cfg.Observer.SharedRequest(opGet, resultInvalid, 
 // Claim is Get for a value that the caller makes when there is none. It waits for another replica that is just making the value, for
 // the time given at most: then, or when the other one ended without a value, the caller makes it as well. When value is nil the caller
 // makes the value, and calls done after it has put the value, or has not.
-func (v *Values) Claim(ctx context.Context, key string, patience time.Duration) (value *Value, done func()) {
+func (v *Values) Claim(ctx context.Context, key string, maxWait time.Duration) (value *Value, done func()) {
 	done = func() {}
 	control := cache.ControlOf(ctx)
 	if control.NoCache || control.MaxAge != nil || control.OnlyIfCached {
@@ -180,7 +180,7 @@ func (v *Values) Claim(ctx context.Context, key string, patience time.Duration) 
 	name := v.cfg.Sealer.Name(whole)
 	ended, cancel := v.cfg.Leases.Watch(name)
 	defer cancel()
-	enough := time.NewTimer(patience)
+	enough := time.NewTimer(maxWait)
 	defer enough.Stop()
 	for {
 		sealed, held, err := v.cfg.Leases.Claim(ctx, name, lease)

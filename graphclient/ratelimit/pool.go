@@ -11,9 +11,9 @@ import (
 // concurrent use. After an error a process goes on by itself.
 type Pool interface {
 	// Reserve takes the next slot that all the budgets of a request have, or none.
-	Reserve(ctx context.Context, ask Ask) (Grant, error)
-	// Tell changes gates for all processes.
-	Tell(ctx context.Context, gates []Gate) error
+	Reserve(ctx context.Context, req PoolRequest) (Grant, error)
+	// SetGates changes gates for all processes.
+	SetGates(ctx context.Context, gates []Gate) error
 	Presence
 }
 
@@ -28,12 +28,12 @@ type Presence interface {
 	Part() float64
 }
 
-// Ask describes a request to a Pool.
-type Ask struct {
+// PoolRequest describes a request to a Pool.
+type PoolRequest struct {
 	// Budgets are those that count the request, the narrowest first.
 	Budgets []PoolBudget
-	// Patience is how long the request can wait.
-	Patience time.Duration
+	// MaxWait is how long the request can wait.
+	MaxWait time.Duration
 	// Promised says that the request comes at the time that a Grant told it to come again.
 	Promised bool
 }
@@ -87,7 +87,7 @@ const (
 type Grant struct {
 	Outcome Outcome
 	Wait    time.Duration
-	// Budget is the place in Ask.Budgets of the one that makes it wait.
+	// Budget is the place in PoolRequest.Budgets of the one that makes it wait.
 	Budget int
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// noDeadlineWait is the patience of a request that may wait for as long as it takes.
+// noDeadlineWait is the MaxWait of a request that may wait for as long as it takes.
 const noDeadlineWait = 24 * time.Hour
 
 // poolPause is how long a pool that has failed is left alone at least, so that one which fails now and then is not asked in between: some
@@ -140,29 +140,29 @@ func (t *Turn) slot(ctx context.Context) (done bool, err error) {
 
 // reserve asks the pool, and leaves it alone for a while when it fails.
 func (t *Turn) reserve(ctx context.Context) (grant Grant, there bool) {
-	grant, err := t.budgets.pool.Reserve(ctx, t.ask(ctx))
+	grant, err := t.budgets.pool.Reserve(ctx, t.poolRequest(ctx))
 	if err != nil && ctx.Err() == nil {
 		t.budgets.pausePool()
 	}
 	return grant, err == nil
 }
 
-// ask describes the request of a turn to the pool.
-func (t *Turn) ask(ctx context.Context) Ask {
-	ask := Ask{Patience: noDeadlineWait, Promised: t.promised}
+// poolRequest describes the request of a turn to the pool.
+func (t *Turn) poolRequest(ctx context.Context) PoolRequest {
+	req := PoolRequest{MaxWait: noDeadlineWait, Promised: t.promised}
 	priority, part := t.call.Request.Priority, t.budgets.pool.Part()
 	for i, b := range t.plan {
 		own := b.limit.poolBudget(t.names[i], part)
 		own.Headroom = b.headroomFor(priority, own)
-		ask.Budgets = append(ask.Budgets, own)
+		req.Budgets = append(req.Budgets, own)
 		if priority == graph.Interactive || own.Most > 0 {
-			ask.Patience = MaxWait
+			req.MaxWait = MaxWait
 		}
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		ask.Patience = time.Until(deadline)
+		req.MaxWait = time.Until(deadline)
 	}
-	return ask
+	return req
 }
 
 // giveBack returns the turns of the plan's budgets from one on.
@@ -177,15 +177,15 @@ func (t *Turn) giveBack(from int) {
 	t.granted = min(t.granted, from)
 }
 
-// tell changes gates of the plan for all processes. A pool that is not there hears nothing: each process meets its own 429 then.
-func (t *Turn) tell(ctx context.Context, gates []Gate) {
+// shareGates changes gates of the plan for all processes. A pool that is not there hears nothing: each process meets its own 429 then.
+func (t *Turn) shareGates(ctx context.Context, gates []Gate) {
 	if len(gates) == 0 || !t.budgets.followPool() {
 		return
 	}
 	for i := range gates {
 		gates[i].Name = t.names[gates[i].budget]
 	}
-	_ = t.budgets.pool.Tell(context.WithoutCancel(ctx), gates)
+	_ = t.budgets.pool.SetGates(context.WithoutCancel(ctx), gates)
 }
 
 // pause waits.

@@ -102,7 +102,7 @@ func (t *Turn) spend(sent bool) {
 func (t *Turn) Answered(ctx context.Context, resp *http.Response) {
 	if wait := graph.RetryAfter(resp.Header, time.Now()); throttles(resp.StatusCode, wait) {
 		gates := t.budgets.close(t.call, t.plan, wait, t.sent)
-		t.tell(ctx, gates)
+		t.shareGates(ctx, gates)
 		return
 	}
 	t.answered = true
@@ -117,7 +117,7 @@ func (t *Turn) Leave(ctx context.Context) {
 			opened = append(opened, Gate{budget: i, Suspected: true})
 		}
 	}
-	t.tell(ctx, opened)
+	t.shareGates(ctx, opened)
 	t.done()
 }
 

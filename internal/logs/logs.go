@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// patience is how long a line waits to be taken, and how long Close does.
-	patience = time.Second
+	// maxWait is how long a line waits to be taken, and how long Close does.
+	maxWait = time.Second
 	// room is how many lines wait at most.
 	room = 1024
 )
@@ -40,7 +40,7 @@ type line struct {
 
 // New returns a Writer to a place; lost makes the line that says how many were lost.
 func New(to io.Writer, lost func(lines int) []byte) *Writer {
-	return &Writer{to: to, lost: lost, wait: patience}
+	return &Writer{to: to, lost: lost, wait: maxWait}
 }
 
 // Write hands a line on, and returns when it is taken or a second has passed. While a line is not taken the next ones do not wait.

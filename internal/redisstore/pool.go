@@ -19,7 +19,7 @@ type Pool struct {
 
 var _ ratelimit.Pool = (*Pool)(nil)
 
-// Pool returns the pool of an application. names makes of what a budget or an application is called what the store may know.
+// Pool returns the pool of an application. names returns the name under which the store holds a budget or an application.
 func (s *Store) Pool(application string, names func(string) string) *Pool {
 	return &Pool{s, names("pool " + application), names}
 }
@@ -37,7 +37,7 @@ func (p *Pool) name(budget string) string {
 	return p.store.name("budget", p.group) + ":" + p.names(budget)
 }
 
-// reserve takes a slot of the budgets KEYS, the narrowest first. Times are microseconds. ARGV: the patience, whether the request was told to
+// reserve takes a slot of the budgets KEYS, the narrowest first. Times are microseconds. ARGV: how long the request can wait, whether the request was told to
 // come now, the time within which slots are taken together, and for each budget every, burst, most, span, headroom and cold. A budget is a
 // hash: next (when a bucket without a burst gives the next slot), promised (when those that have not asked yet may have one), shut and
 // suspected (its gates), slots (of one that counts). The answer is the outcome, the wait, and the place of the budget that makes it wait.
@@ -46,7 +46,7 @@ func (p *Pool) name(budget string) string {
 var reserve = rueidis.NewLuaScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local patience, promised, together = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])
+local maxWait, promised, together = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])
 local last = #KEYS
 local own, ready = {}, {}
 local shut, suspected, shutBy, suspectedBy = 0, 0, 0, 0
@@ -84,8 +84,8 @@ for i = 1, last - 1 do
   slot = math.max(slot, ready[i])
   if ready[i] > at then blocked, at = i, ready[i] end
 end
-if slot - now > patience then return {4, slot - now, math.max(blocked, 1)} end
-local function keep(i, field, value)
+if slot - now > maxWait then return {4, slot - now, math.max(blocked, 1)} end
+local function save(i, field, value)
   local b = own[i]
   local left = math.max(b.next, b.promised, b.shut, b.suspected, slot + b.span) - now + b.burst * b.every
   if b.cold then left = left + 600000000 end
@@ -95,7 +95,7 @@ end
 if blocked > 0 then
   local b = own[blocked]
   b.promised = at + b.every
-  keep(blocked, 'promised', string.format('%.0f', b.promised))
+  save(blocked, 'promised', string.format('%.0f', b.promised))
   return {3, at - now, blocked}
 end
 for i = 1, last do
@@ -104,19 +104,19 @@ for i = 1, last do
     b.slots[#b.slots + 1] = slot
     table.sort(b.slots)
     for j = 1, #b.slots do b.slots[j] = string.format('%.0f', b.slots[j]) end
-    keep(i, 'slots', table.concat(b.slots, ' '))
+    save(i, 'slots', table.concat(b.slots, ' '))
   elseif b.every > 0 then
     b.next = math.max(b.next, slot) + b.every
-    keep(i, 'next', string.format('%.0f', b.next))
+    save(i, 'next', string.format('%.0f', b.next))
   end
 end
 return {0, slot - now, last}`)
 
 // Reserve implements ratelimit.Pool.
-func (p *Pool) Reserve(ctx context.Context, ask ratelimit.Ask) (grant ratelimit.Grant, err error) {
-	keys := make([]string, len(ask.Budgets))
-	args := append(make([]string, 0, 3+6*len(keys)), micros(ask.Patience), flag(ask.Promised), micros(ratelimit.MaxSlotGap))
-	for i, b := range ask.Budgets {
+func (p *Pool) Reserve(ctx context.Context, req ratelimit.PoolRequest) (grant ratelimit.Grant, err error) {
+	keys := make([]string, len(req.Budgets))
+	args := append(make([]string, 0, 3+6*len(keys)), micros(req.MaxWait), flag(req.Promised), micros(ratelimit.MaxSlotGap))
+	for i, b := range req.Budgets {
 		keys[i] = p.name(b.Name)
 		args = append(args, micros(b.Every), strconv.Itoa(b.Burst), strconv.Itoa(b.Most), micros(b.Span), strconv.Itoa(b.Headroom), flag(b.Cold))
 	}
@@ -153,8 +153,8 @@ for i = 1, #KEYS do
 end
 return 1`)
 
-// Tell implements ratelimit.Pool.
-func (p *Pool) Tell(ctx context.Context, gates []ratelimit.Gate) error {
+// SetGates implements ratelimit.Pool.
+func (p *Pool) SetGates(ctx context.Context, gates []ratelimit.Gate) error {
 	keys, args := make([]string, len(gates)), make([]string, 0, 2*len(gates))
 	for i, gate := range gates {
 		keys[i] = p.name(gate.Name)

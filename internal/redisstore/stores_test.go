@@ -125,7 +125,7 @@ func TestAFullStoreStillCountsReplicas(t *testing.T) {
 				if err := store.Set(t.Context(), "a", []byte("value"), time.Hour); err == nil {
 					t.Error("there is room for a value")
 				}
-				if _, err := store.Pool("app", shouted).Reserve(t.Context(), anyAsk()); err == nil {
+				if _, err := store.Pool("app", shouted).Reserve(t.Context(), anyRequest()); err == nil {
 					t.Error("there is room for a limit")
 				}
 				if value, err := store.Get(t.Context(), "a"); value != nil || err != nil {
@@ -146,9 +146,9 @@ func TestAFullStoreStillCountsReplicas(t *testing.T) {
 	}
 }
 
-// anyAsk asks for a slot.
-func anyAsk() ratelimit.Ask {
-	return ratelimit.Ask{Budgets: []ratelimit.PoolBudget{{Name: "budget", Every: time.Second, Burst: 1}}, Patience: time.Minute}
+// anyRequest asks for a slot.
+func anyRequest() ratelimit.PoolRequest {
+	return ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{{Name: "budget", Every: time.Second, Burst: 1}}, MaxWait: time.Minute}
 }
 
 // journal is where a log goes.

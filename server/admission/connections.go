@@ -126,16 +126,16 @@ func RequestOf(ctx context.Context) *Request {
 	return r
 }
 
-// Begin adds a request whose caller is not authenticated yet. If patience is not 0, the context of the request ends after it unless
+// Begin adds a request whose caller is not authenticated yet. If messageTimeout is not 0, the context of the request ends after it unless
 // Received is called before. Call End when the request is over; a request whose context has ended does not count either.
-func (k *Connection) Begin(ctx context.Context, patience time.Duration) *Request {
+func (k *Connection) Begin(ctx context.Context, messageTimeout time.Duration) *Request {
 	r := &Request{Context: ctx, conn: k}
 	if k == nil {
 		return r
 	}
-	if patience > 0 {
+	if messageTimeout > 0 {
 		inner, cancel := context.WithCancel(ctx) // the outer one ends with the request
-		r.Context, r.timer = inner, time.AfterFunc(patience, cancel)
+		r.Context, r.timer = inner, time.AfterFunc(messageTimeout, cancel)
 	}
 	c := k.of
 	c.mu.Lock()

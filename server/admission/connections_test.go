@@ -182,8 +182,8 @@ func TestRequestsWithoutCaller(t *testing.T) {
 	}
 }
 
-// TestPatience: a message that does not come ends its call, one that came does not.
-func TestPatience(t *testing.T) {
+// TestMessageTimeout: a message that does not come ends its call, one that came does not.
+func TestMessageTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v := newLobby(small()).enter("192.0.2.1", 1)

@@ -43,7 +43,7 @@ func deny(log *audit.Log, asked audit.Intent, out audit.Outcome) {
 
 func intent() audit.Intent {
 	return audit.Intent{
-		RequestID: "r1", Caller: audit.Caller{ID: "user:" + tenant + "/" + ada, Kind: "user", Application: "app"},
+		RequestID: "r1", Caller: audit.RecordedCaller{ID: "user:" + tenant + "/" + ada, Kind: "user", Application: "app"},
 		Rule: "own-data", Policy: "sha256:00", RPC: "StreamEvents", Protocol: "rest", Tenant: "default", TenantID: tenant,
 		Owner: strings.ToUpper(ada), Sources: []string{"copilot", "chat"}, Start: start, View: "full", Reason: "case\n7",
 	}
@@ -94,7 +94,7 @@ func TestRecords(t *testing.T) {
 	complete := true
 	call.End(audit.Outcome{Code: "OK", Events: 7, Complete: &complete})
 	call.End(audit.Outcome{Code: "INTERNAL"})
-	deny(log, audit.Intent{RequestID: "r2", Caller: audit.Caller{ID: "anonymous", Kind: "anonymous"}, RPC: "ListUsers"},
+	deny(log, audit.Intent{RequestID: "r2", Caller: audit.RecordedCaller{ID: "anonymous", Kind: "anonymous"}, RPC: "ListUsers"},
 		audit.Outcome{Code: "PERMISSION_DENIED", ErrorReason: "POLICY_DENIED"})
 
 	first := map[string]any{

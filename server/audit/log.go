@@ -80,7 +80,7 @@ func (c *Call) Intent(intent Intent) error {
 	if c.log == nil {
 		return nil
 	}
-	intent.tidy()
+	intent.sanitize()
 	before, now := c.intent, c.log.opts.Now()
 	c.intent = intent
 	if !c.recorded {
@@ -101,7 +101,7 @@ func (c *Call) Deny(intent Intent) {
 	if c.log == nil {
 		return
 	}
-	intent.tidy()
+	intent.sanitize()
 	c.intent = intent
 	if !c.recorded {
 		c.began = c.log.opts.Now()

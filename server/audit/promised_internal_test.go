@@ -19,9 +19,9 @@ func TestPromisedFields(t *testing.T) {
 	now := time.Date(2026, 11, 22, 10, 11, 12, 0, time.UTC)
 	full := &record{
 		intent: &Intent{
-			RequestID: "r", TraceID: "t", Caller: Caller{ID: "c", Kind: "user", Application: "a"}, Rule: "r", Policy: "p", RPC: "m", Protocol: "grpc",
+			RequestID: "r", TraceID: "t", Caller: RecordedCaller{ID: "c", Kind: "user", Application: "a"}, Rule: "r", Policy: "p", RPC: "m", Protocol: "grpc",
 			Tenant: "t", TenantID: "i", Owner: "-", Conversation: true, Sources: []string{"s"}, Start: now, End: now, View: "v", Reason: "w",
-			Graph: Graph{Permission: "p", Identity: "i"},
+			Graph: GraphIdentity{Permission: "p", Identity: "i"},
 		},
 		outcome: &Outcome{Code: "OK", ErrorReason: "e", Events: 1, Bytes: 1, Complete: &complete},
 		first:   1,

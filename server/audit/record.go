@@ -29,22 +29,22 @@ const (
 // maxReason is the longest reason that is recorded, in bytes.
 const maxReason = 512
 
-// Caller is who asks, in a record.
-type Caller struct {
+// RecordedCaller describes the caller in a record.
+type RecordedCaller struct {
 	// ID is the caller's stable name; Kind is user, application, certificate or anonymous.
 	ID, Kind string
 	// Application is the id of the application that calls; empty where there is none.
 	Application string
 }
 
-// Intent is what a call is about to read.
+// Intent describes what a call is about to read.
 type Intent struct {
 	// RequestID ties intent, outcome, log lines and the caller's own records together.
 	RequestID string
 	// TraceID is the caller's trace; empty where the caller has none.
 	TraceID string
-	Caller  Caller
-	// Rule allows the call; Policy is the digest of the policy that it is of.
+	Caller  RecordedCaller
+	// Rule is the name of the rule that allows the call, and Policy the digest of its policy.
 	Rule, Policy string
 	// RPC is the method's name; Protocol is how it was called: grpc or rest.
 	RPC, Protocol string
@@ -60,12 +60,12 @@ type Intent struct {
 	View       string
 	// Reason is why, in the caller's words (the parley-reason header).
 	Reason string
-	// Graph is whom Graph is asked as.
-	Graph Graph
+	// Graph says as whom Graph is asked.
+	Graph GraphIdentity
 }
 
-// Graph is whom Graph is asked as, in a record.
-type Graph struct {
+// GraphIdentity describes in a record as whom Graph is asked.
+type GraphIdentity struct {
 	// Permission is "application" or "on_behalf_of"; empty when Graph is not asked.
 	Permission string
 	// Identity is the application's client id, or the user's object id.
@@ -82,7 +82,7 @@ type Outcome struct {
 	Complete *bool
 }
 
-// record is one line but for what the log adds: an intent, or how a call ended.
+// record is an intent or an outcome, without the number and the chain that the log adds.
 type record struct {
 	intent  *Intent
 	outcome *Outcome // nil for an intent
@@ -90,20 +90,20 @@ type record struct {
 	first   uint64 // the number of the call's first record; 0 where this is it
 }
 
-// tidy makes an intent fit for records: the owner without names, the reason readable.
-func (i *Intent) tidy() {
-	i.Owner, i.Reason = Owner(i.Owner), readable(i.Reason)
+// sanitize takes names out of the owner, and control characters out of the reason.
+func (i *Intent) sanitize() {
+	i.Owner, i.Reason = Owner(i.Owner), printable(i.Reason)
 }
 
-// appendHead begins a record with what all kinds have.
+// appendHead appends the members that all kinds of records have.
 func appendHead(b []byte, instance string, number uint64, now time.Time, kind string) []byte {
 	b = append(b, `{"schema":"`+Schema+`"`...)
-	b = appendText(b, "instance", instance)
+	b = appendMember(b, "instance", instance)
 	b = strconv.AppendUint(append(b, `,"number":`...), number, 10)
-	return appendText(appendTime(b, "time", now), "kind", kind)
+	return appendMember(appendTime(b, "time", now), "kind", kind)
 }
 
-// append writes the record as a JSON object without its end: the log adds the chain.
+// append appends the record as a JSON object without its end, because the chain follows.
 func (r *record) append(b []byte, instance string, number uint64, now time.Time) []byte {
 	i, kind := r.intent, KindIntent
 	if r.outcome != nil {
@@ -113,12 +113,12 @@ func (r *record) append(b []byte, instance string, number uint64, now time.Time)
 	if r.first != 0 {
 		b = strconv.AppendUint(append(b, `,"intent":`...), r.first, 10)
 	}
-	b = appendSome(appendText(b, "request_id", i.RequestID), "trace_id", i.TraceID)
-	b = append(appendWord(append(b, `,"caller":{"id":`...), i.Caller.ID), `,"kind":`...)
-	b = append(appendSome(appendWord(b, i.Caller.Kind), "application", i.Caller.Application), '}')
-	b = appendText(appendText(appendText(b, "rule", i.Rule), "policy", i.Policy), "rpc", i.RPC)
-	b = appendSome(appendSome(appendSome(b, "protocol", i.Protocol), "tenant", i.Tenant), "tenant_id", i.TenantID)
-	b = appendSome(b, "owner", i.Owner)
+	b = appendOptional(appendMember(b, "request_id", i.RequestID), "trace_id", i.TraceID)
+	b = append(appendString(append(b, `,"caller":{"id":`...), i.Caller.ID), `,"kind":`...)
+	b = append(appendOptional(appendString(b, i.Caller.Kind), "application", i.Caller.Application), '}')
+	b = appendMember(appendMember(appendMember(b, "rule", i.Rule), "policy", i.Policy), "rpc", i.RPC)
+	b = appendOptional(appendOptional(appendOptional(b, "protocol", i.Protocol), "tenant", i.Tenant), "tenant_id", i.TenantID)
+	b = appendOptional(b, "owner", i.Owner)
 	if i.Conversation {
 		b = append(b, `,"conversation":true`...)
 	}
@@ -128,15 +128,15 @@ func (r *record) append(b []byte, instance string, number uint64, now time.Time)
 			if n > 0 {
 				b = append(b, ',')
 			}
-			b = appendWord(b, source)
+			b = appendString(b, source)
 		}
 		b = append(b, ']')
 	}
 	b = appendTime(appendTime(b, "start_time", i.Start), "end_time", i.End)
-	b = appendSome(appendSome(b, "view", i.View), "reason", i.Reason)
+	b = appendOptional(appendOptional(b, "view", i.View), "reason", i.Reason)
 	if i.Graph.Permission != "" {
-		b = appendWord(append(b, `,"graph":{"permission":`...), i.Graph.Permission)
-		b = append(appendSome(b, "identity", i.Graph.Identity), '}')
+		b = appendString(append(b, `,"graph":{"permission":`...), i.Graph.Permission)
+		b = append(appendOptional(b, "identity", i.Graph.Identity), '}')
 	}
 	if r.outcome != nil {
 		b = r.appendOutcome(b)
@@ -146,7 +146,7 @@ func (r *record) append(b []byte, instance string, number uint64, now time.Time)
 
 func (r *record) appendOutcome(b []byte) []byte {
 	o := r.outcome
-	b = appendSome(appendWord(append(b, `,"outcome":{"code":`...), o.Code), "reason", o.ErrorReason)
+	b = appendOptional(appendString(append(b, `,"outcome":{"code":`...), o.Code), "reason", o.ErrorReason)
 	b = strconv.AppendInt(append(b, `,"events":`...), o.Events, 10)
 	if o.Bytes != 0 {
 		b = strconv.AppendInt(append(b, `,"bytes":`...), o.Bytes, 10)
@@ -157,17 +157,17 @@ func (r *record) appendOutcome(b []byte) []byte {
 	return append(strconv.AppendInt(append(b, `,"milliseconds":`...), r.took.Milliseconds(), 10), '}')
 }
 
-// appendText appends a member of an object that has one before it.
-func appendText(b []byte, name, text string) []byte {
-	return appendWord(append(append(append(b, `,"`...), name...), `":`...), text)
+// appendMember appends a member of an object that has one before it.
+func appendMember(b []byte, name, text string) []byte {
+	return appendString(append(append(append(b, `,"`...), name...), `":`...), text)
 }
 
-// appendSome is appendText but for empty texts, which are left out.
-func appendSome(b []byte, name, text string) []byte {
+// appendOptional is appendMember without empty texts.
+func appendOptional(b []byte, name, text string) []byte {
 	if text == "" {
 		return b
 	}
-	return appendText(b, name, text)
+	return appendMember(b, name, text)
 }
 
 // appendTime appends an instant in UTC; the zero time is left out.
@@ -179,8 +179,8 @@ func appendTime(b []byte, name string, t time.Time) []byte {
 	return append(t.UTC().AppendFormat(b, time.RFC3339Nano), '"')
 }
 
-// appendWord appends a JSON string, with the escapes of encoding/json.
-func appendWord(b []byte, text string) []byte {
+// appendString appends a JSON string, with the escapes of encoding/json.
+func appendString(b []byte, text string) []byte {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
 			escaped, err := json.Marshal(text)
@@ -203,8 +203,8 @@ func Owner(user string) string {
 	return "sha256:" + hex.EncodeToString(sum[:16])
 }
 
-// readable cuts a caller's text and takes out what is not to be seen in it.
-func readable(text string) string {
+// printable returns a caller's text with spaces in place of characters that cannot be printed, and at most maxReason bytes of it.
+func printable(text string) string {
 	if text == "" {
 		return ""
 	}

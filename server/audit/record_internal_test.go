@@ -63,7 +63,7 @@ func TestRecordsAreJSON(t *testing.T) {
 	for _, i := range []Intent{
 		{},
 		{
-			RequestID: odd, Caller: Caller{odd, odd, odd}, Rule: odd, Policy: odd, RPC: odd, Protocol: odd, Tenant: odd, TenantID: odd, Owner: odd,
+			RequestID: odd, Caller: RecordedCaller{odd, odd, odd}, Rule: odd, Policy: odd, RPC: odd, Protocol: odd, Tenant: odd, TenantID: odd, Owner: odd,
 			Conversation: true, Sources: []string{"chat", odd}, Start: now, End: now.Add(time.Nanosecond), View: odd, Reason: odd,
 		},
 	} {

@@ -20,7 +20,7 @@ const (
 	maxFindings = 1000
 )
 
-// Finding is something in a file of records that should not be.
+// Finding is a mistake in a file of records.
 type Finding struct {
 	// File and Line say where; Line is 0 for what concerns a process as a whole.
 	File string
@@ -31,8 +31,8 @@ type Finding struct {
 	Problem string
 }
 
-// Process is what was found of the records of one process.
-type Process struct {
+// ProcessReport describes the records of one process.
+type ProcessReport struct {
 	Instance string
 	// First and Last are the numbers of its first and last record.
 	First, Last uint64
@@ -49,13 +49,13 @@ type Verifier struct {
 	more      int
 }
 
-// process is one instance's state.
+// process is the state of the check of one process.
 type process struct {
-	Process
+	ProcessReport
 
-	link   [sha256.Size]byte
-	linked bool            // link is the digest of its last record
-	open   map[uint64]bool // intents without their outcome so far
+	chain   [sha256.Size]byte
+	chained bool            // chain is the digest of its last record
+	open    map[uint64]bool // intents without their outcome so far
 }
 
 // NewVerifier returns a Verifier that has read nothing.
@@ -117,12 +117,12 @@ func (v *Verifier) checkLine(at Finding, line []byte, whole bool) {
 	at.Instance = record.Instance
 	p := v.byName[record.Instance]
 	if p == nil {
-		p = &process{Process: Process{Instance: record.Instance, First: record.Number}, open: map[uint64]bool{}}
-		p.linked = record.Number == 1 // its first record is linked to nothing
+		p = &process{ProcessReport: ProcessReport{Instance: record.Instance, First: record.Number}, open: map[uint64]bool{}}
+		p.chained = record.Number == 1 // the first record follows none
 		v.byName[record.Instance], v.processes = p, append(v.processes, p)
 	}
-	chained := v.checkChain(at, p, line)
-	v.checkNumber(at, p, record.Number, chained)
+	intact := v.checkChain(at, p, line)
+	v.checkNumber(at, p, record.Number, intact)
 	p.Records++
 	p.Last = max(p.Last, record.Number)
 	v.matchOutcome(at, p, &record)
@@ -144,12 +144,12 @@ func (v *Verifier) checkChain(at Finding, p *process, line []byte) (intact bool)
 	}
 	if !ok {
 		v.addFinding(at, "has no chain, so that it may have been changed or put in")
-		p.linked = false
+		p.chained = false
 		return false
 	}
-	before, linked := p.link, p.linked
-	p.link, p.linked = have, true
-	if !linked {
+	before, known := p.chain, p.chained
+	p.chain, p.chained = have, true
+	if !known {
 		return false // the record before it is not here
 	}
 	if want := sha256.Sum256(slices.Concat(before[:], body)); want != have {
@@ -160,20 +160,20 @@ func (v *Verifier) checkChain(at Finding, p *process, line []byte) (intact bool)
 }
 
 // checkNumber checks that a record's number is the next.
-func (v *Verifier) checkNumber(at Finding, p *process, number uint64, chained bool) {
+func (v *Verifier) checkNumber(at Finding, p *process, number uint64, intact bool) {
 	switch {
 	case p.Records == 0 || number == p.Last+1:
 	case number <= p.Last:
 		v.addFinding(at, fmt.Sprintf("has the number %d after %d: it is there twice, or out of order", number, p.Last))
-	case chained:
-		v.addFinding(at, numbers(p.Last+1, number-1)+" missing, and the chain goes on: they could not be written")
+	case intact:
+		v.addFinding(at, recordsAre(p.Last+1, number-1)+" missing, and the chain goes on: they could not be written")
 	default:
-		v.addFinding(at, numbers(p.Last+1, number-1)+" missing")
+		v.addFinding(at, recordsAre(p.Last+1, number-1)+" missing")
 	}
 }
 
-// numbers is the subject of a sentence about records.
-func numbers(from, to uint64) string {
+// recordsAre returns subject and verb of a sentence about records.
+func recordsAre(from, to uint64) string {
 	if from == to {
 		return fmt.Sprintf("record %d is", from)
 	}
@@ -221,11 +221,11 @@ func (v *Verifier) addFinding(at Finding, problem string) {
 // Report returns the processes in the order in which they first appear, and all findings; more is how many were not kept.
 // Intents without an outcome are findings of their process: calls under way, calls that were cut with the process, and records
 // that are missing at the end.
-func (v *Verifier) Report() (processes []Process, findings []Finding, more int) {
+func (v *Verifier) Report() (processes []ProcessReport, findings []Finding, more int) {
 	findings = slices.Clone(v.findings)
 	for _, p := range v.processes {
 		p.Open = len(p.open)
-		processes = append(processes, p.Process)
+		processes = append(processes, p.ProcessReport)
 		if p.Open > 0 {
 			open := slices.Sorted(maps.Keys(p.open))
 			findings = append(findings, Finding{Instance: p.Instance, Problem: fmt.Sprintf(

@@ -41,7 +41,7 @@ func trail(t *testing.T) []string {
 }
 
 // verify reads files and returns the problems.
-func verify(t *testing.T, files ...string) (processes []audit.Process, problems []string) {
+func verify(t *testing.T, files ...string) (processes []audit.ProcessReport, problems []string) {
 	t.Helper()
 	v := audit.NewVerifier()
 	for _, file := range files {

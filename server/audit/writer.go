@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// tryAgain is the time between two attempts to write while the sink fails.
-	tryAgain = time.Second
+	// retryEvery is the time between two attempts to write while the sink fails.
+	retryEvery = time.Second
 	// maxWrite is the number of bytes that go to the sink in one write, give or take a record, and maxBatch the number of records.
 	maxWrite = 256 << 10
 	maxBatch = 64
@@ -56,7 +56,7 @@ type writer struct {
 	ends   [maxBatch]int     // of each record in what is written at once
 	links  [maxBatch][sha256.Size]byte
 
-	states states
+	writable writableState
 }
 
 // pending is a record that waits for its sink.
@@ -80,7 +80,7 @@ func (w *writer) newPending() *pending {
 func (w *writer) init(sink Sink, instance string, opts Options) {
 	w.sink, w.instance, w.now, w.wait, w.hash = sink, instance, opts.Now, opts.Wait, sha256.New()
 	w.run = w.drain
-	w.states.ok = true
+	w.writable.ok = true
 }
 
 // put numbers a record and waits until it is written, or cannot be.
@@ -90,7 +90,7 @@ func (w *writer) put(format func(line []byte, instance string, number uint64) []
 	// The number is used up even if the record is lost: the gap tells.
 	w.number++
 	number = w.number
-	if refusal := w.refuses(); refusal != nil {
+	if refusal := w.refusal(); refusal != nil {
 		w.lost++
 		w.mu.Unlock()
 		w.free.Put(p)
@@ -111,8 +111,8 @@ func (w *writer) put(format func(line []byte, instance string, number uint64) []
 	}
 }
 
-// refuses returns why a record cannot be taken; the lock is held.
-func (w *writer) refuses() error {
+// refusal returns why a record cannot be taken; the lock is held.
+func (w *writer) refusal() error {
 	switch {
 	case w.closed:
 		return errClosed
@@ -141,7 +141,7 @@ func (w *writer) giveUp(p *pending) error {
 	}
 	w.lost++
 	w.mu.Unlock()
-	w.states.set(false)
+	w.writable.set(false)
 	return failure(p.number, errStuck)
 }
 
@@ -149,16 +149,16 @@ func failure(number uint64, err error) error {
 	return fmt.Errorf("audit: record %d could not be written: %w", number, err)
 }
 
-// drain writes until nothing waits.
+// drain writes records until none waits.
 func (w *writer) drain() {
 	defer w.tasks.Done()
-	for w.take() {
+	for w.takeQueue() {
 		w.writeBatch()
 	}
 }
 
-// take moves what waits to the batch; false when there is nothing.
-func (w *writer) take() bool {
+// takeQueue moves the waiting records to the batch, and reports whether there are any.
+func (w *writer) takeQueue() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.batch = append(w.batch[:0], w.queue...)
@@ -235,7 +235,7 @@ func (w *writer) chained(line, body, before, link []byte) []byte {
 // chainMember is how the last member of each record begins.
 const chainMember = `,"chain":"`
 
-// send is one write; err is set if less than all was written, or none of it was written through.
+// send writes a piece. err is set if less than all of it was written, or if it was not written through to the disk.
 func (w *writer) send(line []byte) (int, error) {
 	w.mu.Lock()
 	w.since = time.Now()
@@ -258,10 +258,10 @@ func (w *writer) noteWrite(lost int, some bool, err error) {
 	}
 	if err != nil && w.reviver == nil && !w.closed {
 		w.tasks.Add(1)
-		w.reviver = time.AfterFunc(tryAgain, w.revive)
+		w.reviver = time.AfterFunc(retryEvery, w.revive)
 	}
 	w.mu.Unlock()
-	w.states.set(err == nil)
+	w.writable.set(err == nil)
 }
 
 // revive tries whether the sink takes records again, which nobody may find out otherwise: as long as it does not, balancers
@@ -270,11 +270,11 @@ func (w *writer) revive() {
 	defer w.tasks.Done()
 	w.mu.Lock()
 	w.reviver = nil
-	if w.closed || w.states.get() || w.running {
-		again := !w.closed && !w.states.get()
+	if w.closed || w.writable.get() || w.running {
+		again := !w.closed && !w.writable.get()
 		if again {
 			w.tasks.Add(1)
-			w.reviver = time.AfterFunc(tryAgain, w.revive)
+			w.reviver = time.AfterFunc(retryEvery, w.revive)
 		}
 		w.mu.Unlock()
 		return
@@ -295,7 +295,7 @@ func (w *writer) revive() {
 	}
 }
 
-// Close writes what waits and closes the sink. Records after it fail. Of a sink that does not come back it says so.
+// Close writes the waiting records and closes the sink. Later records fail. The error is errStuck for a sink that does not come back.
 func (w *writer) Close() error {
 	w.mu.Lock()
 	if w.closed {
@@ -314,27 +314,27 @@ func (w *writer) Close() error {
 }
 
 // OK reports whether the last record could be written.
-func (w *writer) OK() bool { return w.states.get() }
+func (w *writer) OK() bool { return w.writable.get() }
 
 // Follow calls a function with whether records can be written, now and at each change, until leave is called. The function
 // must not ask the log.
-func (w *writer) Follow(watcher func(ok bool)) (leave func()) { return w.states.follow(watcher) }
+func (w *writer) Follow(watcher func(ok bool)) (leave func()) { return w.writable.follow(watcher) }
 
-// states has whether records can be written, and the functions that learn of each change.
-type states struct {
+// writableState says whether records can be written, and calls functions at each change.
+type writableState struct {
 	mu       sync.Mutex
 	ok       bool
 	next     int
 	watchers map[int]func(bool)
 }
 
-func (s *states) get() bool {
+func (s *writableState) get() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ok
 }
 
-func (s *states) set(ok bool) {
+func (s *writableState) set(ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ok == ok {
@@ -346,7 +346,7 @@ func (s *states) set(ok bool) {
 	}
 }
 
-func (s *states) follow(watcher func(bool)) (leave func()) {
+func (s *writableState) follow(watcher func(bool)) (leave func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.watchers == nil {

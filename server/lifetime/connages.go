@@ -19,17 +19,17 @@ import (
 // callers spread over replicas that were added; a stream that is still open then has a time of grace to end. The library cuts it
 // after that, so it is ended with its token a little before.
 type ConnAges struct {
-	age, grace time.Duration
-	patience   time.Duration // until the message of a call must have come
-	bounds     *admission.Connections
+	age, grace     time.Duration
+	messageTimeout time.Duration // until the message of a call must have come
+	bounds         *admission.Connections
 
 	mu    sync.Mutex
 	conns map[string]*conn // by the address of the other side
 }
 
-// NewConnAges makes the ages of connections. Patience is how long the message of a call may take to come.
-func NewConnAges(age, grace, patience time.Duration, bounds *admission.Connections) *ConnAges {
-	return &ConnAges{age: age, grace: grace, patience: patience, bounds: bounds, conns: make(map[string]*conn)}
+// NewConnAges makes the ages of connections. messageTimeout is how long the message of a call may take to come.
+func NewConnAges(age, grace, messageTimeout time.Duration, bounds *admission.Connections) *ConnAges {
+	return &ConnAges{age: age, grace: grace, messageTimeout: messageTimeout, bounds: bounds, conns: make(map[string]*conn)}
 }
 
 // Credentials returns the inner credentials, which also note each connection that completes its handshake.
@@ -205,7 +205,7 @@ func (a *ConnAges) Tap(known func(method string) bool) tap.ServerInHandle {
 			return ctx, nil
 		}
 		// The library calls this when it has read these headers and nothing behind them.
-		return c.bound.Begin(context.WithValue(ctx, holdKey{}, c.begin(c.latest)), a.patience), nil
+		return c.bound.Begin(context.WithValue(ctx, holdKey{}, c.begin(c.latest)), a.messageTimeout), nil
 	}
 }
 

@@ -51,7 +51,7 @@ func tagOf(request, answer any) string {
 		if withView, ok := request.(viewRequest); ok {
 			view = withView.GetView()
 		}
-		tag, err := page.Form(tagKey{view}, tagForms[view&3])
+		tag, err := page.Rendition(tagKey{view}, tagRenderers[view&3])
 		if err != nil {
 			return ""
 		}
@@ -68,20 +68,20 @@ func tagOf(request, answer any) string {
 	return tag
 }
 
-// Keys of the forms of a page that are cached with it.
+// Keys of the renditions of a page that are cached with it.
 type (
 	jsonKey struct{}
 	gzipKey struct{}
 	tagKey  struct{ view parleyv1.EventView }
 )
 
-// tagForms make the entity tag of a page for each view.
-var tagForms = func() (forms [4]func(*timeline.Page) ([]byte, error)) {
-	for view := range forms {
+// tagRenderers make the entity tag of a page for each view.
+var tagRenderers = func() (renderers [4]func(*timeline.Page) ([]byte, error)) {
+	for view := range renderers {
 		request := &parleyv1.ListEventsRequest{View: parleyv1.EventView(view)}
-		forms[view] = func(p *timeline.Page) ([]byte, error) { return pageTag(request, p) }
+		renderers[view] = func(p *timeline.Page) ([]byte, error) { return pageTag(request, p) }
 	}
-	return forms
+	return renderers
 }()
 
 func noRelease() {}
@@ -99,11 +99,11 @@ func bodyOf(answer any, gzip bool) (body []byte, compressed bool, release func()
 		return body, true, noRelease, err
 	}
 	if gzip {
-		if body, err = page.Form(gzipKey{}, gzipPage); err != nil || len(body) > 0 {
+		if body, err = page.Rendition(gzipKey{}, gzipPage); err != nil || len(body) > 0 {
 			return body, true, noRelease, err
 		}
 	}
-	body, err = page.Form(jsonKey{}, renderPage)
+	body, err = page.Rendition(jsonKey{}, renderPage)
 	return body, false, noRelease, err
 }
 
@@ -122,7 +122,7 @@ func renderPage(p *timeline.Page) ([]byte, error) {
 
 // gzipPage returns the gzip form of a page's JSON; empty for a page that is too small for it.
 func gzipPage(p *timeline.Page) ([]byte, error) {
-	body, err := p.Form(jsonKey{}, renderPage)
+	body, err := p.Rendition(jsonKey{}, renderPage)
 	if err != nil || len(body) < minGzipSize {
 		return nil, err
 	}

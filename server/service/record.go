@@ -42,7 +42,7 @@ func intent(ctx context.Context, target callTarget, decision authz.Decision) aud
 	}
 	return audit.Intent{
 		RequestID: info.ID, TraceID: info.TraceID,
-		Caller: audit.Caller{ID: target.callerID, Kind: target.caller.Kind.String(), Application: target.caller.AppID},
+		Caller: audit.RecordedCaller{ID: target.callerID, Kind: target.caller.Kind.String(), Application: target.caller.AppID},
 		Rule:   decision.Rule, Policy: decision.Digest, RPC: target.rpc, Protocol: info.Protocol,
 		Tenant: target.alias, TenantID: target.tenant.ID, Owner: owner, Conversation: scope.conversation,
 		Sources: sources, Start: scope.start, End: scope.end, View: authz.ViewName(scope.view),
@@ -54,18 +54,18 @@ func intent(ctx context.Context, target callTarget, decision authz.Decision) aud
 // lookupIntent is the intent of a look-up. Names are looked up with the application's permission, whatever the rule says.
 func lookupIntent(ctx context.Context, target callTarget, decision authz.Decision) audit.Intent {
 	record := intent(ctx, target, decision)
-	record.Graph = audit.Graph{Permission: authz.PermissionName(false), Identity: target.tenant.Application}
+	record.Graph = audit.GraphIdentity{Permission: authz.PermissionName(false), Identity: target.tenant.Application}
 	return record
 }
 
 // graphIdentity is whom Graph is asked as, for the record of an allowed call.
-func graphIdentity(target callTarget, decision authz.Decision) audit.Graph {
+func graphIdentity(target callTarget, decision authz.Decision) audit.GraphIdentity {
 	switch {
 	case decision.Answer != authz.Allowed:
-		return audit.Graph{}
+		return audit.GraphIdentity{}
 	case decision.OnBehalf:
-		return audit.Graph{Permission: authz.PermissionName(true), Identity: target.caller.UserID()}
+		return audit.GraphIdentity{Permission: authz.PermissionName(true), Identity: target.caller.UserID()}
 	default:
-		return audit.Graph{Permission: authz.PermissionName(false), Identity: target.tenant.Application}
+		return audit.GraphIdentity{Permission: authz.PermissionName(false), Identity: target.tenant.Application}
 	}
 }

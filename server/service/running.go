@@ -31,8 +31,8 @@ func newRunning() *running { return &running{all: make(map[string]*runningStream
 // its caller has the place that this one has reached, or a later one. leave ends the entry. The error is that of a stream that does not
 // end in time, or of the context.
 func (r *running) enter(ctx context.Context, key string, resumes bool, stop func(reason error)) (leave func(), err error) {
-	patience := time.NewTimer(endWait)
-	defer patience.Stop()
+	timeout := time.NewTimer(endWait)
+	defer timeout.Stop()
 	for {
 		other, entered := r.tryEnter(key, stop)
 		if other == nil {
@@ -43,7 +43,7 @@ func (r *running) enter(ctx context.Context, key string, resumes bool, stop func
 		}
 		select {
 		case <-other.done:
-		case <-patience.C:
+		case <-timeout.C:
 			return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_ALREADY_RUNNING)
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -17,7 +17,7 @@ func Contract(t *testing.T, open func(t *testing.T) (one, other Pools)) {
 		"slots follow each other":                pace,
 		"a burst":                                burst,
 		"what is left to others":                 keep,
-		"what comes too late takes nothing":      patience,
+		"what comes too late takes nothing":      maxWait,
 		"a limit that counts":                    counted,
 		"gates":                                  gates,
 		"a suspicion":                            suspicion,
@@ -43,10 +43,10 @@ type process struct {
 }
 
 // asks holds the answer to a request to an outcome and a wait since the beginning.
-func (p *process) asks(ask ratelimit.Ask, outcome ratelimit.Outcome, wait time.Duration) {
+func (p *process) asks(ask ratelimit.PoolRequest, outcome ratelimit.Outcome, wait time.Duration) {
 	p.t.Helper()
-	if ask.Patience == 0 {
-		ask.Patience = 24 * hour
+	if ask.MaxWait == 0 {
+		ask.MaxWait = 24 * hour
 	}
 	grant, err := p.pool.Reserve(p.t.Context(), ask)
 	if err != nil {
@@ -60,12 +60,12 @@ func (p *process) asks(ask ratelimit.Ask, outcome ratelimit.Outcome, wait time.D
 
 func (p *process) granted(wait time.Duration, budgets ...ratelimit.PoolBudget) {
 	p.t.Helper()
-	p.asks(ratelimit.Ask{Budgets: budgets}, ratelimit.Granted, wait)
+	p.asks(ratelimit.PoolRequest{Budgets: budgets}, ratelimit.Granted, wait)
 }
 
 func (p *process) tells(gates ...ratelimit.Gate) {
 	p.t.Helper()
-	if err := p.pool.Tell(p.t.Context(), gates); err != nil {
+	if err := p.pool.SetGates(p.t.Context(), gates); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -97,14 +97,14 @@ func keep(one, other *process) {
 	other.granted(hour, b)
 }
 
-func patience(one, other *process) {
-	b := ratelimit.PoolBudget{Name: "patience", Every: hour, Burst: 1}
+func maxWait(one, other *process) {
+	b := ratelimit.PoolBudget{Name: "max wait", Every: hour, Burst: 1}
 	one.granted(0, b)
-	other.asks(ratelimit.Ask{Budgets: []ratelimit.PoolBudget{b}, Patience: hour / 2}, ratelimit.TooLate, hour)
+	other.asks(ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{b}, MaxWait: hour / 2}, ratelimit.TooLate, hour)
 	other.granted(hour, b)
-	count := ratelimit.PoolBudget{Name: "patience, counted", Most: 1, Span: hour}
+	count := ratelimit.PoolBudget{Name: "max wait, counted", Most: 1, Span: hour}
 	one.granted(0, count)
-	other.asks(ratelimit.Ask{Budgets: []ratelimit.PoolBudget{count}, Patience: hour / 2}, ratelimit.TooLate, hour)
+	other.asks(ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{count}, MaxWait: hour / 2}, ratelimit.TooLate, hour)
 	other.granted(hour, count)
 }
 
@@ -123,12 +123,12 @@ func counted(one, other *process) {
 func gates(one, other *process) {
 	b := ratelimit.PoolBudget{Name: "gate", Every: hour, Burst: 9}
 	narrow := ratelimit.PoolBudget{Name: "narrow gate", Every: hour, Burst: 9}
-	both := ratelimit.Ask{Budgets: []ratelimit.PoolBudget{narrow, b}}
+	both := ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{narrow, b}}
 	one.tells(ratelimit.Gate{Name: "gate", Wait: 2 * hour}, ratelimit.Gate{Name: "narrow gate", Wait: hour})
 	other.asks(both, ratelimit.Shut, 2*hour)
 	other.tells(ratelimit.Gate{Name: "gate", Wait: hour}, ratelimit.Gate{Name: "gate", Suspected: true}, ratelimit.Gate{Name: "gate"})
 	one.asks(both, ratelimit.Shut, 2*hour)
-	one.asks(ratelimit.Ask{Budgets: []ratelimit.PoolBudget{narrow, {Name: "another", Burst: 1}}}, ratelimit.Shut, hour)
+	one.asks(ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{narrow, {Name: "another", Burst: 1}}}, ratelimit.Shut, hour)
 }
 
 func gateAfterSlots(one, other *process) {
@@ -136,7 +136,7 @@ func gateAfterSlots(one, other *process) {
 	one.granted(0, b)
 	one.tells(ratelimit.Gate{Name: "later gate", Wait: time.Microsecond})
 	other.tells(ratelimit.Gate{Name: "later gate", Wait: time.Microsecond, Suspected: true})
-	ask := ratelimit.Ask{Budgets: []ratelimit.PoolBudget{b}}
+	ask := ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{b}}
 	for {
 		grant, err := other.pool.Reserve(other.t.Context(), ask)
 		if err != nil {
@@ -154,7 +154,7 @@ func gateAfterSlots(one, other *process) {
 
 func suspicion(one, other *process) {
 	b := ratelimit.PoolBudget{Name: "suspected", Every: hour, Burst: 9}
-	ask := ratelimit.Ask{Budgets: []ratelimit.PoolBudget{b}}
+	ask := ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{b}}
 	one.tells(ratelimit.Gate{Name: "suspected", Wait: hour, Suspected: true})
 	other.asks(ask, ratelimit.Suspected, hour)
 	other.tells(ratelimit.Gate{Name: "suspected", Suspected: true})
@@ -166,14 +166,14 @@ func suspicion(one, other *process) {
 func narrow(one, other *process) {
 	chat := ratelimit.PoolBudget{Name: "chat", Every: hour, Burst: 1}
 	tenant := ratelimit.PoolBudget{Name: "tenant", Most: 2, Span: 24 * hour}
-	ask := ratelimit.Ask{Budgets: []ratelimit.PoolBudget{chat, tenant}}
+	ask := ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{chat, tenant}}
 	one.granted(0, chat, tenant)
 	other.asks(ask, ratelimit.Later, hour)
 	one.asks(ask, ratelimit.Later, 2*hour) // behind the other
 	ask.Promised = true
 	other.asks(ask, ratelimit.Later, hour)
 	one.granted(0, ratelimit.PoolBudget{Name: "chat 2", Every: hour, Burst: 1}, tenant)
-	one.asks(ratelimit.Ask{Budgets: []ratelimit.PoolBudget{tenant}, Patience: hour}, ratelimit.TooLate, 24*hour)
+	one.asks(ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{tenant}, MaxWait: hour}, ratelimit.TooLate, 24*hour)
 }
 
 func together(one, other *process) {
@@ -182,7 +182,7 @@ func together(one, other *process) {
 	one.granted(0, tenant)
 	one.granted(hour, tenant)
 	other.granted(2*hour, chat, tenant) // the chat's next slot follows that of the tenant
-	one.asks(ratelimit.Ask{Budgets: []ratelimit.PoolBudget{chat, tenant}}, ratelimit.Later, 4*hour)
+	one.asks(ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{chat, tenant}}, ratelimit.Later, 4*hour)
 	one.granted(3*hour, tenant)
 }
 

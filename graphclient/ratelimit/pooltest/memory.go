@@ -81,8 +81,8 @@ func (m *Memory) Replicas() int { return m.replicas }
 // Part implements ratelimit.Pool.
 func (m *Memory) Part() float64 { return 1 }
 
-// Tell implements ratelimit.Pool.
-func (m *Memory) Tell(_ context.Context, gates []ratelimit.Gate) error {
+// SetGates implements ratelimit.Pool.
+func (m *Memory) SetGates(_ context.Context, gates []ratelimit.Gate) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down {
@@ -107,7 +107,7 @@ func (m *Memory) Tell(_ context.Context, gates []ratelimit.Gate) error {
 }
 
 // Reserve implements ratelimit.Pool.
-func (m *Memory) Reserve(_ context.Context, ask ratelimit.Ask) (ratelimit.Grant, error) {
+func (m *Memory) Reserve(_ context.Context, req ratelimit.PoolRequest) (ratelimit.Grant, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.asked++
@@ -115,8 +115,8 @@ func (m *Memory) Reserve(_ context.Context, ask ratelimit.Ask) (ratelimit.Grant,
 		return ratelimit.Grant{}, ErrDown
 	}
 	now := time.Now()
-	own, ready := make([]*budget, len(ask.Budgets)), make([]time.Time, len(ask.Budgets))
-	for i, limit := range ask.Budgets {
+	own, ready := make([]*budget, len(req.Budgets)), make([]time.Time, len(req.Budgets))
+	for i, limit := range req.Budgets {
 		own[i] = m.known(limit, now)
 		ready[i] = own[i].ready(limit, now)
 	}
@@ -126,7 +126,7 @@ func (m *Memory) Reserve(_ context.Context, ask ratelimit.Ask) (ratelimit.Grant,
 	last := len(own) - 1
 	slot, blocked, at := ready[last], -1, ready[last].Add(ratelimit.MaxSlotGap)
 	for i, b := range own[:last] {
-		if !ask.Promised {
+		if !req.Promised {
 			ready[i] = latest(ready[i], b.promised)
 		}
 		slot = latest(slot, ready[i])
@@ -135,13 +135,13 @@ func (m *Memory) Reserve(_ context.Context, ask ratelimit.Ask) (ratelimit.Grant,
 		}
 	}
 	switch {
-	case slot.Sub(now) > ask.Patience:
+	case slot.Sub(now) > req.MaxWait:
 		return ratelimit.Grant{Outcome: ratelimit.TooLate, Wait: slot.Sub(now), Budget: max(blocked, 0)}, nil
 	case blocked >= 0:
-		own[blocked].promised = at.Add(ask.Budgets[blocked].Every)
+		own[blocked].promised = at.Add(req.Budgets[blocked].Every)
 		return ratelimit.Grant{Outcome: ratelimit.Later, Wait: at.Sub(now), Budget: blocked}, nil
 	}
-	for i, limit := range ask.Budgets {
+	for i, limit := range req.Budgets {
 		own[i].take(limit, slot)
 	}
 	return ratelimit.Grant{Wait: slot.Sub(now), Budget: last}, nil
