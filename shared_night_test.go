@@ -63,7 +63,7 @@ func callRequests(sim *graphsim.Sim) int { return sim.RequestCounts()[graphsim.S
 // calls and the participants are asked for as often as by one gateway.
 func TestReplicasShareTheNight(t *testing.T) {
 	t.Parallel()
-	sim, err := graphsim.New(graphsim.Config{Plain: true, Seed: 4, Users: 24, Chats: 20, Messages: 100, Interactions: 100, Calls: 1200})
+	sim, err := graphsim.New(graphsim.Config{Plain: true, Seed: 4, Users: 24, Chats: 20, Messages: 100, Interactions: 100, Calls: 1200, StandsAt: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,21 +7,35 @@ import (
 	"time"
 )
 
-// SetClock moves the clock of the records to an instant, from which it goes on; the zero time = back to Config.Now. Tokens and
-// faults keep the time of Config.Now. Records that were made after the instant do not exist until the clock has come there again.
+// SetClock moves the clock of the records to an instant, from which it goes on; the zero time = back to where it was at the start.
+// Tokens, limits and faults keep the time of Config.Now. Records that were made after the instant do not exist until the clock has come there again.
 func (s *Sim) SetClock(at time.Time) {
-	offset := time.Duration(0)
+	clock := s.firstClock()
 	if !at.IsZero() {
-		offset = at.Sub(s.cfg.Now())
+		clock = moved(s.cfg.Now, at.Sub(s.cfg.Now()))
 	}
-	s.offset.Store(int64(offset))
+	s.moveClock(clock)
 	for _, w := range s.worlds {
 		w.DropIndexes()
 	}
 }
 
 // Clock is the clock of the records.
-func (s *Sim) Clock() time.Time { return s.cfg.Now().Add(time.Duration(s.offset.Load())) }
+func (s *Sim) Clock() time.Time { return (*s.records.Load())() }
+
+// firstClock is the clock of the records until SetClock moves it.
+func (s *Sim) firstClock() func() time.Time {
+	if at := s.cfg.StandsAt; !at.IsZero() {
+		return func() time.Time { return at }
+	}
+	return s.cfg.Now
+}
+
+func (s *Sim) moveClock(to func() time.Time) { s.records.Store(&to) }
+
+func moved(clock func() time.Time, by time.Duration) func() time.Time {
+	return func() time.Time { return clock().Add(by) }
+}
 
 // serveClock takes {"now":…} by POST, an instant in RFC 3339, and answers the present instant.
 func (s *Sim) serveClock(x *exchange) {

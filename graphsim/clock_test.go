@@ -3,6 +3,7 @@ package graphsim_test
 import (
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,5 +48,34 @@ func TestClock(t *testing.T) {
 	s.SetClock(time.Time{})
 	if again, calls := state(); len(again) != len(late) || calls != lateCalls {
 		t.Errorf("back again: %d messages of %d, %d calls of %d", len(again), len(late), calls, lateCalls)
+	}
+}
+
+// TestClockStandsStill holds that no record appears while the service's own clock goes on, until the clock of the records is moved.
+func TestClockStandsStill(t *testing.T) {
+	t.Parallel()
+	var passed atomic.Int64
+	s := start(t, func(c *graphsim.Config) {
+		c.Now = func() time.Time { return testNow.Add(time.Duration(passed.Load())) }
+		c.StandsAt = testNow
+	})
+	count := func() (messages int) {
+		for range s.Oracle("").Records(graphsim.SourceChat, s.DemoUser().ID, testNow.AddDate(0, 0, -4), time.Time{}) {
+			messages++
+		}
+		return messages
+	}
+	before := count()
+	passed.Store(int64(48 * time.Hour))
+	if after := count(); after != before || before == 0 || s.Clock() != testNow {
+		t.Errorf("two days later: %d messages, want %d; the clock is at %s", after, before, s.Clock())
+	}
+	s.SetClock(testNow.Add(48 * time.Hour))
+	if moved := count(); moved <= before {
+		t.Errorf("after the clock was moved by two days: %d messages, before %d", moved, before)
+	}
+	s.SetClock(time.Time{})
+	if again := count(); again != before {
+		t.Errorf("after the clock was moved back: %d messages, want %d", again, before)
 	}
 }

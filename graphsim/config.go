@@ -44,8 +44,11 @@ type Config struct {
 	Notes int
 	// Days is how far back messages and interactions reach; 0 = DefaultDays.
 	Days int
-	// Now is the simulator's clock; nil = time.Now. Records later than it do not exist yet.
+	// Now is the simulator's clock; nil = time.Now. Records later than it do not exist yet, and appear as it goes on.
 	Now func() time.Time
+	// StandsAt is an instant at which the clock of the records stands still until [Sim.SetClock] moves it, so that no record appears
+	// between two readings; the zero time = it goes on. Tokens, limits and faults keep the time of Now.
+	StandsAt time.Time
 	// Tenants are the directories served; empty = one demo tenant with one app that holds DefaultRoles.
 	Tenants []Tenant
 	// Plain serves HTTP without TLS, and requests without a token see the first tenant with every role.

@@ -29,7 +29,8 @@ type exchange struct {
 	view    data.View
 	roles   []string
 	scopes  []string // of a delegated token, whose user is view.viewer
-	now     int64    // ms
+	now     int64    // of the records, in ms
+	clock   int64    // of tokens, limits and faults, in ms
 	status  int
 	faults  []faults.Fault // that change the answer
 
@@ -62,7 +63,7 @@ func (s *Sim) handler(engine *faults.Engine) http.Handler {
 }
 
 func (s *Sim) serveHTTP(engine *faults.Engine, w http.ResponseWriter, r *http.Request) {
-	x := &exchange{sim: s, engine: engine, w: w, r: r, now: s.Clock().UnixMilli(), status: http.StatusOK}
+	x := &exchange{sim: s, engine: engine, w: w, r: r, now: s.Clock().UnixMilli(), clock: s.cfg.Now().UnixMilli(), status: http.StatusOK}
 	began := time.Now()
 	defer func() {
 		s.log.add(x, "graph")
@@ -144,7 +145,7 @@ func (x *exchange) user() (data.Ref, *refusal.Error) {
 
 func (x *exchange) fail(g *refusal.Error) {
 	maps.Copy(x.w.Header(), g.Header)
-	x.writeJSON(g.Status, g.Body(x.requestID, x.clientID, time.UnixMilli(x.now)))
+	x.writeJSON(g.Status, g.Body(x.requestID, x.clientID, time.UnixMilli(x.clock)))
 }
 
 func (x *exchange) writeJSON(status int, v any) {

@@ -37,11 +37,11 @@ func (x *exchange) preFaults() bool {
 
 // refuse answers with the error that a fault describes.
 func (x *exchange) refuse(f *faults.Fault) {
-	g := f.Refusal(x.now)
+	g := f.Refusal(x.clock)
 	switch f.Kind {
 	case faults.ErrorIn200:
 		maps.Copy(x.w.Header(), g.Header)
-		x.writeJSON(http.StatusOK, g.Body(x.requestID, x.clientID, time.UnixMilli(x.now)))
+		x.writeJSON(http.StatusOK, g.Body(x.requestID, x.clientID, time.UnixMilli(x.clock)))
 	case faults.NestedError:
 		maps.Copy(x.w.Header(), g.Header)
 		x.writeJSON(g.Status, g.Nested(x.requestID))

@@ -22,7 +22,7 @@ func (x *exchange) reportLink(u usage) string {
 	if u.v2 {
 		version = "v2"
 	}
-	expires := strconv.FormatInt(x.now+x.sim.cfg.ReportLinkLifetime.Milliseconds(), 10)
+	expires := strconv.FormatInt(x.clock+x.sim.cfg.ReportLinkLifetime.Milliseconds(), 10)
 	claim := data.Base64URL(strings.Join([]string{x.world.ID, u.report, u.period, version, expires}, "|"))
 	return host + "/data/download/" + claim + "." + x.sim.sealReport(claim)
 }
@@ -38,7 +38,9 @@ var foreignHeaders = []string{"Authorization", "Client-Request-Id", "Consistency
 
 // serveReport is the download host: no credentials, no Graph headers, GET only, and not after the link's end.
 func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{sim: s, engine: s.faults, w: w, r: r, now: s.Clock().UnixMilli(), source: "download", status: http.StatusOK}
+	x := &exchange{
+		sim: s, engine: s.faults, w: w, r: r, now: s.Clock().UnixMilli(), clock: s.cfg.Now().UnixMilli(), source: "download", status: http.StatusOK,
+	}
 	defer func() { s.log.add(x, "report") }()
 	plain := func(status int, text string) { x.write(status, "text/plain; charset=utf-8", []byte(text+"\n")) }
 	for _, h := range foreignHeaders {
@@ -66,7 +68,7 @@ func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
 	}
 	expires, err := strconv.ParseInt(parts[4], 10, 64)
 	world, _ := s.world(parts[0])
-	if err != nil || world == nil || !time.UnixMilli(x.now).Before(time.UnixMilli(expires)) {
+	if err != nil || world == nil || !time.UnixMilli(x.clock).Before(time.UnixMilli(expires)) {
 		plain(http.StatusForbidden, "The link has expired.")
 		return
 	}

@@ -60,7 +60,7 @@ func (l *requestLog) add(x *exchange, listener string) {
 		return
 	}
 	q := Request{
-		Time: time.UnixMilli(x.now).UTC(), Listener: listener, Method: x.r.Method, Path: x.r.URL.EscapedPath(), Query: x.r.URL.RawQuery, Source: x.source,
+		Time: time.UnixMilli(x.clock).UTC(), Listener: listener, Method: x.r.Method, Path: x.r.URL.EscapedPath(), Query: x.r.URL.RawQuery, Source: x.source,
 		Authorization: x.r.Header.Get("Authorization") != "", Headers: slices.Sorted(maps.Keys(x.r.Header)), Status: x.status, RequestID: x.requestID,
 	}
 	if x.world != nil {

@@ -33,8 +33,8 @@ type Sim struct {
 	routes  []route
 	buffers sync.Pool // of *[]byte, the bodies being written
 
-	standings sync.Map     // of Standing, by object id
-	offset    atomic.Int64 // of the clock of the records to Config.Now
+	standings sync.Map                         // of Standing, by object id
+	records   atomic.Pointer[func() time.Time] // the clock of the records
 
 	mu        sync.Mutex
 	servers   []*http.Server
@@ -51,6 +51,7 @@ func New(cfg Config) (*Sim, error) {
 	}
 	signer := &entra.Signer{Keys: entra.NewKeyring(cfg.SigningKey), Tenant: cfg.Tenants[0].ID, ClientID: DemoClientID, Lifetime: cfg.TokenLifetime}
 	s := &Sim{cfg: cfg, signer: signer, cert: sync.OnceValues(entra.NewCertificate), log: newRequestLog(), limits: newThrottle(), routes: routeTable()}
+	s.moveClock(s.firstClock())
 	if s.faults, err = faults.New(cfg.Faults, cfg.Seed, cfg.Now); err != nil {
 		return nil, err
 	}

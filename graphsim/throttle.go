@@ -73,12 +73,12 @@ func (t *throttle) admit(x *exchange, r *route) *refusal.Error {
 	var wait int64
 	for _, l := range limitsOf(x, r) {
 		w := t.windows[l.key]
-		if w == nil || x.now-w.from >= l.ms || x.now < w.from {
-			w = &window{from: x.now}
+		if w == nil || x.clock-w.from >= l.ms || x.clock < w.from {
+			w = &window{from: x.clock}
 			t.windows[l.key] = w
 		}
 		if w.n++; w.n > l.n {
-			wait = max(wait, w.from+l.ms-x.now)
+			wait = max(wait, w.from+l.ms-x.clock)
 		}
 	}
 	if wait == 0 {

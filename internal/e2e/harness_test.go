@@ -86,6 +86,9 @@ func overLogging(t *testing.T, sim *graphsim.Sim, settings config.Settings, log 
 // signingKey is the key of all simulators that a test gives none of its own.
 var signingKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
+// present is the clock of the records of all simulators: no record appears between two readings of a test.
+var present = time.Now()
+
 // simulated starts a simulator.
 func simulated(t *testing.T, cfg graphsim.Config) *graphsim.Sim {
 	t.Helper()
@@ -95,6 +98,9 @@ func simulated(t *testing.T, cfg graphsim.Config) *graphsim.Sim {
 			t.Fatal(err)
 		}
 		cfg.SigningKey = key
+	}
+	if cfg.Now == nil {
+		cfg.StandsAt = present
 	}
 	sim, err := graphsim.New(cfg)
 	if err != nil {
