@@ -71,7 +71,7 @@ func (u *openUser) takeSlot(ctx context.Context) error {
 func (u *openUser) emit(ctx context.Context, f userFrame) error {
 	switch {
 	case f.summary != nil:
-		return u.send(ctx, userMessage{done: true, complete: f.summary.GetComplete(), reports: f.summary.GetSources()})
+		return u.send(ctx, userMessage{done: true, complete: f.summary.GetComplete(), reports: f.summary.GetSources(), stopped: u.merger.Err()})
 	case f.checkpoint != nil:
 		message := userMessage{pieces: u.batch.pieces, token: f.checkpoint.GetResumeToken(), progress: f.checkpoint.GetSources()}
 		u.batch.pieces = nil

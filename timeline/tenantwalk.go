@@ -45,6 +45,8 @@ type tenantWalk struct {
 	slots    chan struct{}
 	ahead    *tenantAhead // nil = nothing is read ahead of users who are not open
 
+	refusedToAll int // users in a row who met what holds for everybody, although something of theirs was known
+
 	list    userList    // users that are left
 	hasList bool        // list is known
 	opened  []*openUser // in the order of their ids
@@ -90,6 +92,7 @@ type userMessage struct {
 	complete bool
 	reports  []*parleyv1.SourceReport
 	err      error // why nothing of the user could be read to its end; nil = it was
+	stopped  error // why some sources of the user could not be read, if others were
 }
 
 // piece is a list of events of one source.
@@ -260,6 +263,11 @@ func (w *tenantWalk) add(p piece) error {
 func (w *tenantWalk) finishUser(message userMessage) error {
 	if failed, ok := errors.AsType[*failure.Error](message.err); ok && tenant.EndsWalk(failed.Reason) {
 		return message.err
+	}
+	if message.stopped == nil || !tenant.RefusedToAll(message.reports) {
+		w.refusedToAll = 0
+	} else if w.refusedToAll++; w.refusedToAll > 1 { // a single user may be an odd one
+		return message.stopped
 	}
 	user := message.user
 	w.opened = slices.DeleteFunc(w.opened, func(other *openUser) bool { return other == user })

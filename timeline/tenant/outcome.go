@@ -97,6 +97,29 @@ func EndsWalk(reason parleyv1.ErrorReason) bool {
 	}
 }
 
+// RefusedToAll reports whether Graph refused all that it was asked about a user, for reasons that hold for every other user and source as
+// well. Calls that the index of the tenant's calls has need no request: they are no answer of Graph.
+func RefusedToAll(reports []*parleyv1.SourceReport) bool {
+	refused := false
+	for _, report := range reports {
+		switch report.GetState() {
+		case parleyv1.SourceState_SOURCE_STATE_READ:
+			if report.GetSource() != parleyv1.Source_SOURCE_CALL || report.GetCounts().GetGraphRequests() > 0 {
+				return false
+			}
+		case parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE, parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD:
+		default:
+			switch reasons.Parse(report.GetReason()) {
+			case parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED, parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT:
+				refused = true
+			default:
+				return false
+			}
+		}
+	}
+	return refused
+}
+
 // Finish counts a finished user.
 func (t *Tally) Finish(user *parleyv1.UserSummary, missing []cursor.Missing) {
 	switch user.GetState() {
