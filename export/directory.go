@@ -89,6 +89,9 @@ func (e *Exporter) directory(ctx context.Context, take func(*parleyv1.User) erro
 			}
 		}
 		if request.PageToken = page.GetNextPageToken(); request.GetPageToken() == "" {
+			if !page.GetComplete() {
+				e.note("DIRECTORY_INCOMPLETE", "the list of users is not whole: some rows of users have no names")
+			}
 			return nil
 		}
 	}
@@ -128,6 +131,9 @@ func (one) GetCheckpoint() *parleyv1.Checkpoint { return nil }
 // GetSummary ends the stream.
 func (one) GetSummary() *parleyv1.Summary { return &parleyv1.Summary{} }
 
+// mostFailed is how many lists of conversations in a row may fail before Graph is taken to give nobody's.
+const mostFailed = 3
+
 // writeConversations writes the chats of every user who was read, one user after the other.
 func (e *Exporter) writeConversations(ctx context.Context) error {
 	last, err := e.lastSummaries()
@@ -136,38 +142,51 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 	}
 	rows := newWriter[dataset.Conversation](e, dataset.Conversations)
 	defer rows.Abandon()
-	failed, cut := 0, 0
+	denied, cut, failed := 0, 0, 0 // failed: in a row
 	for _, id := range slices.Sorted(maps.Keys(last)) {
-		seen := map[string]struct{}{}
-		request := &parleyv1.StreamConversationsRequest{Parent: "users/" + id, View: e.options.View}
-		stream := parleyclient.Conversations(e.clients.conversations, request, e.quiet())
-		for conversation, err := range stream.All(ctx) {
-			if refused(err) {
-				failed++
-				break
-			}
-			if err != nil {
-				return err
-			}
-			if _, again := seen[conversation.GetName()]; again {
-				continue
-			}
-			seen[conversation.GetName()] = struct{}{}
-			if err := rows.Write(ctx, dataset.ConversationRow(conversation, e.name), dataset.Bytes(proto.Size(conversation))); err != nil {
-				return err
-			}
+		whole, err := e.writeChats(ctx, rows, id)
+		if !ofOneUser(err) {
+			failed = 0
+		} else if failed++; failed <= mostFailed {
+			cut++
+			continue
 		}
-		if end := stream.Summary(); end != nil && !end.GetComplete() {
+		switch {
+		case refused(err):
+			denied++
+		case err != nil:
+			return err
+		case !whole:
 			cut++
 		}
 	}
 	if cut > 0 {
 		e.note("CONVERSATIONS_INCOMPLETE", "the lists of conversations of some users are not whole")
 	}
-	if failed > 0 {
+	if denied > 0 {
 		e.note("CONVERSATIONS_REFUSED", "the conversations of some users are refused")
 	}
 	return rows.Close(ctx)
+}
+
+// writeChats writes the chats of a user, and reports whether the list is whole.
+func (e *Exporter) writeChats(ctx context.Context, rows *dataset.Writer[dataset.Conversation], id string) (whole bool, err error) {
+	seen := map[string]struct{}{}
+	request := &parleyv1.StreamConversationsRequest{Parent: "users/" + id, View: e.options.View}
+	stream := parleyclient.Conversations(e.clients.conversations, request, e.quiet())
+	for conversation, err := range stream.All(ctx) {
+		if err != nil {
+			return false, err
+		}
+		if _, again := seen[conversation.GetName()]; again {
+			continue
+		}
+		seen[conversation.GetName()] = struct{}{}
+		if err := rows.Write(ctx, dataset.ConversationRow(conversation, e.name), dataset.Bytes(proto.Size(conversation))); err != nil {
+			return false, err
+		}
+	}
+	return stream.Summary().GetComplete(), nil
 }
 
 // writeUsage writes Graph's report of the last seven days. It has all users of the tenant, so the first shard alone writes it.
@@ -204,6 +223,9 @@ func (e *Exporter) writeUsage(ctx context.Context) error {
 			return err
 		}
 	}
+	if end := stream.Summary(); end != nil && !end.GetComplete() {
+		e.note("USAGE_INCOMPLETE", "the usage report is not whole")
+	}
 	return rows.Close(ctx)
 }
 
@@ -220,6 +242,16 @@ func (e *Exporter) note(code, message string) {
 	notice := journal.Notice{Code: code, Message: message}
 	if !slices.Contains(state.Notices, notice) {
 		state.Notices = append(state.Notices, notice)
+	}
+}
+
+// ofOneUser reports whether an error may be about the list of one user alone, which Graph does not give after all repetitions.
+func ofOneUser(err error) bool {
+	switch parleyclient.ErrorInfo(err).GetReason() {
+	case "GRAPH_UNAVAILABLE", "GRAPH_LINK_NOT_FOUND", "GRAPH_LINK_REFUSED", "GRAPH_REJECTED_REQUEST", "SOURCE_FAILED":
+		return true
+	default:
+		return false
 	}
 }
 

@@ -1,6 +1,7 @@
 package export_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -49,6 +50,52 @@ func TestConversations(t *testing.T) {
 	if users := rows[dataset.User](t, out, m, dataset.Users); len(users) != 5 || users[0].DisplayName != "User 0" {
 		t.Errorf("users %+v", users)
 	}
+}
+
+// TestConversationsWithoutGraph: conversations that Graph does not give are told, as long as it gives those of others; where it gives nobody's,
+// the run is incomplete.
+func TestConversationsWithoutGraph(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		chats map[int]string
+		rows  int64
+	}{
+		"of one":    {map[int]string{5: "down"}, 5 * 3},
+		"of some":   {map[int]string{0: "down", 1: "down", 2: "broken", 4: "down"}, 2 * 3},
+		"of nobody": {map[int]string{0: "down", 1: "down", 2: "down", 3: "down", 4: "down", 5: "down"}, 0},
+	} {
+		out := t.TempDir()
+		o := options(out)
+		o.Datasets, o.Stream.Retries = []string{dataset.Conversations}, 2
+		result, err := run(t, (&gateway{users: 6, chats: c.chats}).serve(t), o)
+		if c.rows == 0 {
+			if !errors.Is(err, export.ErrIncomplete) {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		m := readManifest(t, out, result.Run)
+		equal(t, []string{"CONVERSATIONS_INCOMPLETE"}, noticeCodes(m))
+		if m.Counts.Rows[dataset.Conversations] != c.rows {
+			t.Errorf("%s: %+v", name, m.Counts)
+		}
+	}
+}
+
+// TestDoubtfulLists: a list of users and a usage report that are not whole are told.
+func TestDoubtfulLists(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	o := options(out)
+	o.Datasets = []string{dataset.Usage, dataset.Users}
+	result, err := run(t, (&gateway{users: 2, doubtful: true}).serve(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, []string{"DIRECTORY_INCOMPLETE", "USAGE_INCOMPLETE"}, noticeCodes(readManifest(t, out, result.Run)))
 }
 
 func TestUsage(t *testing.T) {

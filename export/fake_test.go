@@ -43,12 +43,14 @@ type gateway struct {
 	cut func(sent int) error
 	// overlap is how many frames before its place a resumed stream begins, when they are batches.
 	overlap int
-	// chats, by user, is how the stream of the user's conversations ends: "", "cut" once in the middle, "refused" or "incomplete".
+	// chats, by user, is how the stream of the user's conversations ends: "", "cut" once in the middle, "refused", "down", "broken" or "incomplete".
 	chats map[int]string
 	// usage is the error of the usage report.
 	usage error
 	// listing is the error of ListUsers.
 	listing error
+	// doubtful says that neither the list of users nor the usage report is whole.
+	doubtful bool
 
 	mu       sync.Mutex
 	sent     int
@@ -196,7 +198,7 @@ func (g *gateway) ListUsers(context.Context, *parleyv1.ListUsersRequest) (*parle
 	if g.listing != nil {
 		return nil, g.listing
 	}
-	answer := &parleyv1.ListUsersResponse{Complete: true}
+	answer := &parleyv1.ListUsersResponse{Complete: !g.doubtful}
 	for n := range g.users {
 		answer.Users = append(answer.Users, &parleyv1.User{Name: "users/" + userID(n), Id: userID(n), DisplayName: fmt.Sprint("User ", n), Copilot: &parleyv1.CopilotLicence{Licensed: new(n%2 == 0)}})
 	}
@@ -217,8 +219,13 @@ func (g *gateway) StreamConversations(request *parleyv1.StreamConversationsReque
 		delete(g.chats, user)
 	}
 	g.mu.Unlock()
-	if how == "refused" {
+	switch how {
+	case "refused":
 		return failure(codes.PermissionDenied, "NOT_ALLOWED", -1)
+	case "broken":
+		return failure(codes.Internal, "SOURCE_FAILED", -1)
+	case "down":
+		return failure(codes.Unavailable, "GRAPH_UNAVAILABLE", time.Nanosecond)
 	}
 	for i := range 3 {
 		chat := fmt.Sprintf("chat-%d-%d", user, i)
@@ -260,7 +267,7 @@ func (g *gateway) StreamCopilotUsage(request *parleyv1.StreamCopilotUsageRequest
 	if err := to.Send(&parleyv1.StreamCopilotUsageResponse{Frame: &parleyv1.StreamCopilotUsageResponse_Batch{Batch: batch}}); err != nil {
 		return err
 	}
-	return to.Send(&parleyv1.StreamCopilotUsageResponse{Frame: &parleyv1.StreamCopilotUsageResponse_Summary{Summary: &parleyv1.Summary{Complete: true, ResumeToken: "end"}}})
+	return to.Send(&parleyv1.StreamCopilotUsageResponse{Frame: &parleyv1.StreamCopilotUsageResponse_Summary{Summary: &parleyv1.Summary{Complete: !g.doubtful, ResumeToken: "end"}}})
 }
 
 // failure is an error as a gateway has it; a negative delay = without RetryInfo.
