@@ -50,7 +50,7 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				fake, err := sim.HandlerWith([]faults.Fault{
+				fake, err := sim.HandlerWithFaults([]faults.Fault{
 					{Kind: faults.Status, Status: 429, RetryAfter: "3", Match: name, FromMS: 5000, UntilMS: 8000},
 					{Kind: faults.Slow, DelayMS: 4},
 				}, 1)

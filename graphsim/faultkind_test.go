@@ -138,7 +138,7 @@ func TestFaultDice(t *testing.T) {
 func TestGoAway(t *testing.T) {
 	t.Parallel()
 	s := secure(t, nil)
-	h, err := s.HandlerWith([]faults.Fault{{Kind: faults.GoAway, Times: 1, Match: "token"}, {Kind: faults.Reset, After: 1, Times: 1, Match: "token"}}, 1)
+	h, err := s.HandlerWithFaults([]faults.Fault{{Kind: faults.GoAway, Times: 1, Match: "token"}, {Kind: faults.Reset, After: 1, Times: 1, Match: "token"}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

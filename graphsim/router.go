@@ -21,14 +21,14 @@ const (
 
 // route is one API: its path below the version, who may call it and which query options it takes.
 type route struct {
-	source  string
-	path    string
-	roles   []string
-	scopes  []string // delegated permissions; none = applications only
-	options []string
-	only    string // the one version that has it; "" = both
-	handle  func(*exchange) (*reply, *refusal.Error)
-	words   []string
+	source      string
+	path        string
+	roles       []string
+	scopes      []string // delegated permissions; none = applications only
+	options     []string
+	onlyVersion string // the one version that has it; "" = both
+	handle      func(*exchange) (*reply, *refusal.Error)
+	segments    []string
 }
 
 var (
@@ -75,7 +75,7 @@ func routeTable() []route {
 		{source: SourceCall, path: "communications/callrecords/{call}/organizer_v2", roles: callRoles, handle: getOrganizer},
 	})
 	for i := range table {
-		table[i].words = strings.Split(table[i].path, "/")
+		table[i].segments = strings.Split(table[i].path, "/")
 	}
 	return table
 }
@@ -87,14 +87,14 @@ func reportRoutes() []route {
 	for _, report := range usageReports {
 		routes = append(routes,
 			route{source: SourceUsage, path: "copilot/reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, handle: copilotReport(report)},
-			route{source: SourceUsage, path: "reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, only: "beta", handle: betaReport(report)},
+			route{source: SourceUsage, path: "reports/" + report, roles: reportRoles, scopes: reportRoles, options: usage, onlyVersion: "beta", handle: betaReport(report)},
 		)
 	}
 	return routes
 }
 
-// keyed are the segments that take a key in parentheses.
-var keyed = []string{"users", "chats", "messages", "hostedcontents", "callrecords", "sessions", "participants_v2", "members"}
+// keyedSegments are the segments that take a key in parentheses.
+var keyedSegments = []string{"users", "chats", "messages", "hostedcontents", "callrecords", "sessions", "participants_v2", "members"}
 
 // splitPath decodes a path into segments; users('x') becomes users and x, and the arguments of a function call are
 // set apart.
@@ -109,7 +109,7 @@ func splitPath(escaped string) (segments []string, args map[string]string, err *
 		switch {
 		case !ok || !closed:
 			segments = append(segments, s)
-		case slices.Contains(keyed, strings.ToLower(name)):
+		case slices.Contains(keyedSegments, strings.ToLower(name)):
 			key, ok := unquote(inside)
 			if !ok {
 				return nil, nil, refusal.BadRequest("The request URI is not valid.")
@@ -160,12 +160,12 @@ func (s *Sim) match(version string, segments []string) (*route, map[string]strin
 	deepest := 0
 	for i := range s.routes {
 		r := &s.routes[i]
-		n, params := r.accept(segments)
-		if r.only != "" && r.only != version { // what leads there is known in both versions
-			deepest = max(deepest, min(n, len(r.words)-1))
+		n, params := r.matchPrefix(segments)
+		if r.onlyVersion != "" && r.onlyVersion != version { // what leads there is known in both versions
+			deepest = max(deepest, min(n, len(r.segments)-1))
 			continue
 		}
-		if n == len(segments) && n == len(r.words) {
+		if n == len(segments) && n == len(r.segments) {
 			return r, params, nil
 		}
 		deepest = max(deepest, n)
@@ -173,10 +173,10 @@ func (s *Sim) match(version string, segments []string) (*route, map[string]strin
 	return nil, nil, refusal.UnknownSegment(segments[min(deepest, len(segments)-1)])
 }
 
-// accept counts how many leading segments fit the route.
-func (r *route) accept(segments []string) (int, map[string]string) {
+// matchPrefix counts how many leading segments fit the route.
+func (r *route) matchPrefix(segments []string) (int, map[string]string) {
 	params := map[string]string(nil)
-	for i, word := range r.words {
+	for i, word := range r.segments {
 		if i == len(segments) {
 			return i, params
 		}
@@ -191,7 +191,7 @@ func (r *route) accept(segments []string) (int, map[string]string) {
 			return i, params
 		}
 	}
-	return len(r.words), params
+	return len(r.segments), params
 }
 
 // serveGraph answers one request below /v1.0 or /beta.

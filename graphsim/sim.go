@@ -205,9 +205,9 @@ func (s *Sim) world(tenant string) (*data.World, *Tenant) {
 // SetFaults replaces all faults and forgets their counts. An unknown kind is an error and changes nothing.
 func (s *Sim) SetFaults(planned []faults.Fault) error { return s.faults.Set(planned) }
 
-// HandlerWith is Handler with faults of its own, so that many rehearsals can share one simulator's data. Their schedules run
+// HandlerWithFaults is Handler with faults of its own, so that many rehearsals can share one simulator's data. Their schedules run
 // by the system's clock.
-func (s *Sim) HandlerWith(planned []faults.Fault, seed uint64) (http.Handler, error) {
+func (s *Sim) HandlerWithFaults(planned []faults.Fault, seed uint64) (http.Handler, error) {
 	own, err := faults.New(planned, seed, time.Now)
 	if err != nil {
 		return nil, err

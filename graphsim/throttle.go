@@ -57,7 +57,7 @@ func limitsOf(x *exchange, r *route) []limit {
 	case r.source == SourceCall:
 		return []limit{{tenant + "calls", 1_500, callSpan}, {tenant + "call " + callID, 40, callSpan}}
 	case r.source == SourceUsage:
-		return []limit{{tenant + r.words[len(r.words)-1], 100, usageSpan}} // of each report by itself
+		return []limit{{tenant + r.segments[len(r.segments)-1], 100, usageSpan}} // of each report by itself
 	default:
 		return nil
 	}

@@ -33,7 +33,8 @@ type Config struct {
 	Username, PasswordFile string
 	// CAFile is a PEM file of authorities to trust, in addition to the system's.
 	CAFile string
-	// Names makes of a text what the store may know; replicas with other keys make something else. nil = the text itself.
+	// Names returns the name under which the store holds a text, such as a keyed hash: replicas with other keys use other names. nil = the
+	// text itself.
 	Names func(string) string
 	// Prefix begins all names; "" = DefaultPrefix.
 	Prefix string
@@ -63,11 +64,11 @@ var (
 // Times of a connection.
 const (
 	dialTimeout = 2 * time.Second
-	// silence is how long a connection may be silent before it is given up.
-	silence = 3 * time.Second
+	// idleTimeout is how long a connection may be silent before it is given up.
+	idleTimeout = 3 * time.Second
 )
 
-// complete checks the configuration, fills the defaults in, and returns the options of a client. Errors are field errors.
+// complete returns the configuration with its defaults, and the options of a client. Errors are field errors.
 func (cfg Config) complete() (Config, rueidis.ClientOption, error) {
 	cfg.Prefix, cfg.Timeout = cmp.Or(cfg.Prefix, DefaultPrefix), cmp.Or(cfg.Timeout, DefaultTimeout)
 	if cfg.Names == nil {
@@ -77,7 +78,7 @@ func (cfg Config) complete() (Config, rueidis.ClientOption, error) {
 		cfg.Observer = noObserver{}
 	}
 	var errs []error
-	option, err := parse(cfg.URL)
+	option, err := parseURL(cfg.URL)
 	if err != nil {
 		errs = append(errs, fielderror.New("URL", "%w", err))
 	}
@@ -94,7 +95,7 @@ func (cfg Config) complete() (Config, rueidis.ClientOption, error) {
 		errs = append(errs, fielderror.New("Username", "needs a password; name its file, or unset the user"))
 	}
 	if cfg.CAFile != "" {
-		errs = append(errs, cfg.trust(&option))
+		errs = append(errs, cfg.trustCAFile(&option))
 	}
 	option.AuthCredentialsFn = func(rueidis.AuthCredentialsContext) (rueidis.AuthCredentials, error) {
 		password, err := cfg.password()
@@ -103,8 +104,8 @@ func (cfg Config) complete() (Config, rueidis.ClientOption, error) {
 	return cfg, option, errors.Join(errs...)
 }
 
-// parse reads the URL of a store.
-func parse(text string) (rueidis.ClientOption, error) {
+// parseURL reads the URL of a store.
+func parseURL(text string) (rueidis.ClientOption, error) {
 	form := errors.New("is not the URL of a store; write redis://host:port, or rediss://host:port for TLS")
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "redis" && u.Scheme != "rediss" {
@@ -128,13 +129,13 @@ func parse(text string) (rueidis.ClientOption, error) {
 	// With retries a read hangs while the store is down; with several connections a replica would overtake its own writes.
 	option.DisableRetry, option.PipelineMultiplex = true, -1
 	option.DisableCache = true // values are cached in memory above
-	option.Dialer.Timeout, option.ConnWriteTimeout = dialTimeout, silence
+	option.Dialer.Timeout, option.ConnWriteTimeout = dialTimeout, idleTimeout
 	option.Sentinel.TLSConfig = option.TLSConfig
 	return option, nil
 }
 
-// trust adds the authorities of CAFile to the options.
-func (cfg Config) trust(option *rueidis.ClientOption) error {
+// trustCAFile adds the authorities of CAFile to the options.
+func (cfg Config) trustCAFile(option *rueidis.ClientOption) error {
 	if option.TLSConfig == nil {
 		return fielderror.New("CAFile", "is for a store over TLS; write its URL as rediss://, or unset the file")
 	}

@@ -36,11 +36,11 @@ func (s *Store) Replicas() int { return int(s.replicas.Load()) }
 
 // Part returns the part of a limit that replicas with the same names have together: they do not find the limits of the others.
 func (s *Store) Part() float64 {
-	all, alike := s.replicas.Load(), s.alike.Load()
-	if alike <= 0 || alike >= all {
+	all, sameKeys := s.replicas.Load(), s.sameKeys.Load()
+	if sameKeys <= 0 || sameKeys >= all {
 		return 1
 	}
-	return float64(alike) / float64(all)
+	return float64(sameKeys) / float64(all)
 }
 
 // runHeartbeat says that this replica is there, until the store is closed. It also finds out that a store is back that nobody asks.
@@ -58,18 +58,18 @@ func (s *Store) Beat(ctx context.Context) error {
 	return s.do(ctx, OpHeartbeat, func(ctx context.Context, client rueidis.Client) (string, error) {
 		all := s.name("replicas", "all")
 		own := all + ":" + s.cfg.Names("replicas")
-		before, stood := s.lastSet.Load().(string)
+		before, stood := s.ownSet.Load().(string)
 		if !stood {
 			before = own
 		}
-		seen, err := beat.Exec(ctx, client, []string{all, own, before}, []string{s.self, strconv.FormatInt(replicaTTL.Milliseconds(), 10)}).AsIntSlice()
+		seen, err := beat.Exec(ctx, client, []string{all, own, before}, []string{s.replicaID, strconv.FormatInt(replicaTTL.Milliseconds(), 10)}).AsIntSlice()
 		if err != nil {
 			return "", err
 		}
 		if len(seen) != 2 {
 			return "", errAnswer
 		}
-		s.lastSet.Store(own)
+		s.ownSet.Store(own)
 		s.noteReplicas(seen[0], seen[1])
 		s.heartbeatAnswered()
 		return ResultOK, nil
@@ -77,13 +77,13 @@ func (s *Store) Beat(ctx context.Context) error {
 }
 
 // noteReplicas stores how many replicas there are, and logs when some have other keys.
-func (s *Store) noteReplicas(all, alike int64) {
+func (s *Store) noteReplicas(all, sameKeys int64) {
 	mixed := s.Part() < 1
 	s.replicas.Store(all)
-	s.alike.Store(alike)
-	if alike < all && !mixed {
+	s.sameKeys.Store(sameKeys)
+	if sameKeys < all && !mixed {
 		s.log.LogAttrs(context.Background(), slog.LevelWarn, "other replicas have other shared keys, and share nothing with this one; each group keeps to its part of the limits",
-			slog.Int64("replicas", all), slog.Int64("with_these_keys", alike))
+			slog.Int64("replicas", all), slog.Int64("with_these_keys", sameKeys))
 	}
 }
 
@@ -92,10 +92,10 @@ func (s *Store) signOff(client rueidis.Client) {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
 	defer cancel()
 	names := []string{s.name("replicas", "all")}
-	if own, stood := s.lastSet.Load().(string); stood {
+	if own, stood := s.ownSet.Load().(string); stood {
 		names = append(names, own)
 	}
 	for _, name := range names {
-		_ = client.Do(ctx, client.B().Zrem().Key(name).Member(s.self).Build()).Error()
+		_ = client.Do(ctx, client.B().Zrem().Key(name).Member(s.replicaID).Build()).Error()
 	}
 }

@@ -56,10 +56,10 @@ func Results() []string {
 
 // Store is a Redis or Valkey that replicas share. It is safe for concurrent use.
 type Store struct {
-	cfg    Config
-	option rueidis.ClientOption
-	log    *slog.Logger
-	self   string // names this replica
+	cfg       Config
+	option    rueidis.ClientOption
+	log       *slog.Logger
+	replicaID string // names this replica
 
 	client       atomic.Pointer[rueidis.Client] // nil before the first connection
 	breaker      breaker
@@ -69,8 +69,8 @@ type Store struct {
 	troubled atomic.Bool // an operation has failed since the last heartbeat
 
 	replicas atomic.Int64 // that were last seen
-	alike    atomic.Int64 // of them, those with the same names
-	lastSet  atomic.Value // name of the set in which this replica stands; string
+	sameKeys atomic.Int64 // of them, those with the same keys as this one
+	ownSet   atomic.Value // name of the set in which this replica stands; string
 
 	start   sync.Once
 	stop    context.CancelFunc
@@ -88,7 +88,7 @@ func New(cfg Config, log *slog.Logger) (*Store, error) {
 	if _, err := rand.Read(id[:]); err != nil {
 		return nil, fmt.Errorf("the name of this replica: %w", err)
 	}
-	s := &Store{cfg: cfg, option: option, log: log, self: hex.EncodeToString(id[:])}
+	s := &Store{cfg: cfg, option: option, log: log, replicaID: hex.EncodeToString(id[:])}
 	s.running, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }

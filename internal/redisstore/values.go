@@ -50,7 +50,7 @@ return 1`)
 func (s *Store) Claim(ctx context.Context, name string, lease time.Duration) (value []byte, held time.Duration, err error) {
 	err = s.do(ctx, OpClaim, func(ctx context.Context, client rueidis.Client) (string, error) {
 		keys := []string{s.name("value", name), s.name("lease", name)}
-		answer, err := claim.Exec(ctx, client, keys, []string{s.self, strconv.FormatInt(max(lease.Milliseconds(), 1), 10)}).ToArray()
+		answer, err := claim.Exec(ctx, client, keys, []string{s.replicaID, strconv.FormatInt(max(lease.Milliseconds(), 1), 10)}).ToArray()
 		if err != nil {
 			return "", err
 		}
@@ -71,7 +71,7 @@ func (s *Store) Claim(ctx context.Context, name string, lease time.Duration) (va
 // Release ends the lease that Claim took, and wakes the replicas that wait for it.
 func (s *Store) Release(ctx context.Context, name string) error {
 	return s.do(ctx, OpRelease, func(ctx context.Context, client rueidis.Client) (string, error) {
-		if err := release.Exec(ctx, client, []string{s.name("lease", name)}, []string{s.self}).Error(); err != nil {
+		if err := release.Exec(ctx, client, []string{s.name("lease", name)}, []string{s.replicaID}).Error(); err != nil {
 			return "", err
 		}
 		return ResultOK, client.Do(ctx, client.B().Publish().Channel(s.channel()).Message(name).Build()).Error()

@@ -112,7 +112,7 @@ func (b *bed) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (b *bed) behave(t *testing.T, w *world, planned []faults.Fault, seed uint64) {
 	t.Helper()
-	h, err := w.sim.HandlerWith(planned, seed)
+	h, err := w.sim.HandlerWithFaults(planned, seed)
 	if err != nil {
 		t.Fatal(err)
 	}
