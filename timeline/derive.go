@@ -60,7 +60,7 @@ func (e *Engine) Describe(ctx context.Context, sources query.Sources, req query.
 	if most > 0 {
 		req.Conversation = "" // every event of the user counts
 	}
-	known := req.Life != window.Span{}
+	known := req.Lifetime != window.Span{}
 	reached, passed, found, cut := time.Now(), 0, false, false
 	reading, err := e.each(ctx, sources, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
 		head := m.Head()

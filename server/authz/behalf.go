@@ -42,12 +42,12 @@ const (
 	NotOffered
 )
 
-// obstacle returns why the rule, which is for this caller, cannot have Graph asked on their behalf.
+// obstacle returns why the rule, which matches the caller, cannot have Graph asked on behalf of the caller.
 func (r *rule) obstacle(c *authn.Caller, req *Request) Obstacle {
 	switch {
 	case !r.onBehalf:
 		return NoObstacle
-	case !offered(req):
+	case !offeredToUsers(req):
 		return NotOffered
 	case r.allowsAllButUser(c, req) && (c.UserID() == "" || !sameTenant(c, req.Tenant)):
 		return NoUser
@@ -56,9 +56,9 @@ func (r *rule) obstacle(c *authn.Caller, req *Request) Obstacle {
 	}
 }
 
-// offered reports whether Graph gives the requested data to users: their chats, the messages of one chat, and the usage
+// offeredToUsers reports whether Graph gives the requested data to users: their chats, the messages of one chat, and the usage
 // report to those who have a role for it. The three exports and the directory are the application's.
-func offered(req *Request) bool {
+func offeredToUsers(req *Request) bool {
 	only := func(allowed ...parleyv1.Source) bool {
 		return !slices.ContainsFunc(req.Sources, func(src parleyv1.Source) bool { return !slices.Contains(allowed, src) })
 	}

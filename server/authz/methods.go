@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// Method is what policy knows of an RPC.
+// Method describes an RPC to the policy.
 type Method struct {
 	// Name is the method's name without its service.
 	Name string
@@ -57,12 +58,7 @@ func findMethods() map[string]Method {
 
 // Methods returns all RPCs of the API, sorted by name.
 func Methods() []Method {
-	all := make([]Method, 0, len(methods))
-	for _, m := range methods {
-		all = append(all, m)
-	}
-	slices.SortFunc(all, func(a, b Method) int { return strings.Compare(a.Name, b.Name) })
-	return all
+	return slices.SortedFunc(maps.Values(methods), func(a, b Method) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // Names of sources and views by number.
@@ -71,6 +67,7 @@ var (
 	viewNames   = shortNames("EVENT_VIEW_", parleyv1.EventView_name)
 )
 
+// shortNames returns the names of an enum's values without their prefix and in lower case.
 func shortNames(prefix string, names map[int32]string) map[int32]string {
 	short := make(map[int32]string, len(names))
 	for number, name := range names {
@@ -107,30 +104,21 @@ func SourceNames(sources []parleyv1.Source) []string {
 	return names
 }
 
-// named makes the table of an enum's values by their short names; the zero value has none.
-func named[E interface {
-	~int32
-	protoreflect.Enum
-}](prefix string, names map[int32]string) map[string]E {
-	table := make(map[string]E, len(names))
-	for number, name := range names {
+// valuesByName returns an enum's values by their short names; the zero value has none.
+func valuesByName[E ~int32](shortNames map[int32]string) map[string]E {
+	values := make(map[string]E, len(shortNames))
+	for number, name := range shortNames {
 		if number != 0 {
-			table[strings.ToLower(strings.TrimPrefix(name, prefix))] = E(number)
+			values[name] = E(number)
 		}
 	}
-	return table
+	return values
 }
 
 var (
-	sourcesByName = named[parleyv1.Source]("SOURCE_", parleyv1.Source_name)
-	viewsByName   = named[parleyv1.EventView]("EVENT_VIEW_", parleyv1.EventView_name)
+	sourcesByName = valuesByName[parleyv1.Source](sourceNames)
+	viewsByName   = valuesByName[parleyv1.EventView](viewNames)
 )
 
-func keysOf[V any](table map[string]V) []string {
-	keys := make([]string, 0, len(table))
-	for key := range table {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
+// sortedKeys returns the keys of a table in their order.
+func sortedKeys[V any](table map[string]V) []string { return slices.Sorted(maps.Keys(table)) }

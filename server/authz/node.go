@@ -30,12 +30,13 @@ func (p *parser) mapping(node *yaml.Node, what string, known ...string) map[stri
 	return parts
 }
 
+// unknown notes a name that is not among the known ones.
 func (p *parser) unknown(node *yaml.Node, what, name string, known []string) {
-	p.failf(node, "unknown %s %q; known are %s", what, short(name), strings.Join(known, ", "))
+	p.failf(node, "unknown %s %q; known are %s", what, shorten(name), strings.Join(known, ", "))
 }
 
-// short keeps a value from flooding a message.
-func short(text string) string {
+// shorten cuts a value for a message.
+func shorten(text string) string {
 	const most = 64
 	if len(text) > most {
 		return text[:most] + "…"

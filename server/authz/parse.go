@@ -33,8 +33,8 @@ var (
 )
 
 // Parse reads a policy out of a file and the files of users that it names, which are found from its folder. Aliases are
-// the tenants of the deployment. The error lists every mistake, each with file and line. The checks come last, and what one
-// of them refuses is a mistake of the file.
+// the tenants of the deployment. The error lists every mistake, each with file and line. The checks run last, on rules without a
+// mistake of their own.
 func Parse(path string, aliases []string, read reload.ReadFunc, checks ...Check) (*Policy, error) {
 	data, err := read(path)
 	if err != nil {
@@ -63,7 +63,7 @@ func Parse(path string, aliases []string, read reload.ReadFunc, checks ...Check)
 	return policy, nil
 }
 
-// Check refuses rules that the deployment cannot keep.
+// Check returns an error for rules that the deployment cannot apply.
 type Check func(*Policy) error
 
 func digest(data []byte) []byte {
@@ -199,15 +199,15 @@ func (p *parser) allow(node *yaml.Node, r *rule) {
 			p.failf(node, "allow needs `%s`", key)
 		}
 	}
-	r.rpcs = choose(p, parts["rpcs"], "rpcs", keysOf(methods), func(name string) string { return name })
-	r.sources = choose(p, parts["sources"], "sources", keysOf(sourcesByName), func(name string) parleyv1.Source { return sourcesByName[name] })
+	r.rpcs = choose(p, parts["rpcs"], "rpcs", sortedKeys(methods), func(name string) string { return name })
+	r.sources = choose(p, parts["sources"], "sources", sortedKeys(sourcesByName), func(name string) parleyv1.Source { return sourcesByName[name] })
 	if node := parts["sources"]; node != nil && p.isEvery(node) {
 		r.sources = source.WithoutOptIn(r.sources)
 	}
 	if name := p.text(parts["view"]); parts["view"] != nil {
 		view, ok := viewsByName[name]
 		if !ok {
-			p.unknown(parts["view"], "view", name, keysOf(viewsByName))
+			p.unknown(parts["view"], "view", name, sortedKeys(viewsByName))
 		}
 		r.view = view
 	}

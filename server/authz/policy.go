@@ -191,7 +191,7 @@ func (r *rule) matches(c *authn.Caller) bool {
 	case c == nil,
 		r.authenticated && c.Kind == authn.KindAnonymous,
 		len(r.kinds) > 0 && !slices.Contains(r.kinds, c.Kind),
-		!meets(r.roles, c.Roles), !meets(r.scopes, c.Scopes), !meets(r.groups, c.Groups),
+		!hasAny(r.roles, c.Roles), !hasAny(r.scopes, c.Scopes), !hasAny(r.groups, c.Groups),
 		len(r.subjects) > 0 && !isOne(r.subjects, c),
 		len(r.applications) > 0 && (c.AppID == "" || !slices.Contains(r.applications, c.AppID)):
 		return false
@@ -200,8 +200,8 @@ func (r *rule) matches(c *authn.Caller) bool {
 	}
 }
 
-// meets reports whether a caller has one of the wanted values; a rule that wants none is content.
-func meets(want, have []string) bool {
+// hasAny reports whether a caller has one of the wanted values. A rule without wanted values takes every caller.
+func hasAny(want, have []string) bool {
 	return len(want) == 0 || slices.ContainsFunc(want, func(w string) bool { return slices.Contains(have, w) })
 }
 

@@ -43,15 +43,15 @@ func subjectOf(text string, kinds []authn.Kind) (subject, error) {
 	}
 	switch {
 	case s.name == "":
-		return s, fmt.Errorf("subject %q names nobody", short(text))
+		return s, fmt.Errorf("subject %q names nobody", shorten(text))
 	case s.space == authn.TokenSubject:
 		return s, nil
 	case strings.Contains(s.name, "*"):
-		return s, fmt.Errorf("subject %q is a pattern, and names are matched whole; write out each name, or match by another key", short(text))
+		return s, fmt.Errorf("subject %q is a pattern, and names are matched whole; write out each name, or match by another key", shorten(text))
 	case s.space == authn.URIName && !strings.Contains(s.name, ":"):
-		return s, fmt.Errorf("subject %q is no URI: it has no scheme", short(text))
+		return s, fmt.Errorf("subject %q is no URI: it has no scheme", shorten(text))
 	case s.space == authn.DNSName && !authn.IsDNSName(host):
-		return s, fmt.Errorf("subject %q is no host name", short(text))
+		return s, fmt.Errorf("subject %q is no host name", shorten(text))
 	case s.space == authn.DNSName:
 		s.name = host
 	}
@@ -90,7 +90,7 @@ func (p *parser) checkSubjects(node *yaml.Node, r *rule) {
 	tokens, certificates := credentialsOf(r.kinds)
 	for _, s := range r.subjects {
 		if s.space == authn.TokenSubject && !tokens || s.space != authn.TokenSubject && !certificates {
-			p.failf(node, "subject %q is a name of the namespace `%s`, which callers of this kind do not have", short(s.name), s.space)
+			p.failf(node, "subject %q is a name of the namespace `%s`, which callers of this kind do not have", shorten(s.name), s.space)
 		}
 	}
 }
@@ -123,7 +123,7 @@ func (r *rule) checkCredentials(tokens, certificates bool, programs authn.Progra
 				other = authn.DNSName
 			}
 			return fmt.Errorf("subject %q has the form of a name of the namespace `%s`, and no such credential is accepted here; write `%s:` before it if it is another one",
-				short(s.name), s.space, other)
+				shorten(s.name), s.space, other)
 		}
 	}
 	return nil

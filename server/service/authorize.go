@@ -95,7 +95,7 @@ func (a *authorizer) decide(ctx context.Context, target callTarget) (authz.Decis
 	decision := a.policy.Current().Decide(target.caller, target.policyRequest())
 	switch {
 	case decision.Answer == authz.Denied:
-		return decision, denied(ctx, target, decision)
+		return decision, deny(ctx, target, decision)
 	case target.tenant == &noTenant:
 		return decision, errTenant() // the caller may read every tenant there is
 	default:
@@ -116,7 +116,7 @@ func (a *authorizer) lookUp(ctx context.Context, target callTarget, decision aut
 	switch {
 	case undecided && isKind(err, graph.KindNotFound):
 		// A caller who may not read every user does not learn which users there are.
-		return target, denied(ctx, target, decision)
+		return target, deny(ctx, target, decision)
 	case err != nil:
 		return target, err
 	case undecided && found.unresolved:
@@ -129,7 +129,7 @@ func (a *authorizer) lookUp(ctx context.Context, target callTarget, decision aut
 // allow records an allowed call, and refuses any other one.
 func (a *authorizer) allow(ctx context.Context, target callTarget, decision authz.Decision) error {
 	if decision.Answer != authz.Allowed {
-		return denied(ctx, target, decision)
+		return deny(ctx, target, decision)
 	}
 	return recordIntent(ctx, intent(ctx, target, decision))
 }

@@ -40,8 +40,8 @@ func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsReq
 		return err
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
-	return run(c.streams, stream, access, func(ctx context.Context, out *conversationSender) error {
-		return c.engine.StreamConversations(ctx, access.sources, q, req.GetResumeToken(), out.frame)
+	return runStream(c.streams, stream, access, func(ctx context.Context, out *conversationSender) error {
+		return c.engine.StreamConversations(ctx, access.sources, q, req.GetResumeToken(), out.sendFrame)
 	})
 }
 

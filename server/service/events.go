@@ -40,12 +40,12 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 		return err
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
-	return run(e.streams, stream, access, func(ctx context.Context, out *eventSender) error {
-		take := out.batch
+	return runStream(e.streams, stream, access, func(ctx context.Context, out *eventSender) error {
+		take := out.sendBatch
 		if namesAsked(req.GetEnrich()) {
 			take = namedBatches(ctx, access, &q, out)
 		}
-		return e.engine.StreamBatches(ctx, sourcesWithNames(access, &q, req.GetEnrich()), q, req.GetResumeToken(), take, out.frame)
+		return e.engine.StreamBatches(ctx, sourcesWithNames(access, &q, req.GetEnrich()), q, req.GetResumeToken(), take, out.sendFrame)
 	})
 }
 
@@ -69,20 +69,21 @@ func (e *events) prepare(ctx context.Context, req eventsRequest, around *anchor)
 		q.Fingerprint += " names"
 	}
 	q.Owner, q.User, q.Unavailable, q.Narrow = access.owner, access.graphUser(), access.tenant.Unavailable, !access.allUsers
-	if err := checkSources(access, &q); err != nil {
+	if err := setSources(access, &q); err != nil {
 		return nil, q, err
 	}
 	if q.Conversation != "" {
 		lookup := conversationLookup{engine: e.engine, access: access, id: q.Conversation, field: fieldParent, sources: q.Sources}
-		if q.Life, q.Foreign, err = lookup.verify(ctx); err != nil {
+		if q.Lifetime, q.EmptySources, err = lookup.verify(ctx); err != nil {
 			return nil, q, err
 		}
 	}
 	return access, q, nil
 }
 
-// checkSources checks the sources against the parent of the request, before Graph is asked anything.
-func checkSources(access *accessGrant, q *query.Events) error {
+// setSources sets the sources of the query that can be asked about the parent of the request, and those that cannot. It refuses a request
+// that names sources which its parent does not have.
+func setSources(access *accessGrant, q *query.Events) error {
 	const call = parleyv1.Source_SOURCE_CALL
 	only := func(src parleyv1.Source) bool {
 		return !slices.ContainsFunc(q.Sources, func(s parleyv1.Source) bool { return s != src })

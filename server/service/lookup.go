@@ -23,8 +23,8 @@ import (
 // lookupTime bounds the search for a conversation in a call without a deadline.
 const lookupTime = 20 * time.Second
 
-// bornBefore is how long before the creation of a chat its Copilot interactions and calls are looked for: clocks differ.
-const bornBefore = time.Hour
+// creationSlack is how long before the creation of a chat its Copilot interactions and calls are searched, because clocks differ.
+const creationSlack = time.Hour
 
 // conversationLookup looks for one conversation of a user: verify proves that it is the user's, and describe (lookupdescribe.go) says what
 // it is. The proof is the chat, which has the user as a member, or else an event of the user in the conversation: a call, or a Copilot
@@ -104,7 +104,7 @@ func (l *conversationLookup) verify(ctx context.Context) (window.Span, []parleyv
 func lifeOf(chat *parleyv1.Conversation) window.Span {
 	var life window.Span
 	for _, created := range []*timestamppb.Timestamp{chat.GetCreateTime(), chat.GetOriginalCreateTime()} {
-		if at := created.AsTime().Add(-bornBefore); created.IsValid() && (life.Start.IsZero() || at.Before(life.Start)) {
+		if at := created.AsTime().Add(-creationSlack); created.IsValid() && (life.Start.IsZero() || at.Before(life.Start)) {
 			life.Start = at
 		}
 	}
@@ -194,7 +194,7 @@ func (l *conversationLookup) query(src parleyv1.Source, life window.Span) query.
 	caller, tenant, permission := l.access.binding()
 	return query.Events{
 		Caller: caller, Tenant: tenant, Fingerprint: permission, Owner: l.access.owner, User: l.access.graphUser(), Conversation: l.id,
-		Sources: []parleyv1.Source{src}, Unavailable: l.access.tenant.Unavailable, Narrow: !l.access.allUsers, Life: life,
+		Sources: []parleyv1.Source{src}, Unavailable: l.access.tenant.Unavailable, Narrow: !l.access.allUsers, Lifetime: life,
 	}
 }
 

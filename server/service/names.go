@@ -77,11 +77,11 @@ func namedBatches(ctx context.Context, access *accessGrant, q *query.Events, out
 		if !complete && !told {
 			told = true
 			notice := &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Notice{Notice: namesIncomplete()}}
-			if err := out.frame(notice); err != nil {
+			if err := out.sendFrame(notice); err != nil {
 				return err
 			}
 		}
-		return out.batch(&timeline.Batch{Pieces: [][]byte{events}, Count: batch.Count})
+		return out.sendBatch(&timeline.Batch{Pieces: [][]byte{events}, Count: batch.Count})
 	}
 }
 

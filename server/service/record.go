@@ -10,8 +10,8 @@ import (
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-// denied returns the error of a call that the policy refuses, and notes the refusal in the call's audit record.
-func denied(ctx context.Context, target callTarget, decision authz.Decision) error {
+// deny notes in the call's audit record that the policy refuses the call, and returns the error of the call.
+func deny(ctx context.Context, target callTarget, decision authz.Decision) error {
 	record, refused := &callinfo.FromContext(ctx).Record, intent(ctx, target, decision)
 	if record.HasIntent() {
 		refused = lookupIntent(ctx, target, decision) // the outcome will say who it was that the look-up found

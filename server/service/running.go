@@ -9,14 +9,14 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 )
 
-// endWait is how long a stream over the tenant waits for the end of an equal one: a caller who has gone away and comes back may be faster
-// than the news of it.
+// endWait is how long a stream over the tenant waits for the end of an equal one: a caller may reconnect before the gateway has noticed that
+// the connection broke.
 const endWait = 5 * time.Second
 
-// running knows the streams over the tenant that run, so that the same work is not done twice.
-type running struct {
-	mu  sync.Mutex
-	all map[string]*runningStream
+// runningStreams holds the streams over the tenant that run, so that no two of them do the same work.
+type runningStreams struct {
+	mu    sync.Mutex
+	byKey map[string]*runningStream
 }
 
 // runningStream is a stream that runs.
@@ -25,12 +25,14 @@ type runningStream struct {
 	done chan struct{} // closed after its end
 }
 
-func newRunning() *running { return &running{all: make(map[string]*runningStream)} }
+func newRunningStreams() *runningStreams {
+	return &runningStreams{byKey: make(map[string]*runningStream)}
+}
 
-// enter waits until no stream with the key runs, and enters one that stop ends. A stream that goes on from a token ends the one that runs:
-// its caller has the place that this one has reached, or a later one. leave ends the entry. The error is that of a stream that does not
-// end in time, or of the context.
-func (r *running) enter(ctx context.Context, key string, resumes bool, stop func(reason error)) (leave func(), err error) {
+// enter waits until no stream with the key runs, and adds the stream; leave removes it, and stop ends it from outside. A stream that resumes
+// from a token ends the running one, because its caller has received all that this one has sent. The error is ALREADY_RUNNING when the
+// running stream does not end in time, or the error of the context.
+func (r *runningStreams) enter(ctx context.Context, key string, resumes bool, stop func(reason error)) (leave func(), err error) {
 	timeout := time.NewTimer(endWait)
 	defer timeout.Stop()
 	for {
@@ -51,22 +53,22 @@ func (r *running) enter(ctx context.Context, key string, resumes bool, stop func
 	}
 }
 
-// tryEnter enters a stream, or returns the one that runs.
-func (r *running) tryEnter(key string, stop func(error)) (other, entered *runningStream) {
+// tryEnter adds a stream, or returns the one that runs.
+func (r *runningStreams) tryEnter(key string, stop func(error)) (other, entered *runningStream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if other := r.all[key]; other != nil {
+	if other := r.byKey[key]; other != nil {
 		return other, nil
 	}
 	entered = &runningStream{stop, make(chan struct{})}
-	r.all[key] = entered
+	r.byKey[key] = entered
 	return nil, entered
 }
 
-func (r *running) leave(key string, entered *runningStream) {
+func (r *runningStreams) leave(key string, entered *runningStream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.all, key)
+	delete(r.byKey, key)
 	close(entered.done)
 }
 

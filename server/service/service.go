@@ -29,13 +29,13 @@ type Services struct {
 	engine     Engine
 	authorizer *authorizer
 	streams    *streams
-	running    *running
+	running    *runningStreams
 }
 
 // New makes the services.
 func New(cfg *Config) *Services {
 	return &Services{
-		engine: cfg.Engine, authorizer: &authorizer{cfg.Tenants, cfg.Policy}, streams: &streams{cfg.Streams, cfg.Metrics}, running: newRunning(),
+		engine: cfg.Engine, authorizer: &authorizer{cfg.Tenants, cfg.Policy}, streams: &streams{cfg.Streams, cfg.Metrics}, running: newRunningStreams(),
 	}
 }
 

@@ -44,18 +44,18 @@ type sender[F any, P frameOf[F]] struct {
 	shared *streams
 }
 
-// run answers one stream: produce reads with background priority and hands frames to the sender, until it ends or the server stops. An
+// runStream answers one stream: produce reads with background priority and hands frames to the sender, until it ends or the server stops. An
 // error carries the token of the last checkpoint, if there was one; the caller has the token that the stream began with.
-func run[F any, P frameOf[F]](
+func runStream[F any, P frameOf[F]](
 	s *streams, stream grpc.ServerStreamingServer[F], access *accessGrant, produce func(context.Context, *sender[F, P]) error,
 ) error {
-	return s.produce(stream.Context(), func(ctx context.Context, closer *lifetime.StreamCloser) error {
+	return s.run(stream.Context(), func(ctx context.Context, closer *lifetime.StreamCloser) error {
 		return produce(ctx, &sender[F, P]{stream, access, closer, s})
 	})
 }
 
-// produce runs one stream until it ends or must end.
-func (s *streams) produce(ctx context.Context, produce func(context.Context, *lifetime.StreamCloser) error) error {
+// run runs one stream until produce returns or the stream must end, and counts a failure.
+func (s *streams) run(ctx context.Context, produce func(context.Context, *lifetime.StreamCloser) error) error {
 	ctx, closer, release := s.watch(ctx)
 	defer release()
 	err := closer.Result(produce(ctx, closer))
@@ -77,8 +77,8 @@ func (s *streams) countFailed(err error) {
 	}
 }
 
-// frame sends one frame.
-func (s *sender[F, P]) frame(frame P) error {
+// sendFrame sends one sendFrame.
+func (s *sender[F, P]) sendFrame(frame P) error {
 	part, token := lifetime.PartOf(frame), frame.GetCheckpoint().GetResumeToken()
 	summary := frame.GetSummary()
 	if part == lifetime.Summary {
@@ -89,8 +89,8 @@ func (s *sender[F, P]) frame(frame P) error {
 	return s.closer.SendFrame(part, token, func() error { return s.stream.Send(frame) })
 }
 
-// batch sends a batch of encoded events, which is a frame itself.
-func (s *sender[F, P]) batch(batch *timeline.Batch) error {
+// sendBatch sends a sendBatch of encoded events, which is a frame itself.
+func (s *sender[F, P]) sendBatch(batch *timeline.Batch) error {
 	return s.closer.SendFrame(lifetime.Content, "", func() error { return s.stream.SendMsg(batch) })
 }
 

@@ -134,7 +134,7 @@ func (a *authorizer) defaultTenant(ctx context.Context, target callTarget) (stri
 	rules := a.policy.Current()
 	switch allowed := rules.Tenants(target.caller, known); len(allowed) {
 	case 0:
-		return "", denied(ctx, target, authz.Decision{Digest: rules.Digest()})
+		return "", deny(ctx, target, authz.Decision{Digest: rules.Digest()})
 	case 1:
 		return allowed[0], nil
 	default:

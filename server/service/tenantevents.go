@@ -33,14 +33,14 @@ func (e *events) StreamTenantEvents(req *parleyv1.StreamTenantEventsRequest, str
 	if access.tenant.Plans != nil {
 		q.Plan = access.tenant.Plans.Copilot
 	}
-	return e.streams.produce(ctx, func(ctx context.Context, closer *lifetime.StreamCloser) error {
+	return e.streams.run(ctx, func(ctx context.Context, closer *lifetime.StreamCloser) error {
 		leave, err := e.running.enter(ctx, q.Identity(), req.GetResumeToken() != "", closer.Stop)
 		if err != nil {
 			return err
 		}
 		defer leave()
 		out := &tenantSender{stream, closer, e.streams}
-		return e.engine.StreamTenantBatches(ctx, access.sources, q, req.GetResumeToken(), out.batch, out.frame)
+		return e.engine.StreamTenantBatches(ctx, access.sources, q, req.GetResumeToken(), out.sendBatch, out.sendFrame)
 	})
 }
 
@@ -100,8 +100,8 @@ type tenantSender struct {
 	shared *streams
 }
 
-// frame sends one frame.
-func (s *tenantSender) frame(frame *timeline.TenantFrame) error {
+// sendFrame sends one sendFrame.
+func (s *tenantSender) sendFrame(frame *timeline.TenantFrame) error {
 	part, token := lifetime.PartOf(frame), frame.GetCheckpoint().GetResumeToken()
 	if summary := frame.GetSummary(); summary != nil {
 		token = summary.GetResumeToken()
@@ -112,7 +112,7 @@ func (s *tenantSender) frame(frame *timeline.TenantFrame) error {
 	return s.closer.SendFrame(part, token, func() error { return s.stream.Send(frame) })
 }
 
-// batch sends a batch of encoded events, which is a frame itself: its field has the number that it has in StreamEventsResponse.
-func (s *tenantSender) batch(batch *timeline.Batch) error {
+// sendBatch sends a sendBatch of encoded events, which is a frame itself: its field has the number that it has in StreamEventsResponse.
+func (s *tenantSender) sendBatch(batch *timeline.Batch) error {
 	return s.closer.SendFrame(lifetime.Content, "", func() error { return s.stream.SendMsg(batch) })
 }

@@ -47,8 +47,8 @@ func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stre
 		return err
 	}
 	q.Reconnect = callinfo.FromContext(stream.Context()).Reconnecting()
-	return run(u.streams, stream, access, func(ctx context.Context, out *usageSender) error {
-		return u.engine.StreamCopilotUsage(ctx, access.sources, q, req.GetResumeToken(), out.frame)
+	return runStream(u.streams, stream, access, func(ctx context.Context, out *usageSender) error {
+		return u.engine.StreamCopilotUsage(ctx, access.sources, q, req.GetResumeToken(), out.sendFrame)
 	})
 }
 

@@ -38,7 +38,7 @@ func (m *Merger) setBounds(r *sourceReader) {
 	r.interval, r.eraEnd, r.laterStarts = m.span, window.YearOf(m.present.ofWalk), []time.Time{millennium, chatBeginning}
 	m.narrowByFilter(r)
 	m.narrowByLife(r)
-	if !m.filter.Possible(r.src) || slices.Contains(m.req.Foreign, r.src) || !r.interval.End.After(r.interval.Start) {
+	if !m.filter.Possible(r.src) || slices.Contains(m.req.EmptySources, r.src) || !r.interval.End.After(r.interval.Start) {
 		// No event of this source can match: it has been read to its end without being asked.
 		r.interval.Start, r.reached, r.finished = r.interval.End, r.interval.End, true
 		return
@@ -100,7 +100,7 @@ func (m *Merger) narrowByLife(r *sourceReader) {
 	if r.fetch.Query.Conversation != "" {
 		return
 	}
-	life := m.req.Life
+	life := m.req.Lifetime
 	if life.Start.After(r.interval.Start) {
 		r.interval.Start, r.bornAt = life.Start, life.Start
 	}

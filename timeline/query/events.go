@@ -37,12 +37,12 @@ type Events struct {
 	// Conversation is the id of the conversation whose events are read; empty for all of the user's events. Chat messages are a
 	// chat's own; of the other sources, the user's events are read and those of the conversation kept.
 	Conversation string
-	// Life bounds the times that events of the conversation can have; zero times are open. It is found out anew by each call,
+	// Lifetime bounds the times that events of the conversation can have; zero times are open. It is found out anew by each call,
 	// and no part of the request.
-	Life window.Span
-	// Foreign are sources that hold no event of the conversation: they are not asked, and have nothing. They are no part of the
+	Lifetime window.Span
+	// EmptySources are sources that hold no event of the conversation. They are not asked. They are no part of the
 	// request either.
-	Foreign []parleyv1.Source
+	EmptySources []parleyv1.Source
 	// Sources are the asked sources; empty = all that apply.
 	Sources []parleyv1.Source
 	// Unavailable are sources that are not asked, with the state to report.
