@@ -29,7 +29,7 @@ import (
 	"github.com/parley-gateway/parley/export/internal/dataset"
 )
 
-// kills is how often TestKilled kills the exporter; `make export-check` does it more often.
+// kills is how often TestAKilledExportEndsWithTheSameRows kills the exporter; `make export-check` does it more often.
 var kills = flag.Int("export.kills", 5, "how often the exporter is killed")
 
 const childEnv = "PARLEY_EXPORT_TEST_CHILD"
@@ -134,8 +134,8 @@ func TestFailuresOfTheStream(t *testing.T) {
 	}
 }
 
-// TestKilled kills the process at several moments and begins it again each time.
-func TestKilled(t *testing.T) {
+// TestAKilledExportEndsWithTheSameRows kills the process at several moments and begins it again each time.
+func TestAKilledExportEndsWithTheSameRows(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	kill := make(chan struct{}, 1)
@@ -335,7 +335,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestDirectoryRefused(t *testing.T) {
+func TestARefusedDirectoryLeavesNamesOut(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	result, err := run(t, (&gateway{users: 3, listing: failure(codes.PermissionDenied, "NOT_ALLOWED", -1)}).serve(t), options(out))
@@ -351,7 +351,7 @@ func TestDirectoryRefused(t *testing.T) {
 	}
 }
 
-func TestInterrupted(t *testing.T) {
+func TestAnInterruptedExportGoesOn(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -411,7 +411,7 @@ func TestRefusedTokenBeginsAnew(t *testing.T) {
 	equal(t, wantKeys(4), keys(t, rows[dataset.Event](t, out, readManifest(t, out, result.Run), dataset.Events)))
 }
 
-func TestLateCalls(t *testing.T) {
+func TestLateCallsAreReadWhereThereAreAny(t *testing.T) {
 	t.Parallel()
 	o := options("out")
 	for name, c := range map[string]struct {
@@ -439,8 +439,8 @@ func TestLateCalls(t *testing.T) {
 	}
 }
 
-// TestProgress holds what a run tells about itself against its manifest, and that it tells the same when nothing is left to do.
-func TestProgress(t *testing.T) {
+// TestProgressAgreesWithTheManifest holds what a run tells about itself against its manifest, and that it tells the same when nothing is left to do.
+func TestProgressAgreesWithTheManifest(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	var reads atomic.Bool

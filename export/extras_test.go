@@ -85,8 +85,8 @@ func TestConversationsWithoutGraph(t *testing.T) {
 	}
 }
 
-// TestDoubtfulLists: a list of users and a usage report that are not whole are told.
-func TestDoubtfulLists(t *testing.T) {
+// TestDoubtfulListsAreReported: a list of users and a usage report that are not whole are told.
+func TestDoubtfulListsAreReported(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	o := options(out)

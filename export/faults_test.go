@@ -198,9 +198,9 @@ func (b *bucket) folder(t *testing.T) string {
 
 var _ io.WriteCloser = (*upload)(nil)
 
-// TestStoreFails: an object store that refuses, is out of order or full from any operation on ends the run as something unexpected, with
+// TestAFailingStoreLosesNothing: an object store that refuses, is out of order or full from any operation on ends the run as something unexpected, with
 // what the store said. The same command, run again, ends with each row once, and does not read the stream again unless it was cut.
-func TestStoreFails(t *testing.T) {
+func TestAFailingStoreLosesNothing(t *testing.T) {
 	t.Parallel()
 	register()
 	faults := []error{
@@ -250,9 +250,9 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-// TestStoreRefuses: a store that takes no files ends the run as something unexpected; once it takes them, the same command loses nothing and
+// TestAStoreThatTakesNoFilesLosesNothing: a store that takes no files ends the run as something unexpected; once it takes them, the same command loses nothing and
 // does not read the stream again.
-func TestStoreRefuses(t *testing.T) {
+func TestAStoreThatTakesNoFilesLosesNothing(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	o := options(out)

@@ -12,9 +12,9 @@ import (
 	"github.com/parley-gateway/parley/export/internal/dataset"
 )
 
-// TestDiskFull: a disk that is full when the state is committed ends the run as something unexpected. When there is room, the same command
+// TestAFullDiskLosesNothing: a disk that is full when the state is committed ends the run as something unexpected. When there is room, the same command
 // goes on and ends with each row once.
-func TestDiskFull(t *testing.T) {
+func TestAFullDiskLosesNothing(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	o := options(out)

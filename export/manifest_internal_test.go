@@ -6,8 +6,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// TestOutcome adds a user up whose state is READ: what does not apply is nothing, and what a source keeps of nobody is missing.
-func TestOutcome(t *testing.T) {
+// TestAUserWithAGapOfTheSourceIsARefusal adds a user up whose state is READ: what does not apply is nothing, and what a source keeps of nobody is missing.
+func TestAUserWithAGapOfTheSourceIsARefusal(t *testing.T) {
 	t.Parallel()
 	plain := &parleyv1.SourceReport{
 		Source: parleyv1.Source_SOURCE_COPILOT, State: parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE, Reason: "USER_NOT_LICENSED",

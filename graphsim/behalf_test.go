@@ -34,8 +34,8 @@ func exchanged(t *testing.T, s *graphsim.Sim, user string) *client {
 	return newClient(t, s).with("Authorization", "Bearer "+token.Token)
 }
 
-// TestDelegatedReading checks that Graph gives a user their own chats and nothing of anybody else's.
-func TestDelegatedReading(t *testing.T) {
+// TestAUserReadsTheirOwnChatsAlone checks that Graph gives a user their own chats and nothing of anybody else's.
+func TestAUserReadsTheirOwnChatsAlone(t *testing.T) {
 	t.Parallel()
 	s := secure(t, nil)
 	people := slices.Collect(s.Oracle(tenantA).Users())

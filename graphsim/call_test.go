@@ -112,8 +112,8 @@ func TestCallFilterCombination(t *testing.T) {
 	}
 }
 
-// TestCallAges follows records from too new over their versions to too old.
-func TestCallAges(t *testing.T) {
+// TestRecordsComeAndGoWithTheirAge follows records from too new over their versions to too old.
+func TestRecordsComeAndGoWithTheirAge(t *testing.T) {
 	t.Parallel()
 	var now atomic.Int64
 	now.Store(testNow.UnixNano())

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-gateway/parley/graphsim"
 )
 
-// TestClock moves the clock back and forth: records come and go, and the same instant has the same records.
-func TestClock(t *testing.T) {
+// TestTheClockMovesRecordsBothWays moves the clock back and forth: records come and go, and the same instant has the same records.
+func TestTheClockMovesRecordsBothWays(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	c := newClient(t, s)

@@ -108,8 +108,8 @@ func count(b bool) int {
 	return 0
 }
 
-// TestMessageVariety checks that the data holds every kind of thing that Graph can send.
-func TestMessageVariety(t *testing.T) {
+// TestMessagesHaveEveryKindThatGraphSends checks that the data holds every kind of thing that Graph can send.
+func TestMessagesHaveEveryKindThatGraphSends(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *graphsim.Config) { c.MessagePageSize, c.Messages = 500, graphsim.DefaultMessages })
 	c := newClient(t, s).with("Prefer", "include-unknown-enum-members")
@@ -375,8 +375,8 @@ func TestCopilotVariety(t *testing.T) {
 	}
 }
 
-// TestMeetingThread finds one thread in a chat, in Copilot and in a call record.
-func TestMeetingThread(t *testing.T) {
+// TestAMeetingHasOneThreadEverywhere finds one thread in a chat, in Copilot and in a call record.
+func TestAMeetingHasOneThreadEverywhere(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	c := newClient(t, s)
@@ -410,9 +410,9 @@ func TestMeetingThread(t *testing.T) {
 	}
 }
 
-// TestRetainedMessages checks that the export of retained messages takes the options of the export of all messages but the model, and
+// TestRetainedMessagesHaveTheTextsOfDeletedOnes checks that the export of retained messages takes the options of the export of all messages but the model, and
 // has the texts of deleted messages.
-func TestRetainedMessages(t *testing.T) {
+func TestRetainedMessagesHaveTheTextsOfDeletedOnes(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *graphsim.Config) { c.MessagePageSize = 500 })
 	c := newClient(t, s)

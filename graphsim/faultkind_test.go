@@ -85,8 +85,8 @@ func TestFaultForms(t *testing.T) {
 	}
 }
 
-// TestFaultSchedule moves the clock through a schedule.
-func TestFaultSchedule(t *testing.T) {
+// TestFaultsFollowTheirSchedule moves the clock through a schedule.
+func TestFaultsFollowTheirSchedule(t *testing.T) {
 	t.Parallel()
 	var passed atomic.Int64
 	s := start(t, func(c *graphsim.Config) {
@@ -102,8 +102,8 @@ func TestFaultSchedule(t *testing.T) {
 	}
 }
 
-// TestFaultDice asks the same in another order: each request meets the same fate.
-func TestFaultDice(t *testing.T) {
+// TestFaultsAreDrawnWhateverTheOrderOfRequests asks the same in another order: each request meets the same fate.
+func TestFaultsAreDrawnWhateverTheOrderOfRequests(t *testing.T) {
 	t.Parallel()
 	paths := make([]string, 0, 20)
 	for top := range strings.FieldsSeq("1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20") {
@@ -201,8 +201,8 @@ func TestHangEndsWithTheClient(t *testing.T) {
 	}
 }
 
-// TestHandbookFaults loads every example of the handbook, which shows each kind.
-func TestHandbookFaults(t *testing.T) {
+// TestFaultsOfTheHandbookLoad loads every example of the handbook, which shows each kind.
+func TestFaultsOfTheHandbookLoad(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/graphsim.md")
 	if err != nil {

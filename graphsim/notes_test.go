@@ -9,9 +9,9 @@ import (
 	"github.com/parley-gateway/parley/graphsim"
 )
 
-// TestNotes: the thread with oneself is under one id for every user. Its messages are given below the user and in the export, with
+// TestNotesToOneselfAreBelowTheUserAlone: the thread with oneself is under one id for every user. Its messages are given below the user and in the export, with
 // ids that other users' notes have too; the chat and its members are not, and no list has it.
-func TestNotes(t *testing.T) {
+func TestNotesToOneselfAreBelowTheUserAlone(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *graphsim.Config) {
 		c.Users, c.Chats, c.Messages, c.Interactions, c.Calls, c.Days, c.Notes = 6, 12, 100, 10, 10, 20, 2

@@ -99,7 +99,7 @@ func TestOracleEqualsPages(t *testing.T) {
 	}
 }
 
-func TestOracleChats(t *testing.T) {
+func TestTheOracleKnowsTheChats(t *testing.T) {
 	t.Parallel()
 	s := start(t, nil)
 	c := newClient(t, s)
@@ -126,8 +126,8 @@ func TestOracleChats(t *testing.T) {
 	}
 }
 
-// TestDefaults checks the promised sizes and the first user's share.
-func TestDefaults(t *testing.T) {
+// TestDefaultSizesArePromised checks the promised sizes and the first user's share.
+func TestDefaultSizesArePromised(t *testing.T) {
 	t.Parallel()
 	for _, now := range []time.Time{testNow, time.Date(2026, 11, 22, 3, 5, 0, 0, time.UTC), time.Date(2027, 1, 4, 0, 1, 0, 0, time.UTC)} {
 		s := start(t, func(c *graphsim.Config) {
@@ -177,7 +177,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestDeterminism(t *testing.T) {
+func TestEqualSeedsMakeEqualRecords(t *testing.T) {
 	t.Parallel()
 	demo := ""
 	read := func(seed uint64, now time.Time) []string {

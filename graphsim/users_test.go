@@ -10,8 +10,8 @@ import (
 
 const copilotPlan = "3f30311c-6b1e-48a4-ab79-725b469da960"
 
-// TestDirectory asks for users as Parley does: all that is known of them, some of them by each kind of filter, and their names.
-func TestDirectory(t *testing.T) {
+// TestTheDirectoryAnswersParleysQueries asks for users as Parley does: all that is known of them, some of them by each kind of filter, and their names.
+func TestTheDirectoryAnswersParleysQueries(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(cfg *graphsim.Config) { cfg.Users = 30 })
 	c := newClient(t, s)

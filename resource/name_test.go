@@ -20,7 +20,7 @@ const (
 	oddChat = "19:a b/c,d%@x"
 )
 
-func TestNames(t *testing.T) {
+func TestNamesAreWrittenAndParsed(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2024, 11, 21, 0, 19, 17, 313_000_000, time.UTC)
 	for _, tc := range []struct{ name, got, want string }{
@@ -91,7 +91,7 @@ func TestParseAcceptsEverySpelling(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestAMalformedNameIsAnError(t *testing.T) {
 	t.Parallel()
 	parent := func(name string) error { _, _, err := resource.ParseParent(name); return err }
 	conversation := func(name string) error { _, _, err := resource.ParseConversation(name); return err }

@@ -186,8 +186,8 @@ func TestConnectionsAreRenewed(t *testing.T) {
 	})
 }
 
-// TestHonestPings lets clients ping every 30 seconds, with a stream that says nothing and without one, for half an hour.
-func TestHonestPings(t *testing.T) {
+// TestClientsMayPingEveryHalfMinute lets clients ping every 30 seconds, with a stream that says nothing and without one, for half an hour.
+func TestClientsMayPingEveryHalfMinute(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]bool{"idle stream": true, "no call": false} {
 		t.Run(name, func(t *testing.T) {
@@ -224,8 +224,8 @@ func TestHonestPings(t *testing.T) {
 	}
 }
 
-// TestPings sends pings by hand: who hammers is told so and cut, who pings as often as is allowed is answered.
-func TestPings(t *testing.T) {
+// TestClientsThatPingTooOftenAreCut sends pings by hand: who hammers is told so and cut, who pings as often as is allowed is answered.
+func TestClientsThatPingTooOftenAreCut(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		every time.Duration

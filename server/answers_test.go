@@ -89,8 +89,8 @@ func TestRequestIDs(t *testing.T) {
 	}
 }
 
-// TestHead: HEAD answers like GET without the body, for what is one message and for pages; a stream has no HEAD.
-func TestHead(t *testing.T) {
+// TestHeadAnswersLikeGetWithoutTheBody: HEAD answers like GET without the body, for what is one message and for pages; a stream has no HEAD.
+func TestHeadAnswersLikeGetWithoutTheBody(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	for _, path := range []string{
@@ -197,9 +197,9 @@ func odd() []oddHeader {
 	}
 }
 
-// TestOddHeaders: an odd header is refused by name over every transport, and never taken for an absent one: with a certificate
+// TestAnOddHeaderIsAnErrorByName: an odd header is refused by name over every transport, and never taken for an absent one: with a certificate
 // beside it the call would run as somebody else.
-func TestOddHeaders(t *testing.T) {
+func TestAnOddHeaderIsAnErrorByName(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	g := startGuarded(t, func(c *server.Config) {

@@ -29,8 +29,8 @@ func anchors(owner, user string, ref source.Ref) (*parleyv1.Event, error) {
 	return event, nil
 }
 
-// TestAround: a list around an event asks the engine for the time of the event, which is read first, and the refusals name the field.
-func TestAround(t *testing.T) {
+// TestAListAroundAnEventReadsItsTimeFirst: a list around an event asks the engine for the time of the event, which is read first, and the refusals name the field.
+func TestAListAroundAnEventReadsItsTimeFirst(t *testing.T) {
 	h := start(t, nil)
 	h.getEvent = anchors
 	message, below := anna+"/events/chat,"+chatID+",1", anna+"/conversations/"+chatID
@@ -114,8 +114,8 @@ func restOf(t *testing.T, request any) string {
 	return "/v1/" + req.GetParent() + "/events?" + values.Encode()
 }
 
-// TestRightsAround: the time of an event is told to those alone who may read its source, and the view METADATA suffices.
-func TestRightsAround(t *testing.T) {
+// TestTheTimeOfAnEventNeedsItsSource: the time of an event is told to those alone who may read its source, and the view METADATA suffices.
+func TestTheTimeOfAnEventNeedsItsSource(t *testing.T) {
 	t.Parallel()
 	g := startGuarded(t, nil)
 	g.getEvent = anchors

@@ -25,9 +25,9 @@ import (
 	"github.com/parley-gateway/parley/server"
 )
 
-// TestRapidResets opens and resets streams as fast as one connection can (CVE-2023-44487), over gRPC and over REST. What runs at
+// TestRapidResetsLeaveRoomForOthers opens and resets streams as fast as one connection can (CVE-2023-44487), over gRPC and over REST. What runs at
 // one time stays bounded, and others are served.
-func TestRapidResets(t *testing.T) {
+func TestRapidResetsLeaveRoomForOthers(t *testing.T) {
 	t.Parallel()
 	message, err := grpcMessage(&parleyv1.ListEventsRequest{Parent: "users/me"})
 	if err != nil {

@@ -274,7 +274,7 @@ func TestWaitingStreamsAreAskedAgain(t *testing.T) {
 	}
 }
 
-func TestCallerLimit(t *testing.T) {
+func TestACallerAboveTheRateIsToldToWait(t *testing.T) {
 	t.Parallel()
 	g := startGuarded(t, func(c *server.Config) { c.CallerRate, c.CallerBurst = 1, 2 })
 	for range 2 {
@@ -360,7 +360,7 @@ func TestIdentityCannotBeForged(t *testing.T) {
 	}
 }
 
-func TestAuthenticationSettings(t *testing.T) {
+func TestContradictingAuthenticationSettingsAreErrors(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
 	dir := t.TempDir()

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-gateway/parley/server/service"
 )
 
-// TestTimeBounds checks that no client can hold a connection by being slow: headers have a time, idle connections end.
-func TestTimeBounds(t *testing.T) {
+// TestSlowConnectionsEnd checks that no client can hold a connection by being slow: headers have a time, idle connections end.
+func TestSlowConnectionsEnd(t *testing.T) {
 	t.Parallel()
 	logger := slog.New(slog.DiscardHandler)
 	counted, err := metrics.New("test", "")

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// TestCallLine is of the kind "one line says what a call was": who, by which way, what came of it, and the ids by which it is found.
-func TestCallLine(t *testing.T) {
+// TestOneLineDescribesACall is of the kind "one line says what a call was": who, by which way, what came of it, and the ids by which it is found.
+func TestOneLineDescribesACall(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	h.lists(func(ctx context.Context) (*parleyv1.ListEventsResponse, error) {

@@ -266,7 +266,7 @@ func TestCloseBeforeStart(t *testing.T) {
 	}
 }
 
-func TestSettings(t *testing.T) {
+func TestWrongSettingsAreErrors(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
 	good := func() server.Config {

@@ -38,8 +38,8 @@ func answerWith(text string, change func(*parleyv1.ListEventsResponse)) func(con
 	}
 }
 
-// TestEntityTags: what makes an answer another one, and what does not.
-func TestEntityTags(t *testing.T) {
+// TestAnEntityTagChangesWithItsAnswer: what makes an answer another one, and what does not.
+func TestAnEntityTagChangesWithItsAnswer(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	path := "/v1/" + anna + "/events"
@@ -97,8 +97,8 @@ func TestEntityTags(t *testing.T) {
 	}
 }
 
-// TestNotModified asks again with the tag of an answer.
-func TestNotModified(t *testing.T) {
+// TestAKnownTagIsNotModified asks again with the tag of an answer.
+func TestAKnownTagIsNotModified(t *testing.T) {
 	t.Parallel()
 	g := startGuarded(t, nil)
 	g.listEvents = answerWith("x", nil)
@@ -193,8 +193,8 @@ func TestCompressionOnRequest(t *testing.T) {
 	}
 }
 
-// TestCompressedStreams reads each frame of a compressed stream before the next one is emitted.
-func TestCompressedStreams(t *testing.T) {
+// TestCompressedStreamsFlushEachFrame reads each frame of a compressed stream before the next one is emitted.
+func TestCompressedStreamsFlushEachFrame(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	next := h.stepwise()

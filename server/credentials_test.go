@@ -311,8 +311,8 @@ func TestCredentialsOverTheWire(t *testing.T) {
 	}
 }
 
-// TestUnreachableKeys, kind: what the gateway cannot check is not the caller's fault.
-func TestUnreachableKeys(t *testing.T) {
+// TestUnreachableKeysAreNotTheCallersFault, kind: what the gateway cannot check is not the caller's fault.
+func TestUnreachableKeysAreNotTheCallersFault(t *testing.T) {
 	t.Parallel()
 	s := startSecured(t)
 	s.issuer.set(func() { s.issuer.down = true })

@@ -66,8 +66,8 @@ func (s *eventSource) connect(t *testing.T) {
 	s.waits = append(s.waits, wait)
 }
 
-// TestEventSource plays streams that end in different ways to an EventSource.
-func TestEventSource(t *testing.T) {
+// TestAnEventSourceReadsEachKindOfEnd plays streams that end in different ways to an EventSource.
+func TestAnEventSourceReadsEachKindOfEnd(t *testing.T) {
 	t.Parallel()
 	throttledFor := func(wait time.Duration) error {
 		return &failure.Error{

@@ -25,8 +25,8 @@ func wroteEvent() *parleyv1.Event {
 	}
 }
 
-// TestFields: a selection cuts the events of Lists and streams over both protocols to the same fields, and keeps the rest of the answer.
-func TestFields(t *testing.T) {
+// TestASelectionCutsEventsTheSameOverBothProtocols: a selection cuts the events of Lists and streams over both protocols to the same fields, and keeps the rest of the answer.
+func TestASelectionCutsEventsTheSameOverBothProtocols(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	want := &parleyv1.Event{Name: "users/u/events/a", Body: &parleyv1.Body{PlainText: "text"}, Attachments: []*parleyv1.Attachment{{Id: "1"}, {}}}

@@ -40,9 +40,9 @@ func downloadContent(ctx context.Context, h *harness, name string) (content []by
 	return nil, "", err
 }
 
-// TestHostedContent downloads contents of every sort over both protocols: pictures are shown, everything else is saved, and nothing is
+// TestHostedContentsAreShownOrSaved downloads contents of every sort over both protocols: pictures are shown, everything else is saved, and nothing is
 // kept.
-func TestHostedContent(t *testing.T) {
+func TestHostedContentsAreShownOrSaved(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	long := "\x89PNG\r\n\x1a\n" + strings.Repeat("\x00\x01\xfe", 70_000)

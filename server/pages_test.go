@@ -18,7 +18,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
-func TestPages(t *testing.T) {
+func TestPagesForBrowsersAreServed(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	for path, want := range map[string]struct{ kind, part string }{
@@ -51,8 +51,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestExplorer checks that the explorer is served only where its files are given, and that it can load and run nothing but them.
-func TestExplorer(t *testing.T) {
+// TestTheExplorerLoadsItsOwnFilesAlone checks that the explorer is served only where its files are given, and that it can load and run nothing but them.
+func TestTheExplorerLoadsItsOwnFilesAlone(t *testing.T) {
 	t.Parallel()
 	site := fstest.MapFS{"index.html": {Data: []byte("<p>explorer</p>")}, "explorer.js": {Data: []byte("1;")}}
 	without, with := start(t, nil), start(t, func(cfg *server.Config) { cfg.Explorer = site })
@@ -80,8 +80,8 @@ func TestExplorer(t *testing.T) {
 	}
 }
 
-// TestTokenField checks that the page takes an access token where callers need one, and that its script keeps it nowhere.
-func TestTokenField(t *testing.T) {
+// TestTheDocsPageKeepsATokenNowhere checks that the page takes an access token where callers need one, and that its script keeps it nowhere.
+func TestTheDocsPageKeepsATokenNowhere(t *testing.T) {
 	t.Parallel()
 	const field = `<input id="token" type="text"`
 	if text := body(t, start(t, nil).get(t, "/docs")); strings.Contains(text, field) {

@@ -11,8 +11,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestPaths sends each id in each of its spellings in each path that holds one.
-func TestPaths(t *testing.T) {
+// TestEachSpellingOfAnIDFindsIt sends each id in each of its spellings in each path that holds one.
+func TestEachSpellingOfAnIDFindsIt(t *testing.T) {
 	h := start(t, nil)
 	spellings := map[string]string{
 		"raw":             chatID,

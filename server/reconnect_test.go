@@ -59,9 +59,9 @@ func idsOf(text string) (ids []string, last string) {
 	return ids, last
 }
 
-// TestReconnect: an EventSource that comes back after the end is told to stay away, by an id that is the summary's of this
+// TestAnEndedEventSourceIsToldToStayAway: an EventSource that comes back after the end is told to stay away, by an id that is the summary's of this
 // very request and caller, and by nothing else.
-func TestReconnect(t *testing.T) {
+func TestAnEndedEventSourceIsToldToStayAway(t *testing.T) {
 	t.Parallel()
 	engine, err := timeline.New(timeline.Config{})
 	if err != nil {

@@ -60,7 +60,7 @@ func TestMethodsAndBodies(t *testing.T) {
 	}
 }
 
-func TestQueries(t *testing.T) {
+func TestWrongParametersAreNamed(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	base := "/v1/" + anna + "/events?"
@@ -102,8 +102,8 @@ func TestQueries(t *testing.T) {
 	}
 }
 
-// TestHeaders sends headers that gateways have been fooled with; none may arrive as a fact.
-func TestHeaders(t *testing.T) {
+// TestSpoofedHeadersAreIgnored sends headers that gateways have been fooled with; none may arrive as a fact.
+func TestSpoofedHeadersAreIgnored(t *testing.T) {
 	t.Parallel()
 	seen := make(chan metadata.MD, 1)
 	h := start(t, nil)
@@ -148,7 +148,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-func TestOversizeHeaders(t *testing.T) {
+func TestOversizeHeadersAreErrors(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	resp := h.get(t, "/v1/users?pageToken="+strings.Repeat("x", 200_000))
@@ -338,8 +338,8 @@ func TestTenants(t *testing.T) {
 	}
 }
 
-// TestTwoLengths sends a request whose body two parties would read differently.
-func TestTwoLengths(t *testing.T) {
+// TestARequestWithTwoLengthsIsAnError sends a request whose body two parties would read differently.
+func TestARequestWithTwoLengthsIsAnError(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", h.server.HTTPAddr())

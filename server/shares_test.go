@@ -168,9 +168,9 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 	}
 }
 
-// TestStalledReaders is of the kind "a place is not held by nobody": a reader who takes nothing is given up, over both protocols; over
+// TestStalledReadersLoseTheirPlace is of the kind "a place is not held by nobody": a reader who takes nothing is given up, over both protocols; over
 // gRPC the reader who comes back is told so, with a token and that to go on at once is right.
-func TestStalledReaders(t *testing.T) {
+func TestStalledReadersLoseTheirPlace(t *testing.T) {
 	t.Parallel()
 	var ended atomic.Int64
 	h := start(t, func(c *server.Config) { c.StreamStall = 3 * time.Second })

@@ -49,9 +49,9 @@ func drip(t *testing.T, conn net.Conn, text string) error {
 	}
 }
 
-// TestSlowClients lets clients begin and never come to an end, byte by byte, at every step of a connection to either listener:
+// TestSlowClientsAreHungUpOn lets clients begin and never come to an end, byte by byte, at every step of a connection to either listener:
 // all of them are hung up on, and others are served.
-func TestSlowClients(t *testing.T) {
+func TestSlowClientsAreHungUpOn(t *testing.T) {
 	t.Parallel()
 	const short = 500 * time.Millisecond
 	dir := t.TempDir()

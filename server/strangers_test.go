@@ -236,9 +236,9 @@ func TestHalfOpenConnectionsAreBounded(t *testing.T) {
 	askREST(t, &http.Transport{DialContext: from("127.0.0.2").DialContext, DisableKeepAlives: true}, h.base+"/v1/users")
 }
 
-// TestHealthNames is of the kind "a name that no service has is not kept": Check and Watch of names nobody has, also of 60 KB,
+// TestUnknownHealthNamesAreAnsweredAtOnce is of the kind "a name that no service has is not kept": Check and Watch of names nobody has, also of 60 KB,
 // are answered at once, while those of services work.
-func TestHealthNames(t *testing.T) {
+func TestUnknownHealthNamesAreAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
 	eachWay(t, time.Minute, func(t *testing.T, s *siege) {
 		t.Helper()
@@ -319,8 +319,8 @@ func TestOpenStreamsOfStrangers(t *testing.T) {
 	})
 }
 
-// TestUnknownMethods: streams of methods that do not exist are answered at once, although their callers end nothing.
-func TestUnknownMethods(t *testing.T) {
+// TestUnknownMethodsAreAnsweredAtOnce: streams of methods that do not exist are answered at once, although their callers end nothing.
+func TestUnknownMethodsAreAnsweredAtOnce(t *testing.T) {
 	t.Parallel()
 	eachWay(t, time.Minute, func(t *testing.T, s *siege) {
 		t.Helper()

@@ -168,8 +168,8 @@ func (f *fake) stepwise() chan<- struct{} {
 	return next
 }
 
-// TestStreamFlushes reads each frame before the next one is emitted.
-func TestStreamFlushes(t *testing.T) {
+// TestStreamsFlushEachFrame reads each frame before the next one is emitted.
+func TestStreamsFlushEachFrame(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	next := h.stepwise()
@@ -281,8 +281,8 @@ func TestStreamDeadline(t *testing.T) {
 	}
 }
 
-// TestSlowReader holds a reader still and checks that the engine is held too.
-func TestSlowReader(t *testing.T) {
+// TestASlowReaderHoldsTheEngine holds a reader still and checks that the engine is held too.
+func TestASlowReaderHoldsTheEngine(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	const frames, size = 4000, 16 << 10 // 64 MB, more than all buffers in between

@@ -50,8 +50,8 @@ func nightOf(change func(*query.Tenant)) query.Tenant {
 	return req
 }
 
-// TestTenantRequests makes each request over gRPC, as a POST, and where that is possible as a GET.
-func TestTenantRequests(t *testing.T) { //nolint:tparallel // one after the other: the gateway notes what it was asked last
+// TestTenantRequestsAreTheSameOverEachProtocol makes each request over gRPC, as a POST, and where that is possible as a GET.
+func TestTenantRequestsAreTheSameOverEachProtocol(t *testing.T) { //nolint:tparallel // one after the other: the gateway notes what it was asked last
 	t.Parallel()
 	const shardText = `"shard":{"index":1,"count":4}`
 	tests := map[string]struct {
@@ -146,7 +146,7 @@ func TestTenantRequests(t *testing.T) { //nolint:tparallel // one after the othe
 	}
 }
 
-func TestTenantBodies(t *testing.T) {
+func TestMalformedTenantBodiesAreErrors(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	refused := map[string]struct{ body, field, text string }{
@@ -204,8 +204,8 @@ func TestTenantBodies(t *testing.T) {
 	}
 }
 
-// TestTenantFrames sends a frame of each kind, over gRPC, as lines and as server-sent events, with a selection of fields.
-func TestTenantFrames(t *testing.T) {
+// TestTenantFramesAreTheSameOverEachProtocol sends a frame of each kind, over gRPC, as lines and as server-sent events, with a selection of fields.
+func TestTenantFramesAreTheSameOverEachProtocol(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
 	h.streamTenant = func(_ context.Context, emit func(*timeline.TenantFrame) error) error {

@@ -10,9 +10,9 @@ import (
 	"github.com/parley-gateway/parley/server/service"
 )
 
-// TestMetricsListener is of the kind "what other machines may see": the metrics listener serves metrics and probes under any name, and
+// TestTheMetricsListenerServesMetricsAndProbesAlone is of the kind "what other machines may see": the metrics listener serves metrics and probes under any name, and
 // nothing of the other listeners.
-func TestMetricsListener(t *testing.T) {
+func TestTheMetricsListenerServesMetricsAndProbesAlone(t *testing.T) {
 	t.Parallel()
 	h := start(t, func(cfg *server.Config) { cfg.MetricsAddr = "127.0.0.1:0" })
 	h.get(t, "/v1/users")

@@ -123,8 +123,8 @@ func read(ctx context.Context, stream *parleyclient.Stream[*frame, *parleyv1.Eve
 
 var errGone = status.Error(codes.Unavailable, "connection refused")
 
-// TestBackoff: the waits double from half a second to half a minute, vary by half, and end after ten of them.
-func TestBackoff(t *testing.T) {
+// TestWaitsDoubleUpToHalfAMinute: the waits double from half a second to half a minute, vary by half, and end after ten of them.
+func TestWaitsDoubleUpToHalfAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{connections: []connection{{err: errGone}}}
@@ -148,8 +148,8 @@ func TestBackoff(t *testing.T) {
 	})
 }
 
-// TestRetryInfo: a delay is waited for to the moment, and up to ten minutes.
-func TestRetryInfo(t *testing.T) {
+// TestARetryDelayIsWaitedFor: a delay is waited for to the moment, and up to ten minutes.
+func TestARetryDelayIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{connections: []connection{
@@ -168,8 +168,8 @@ func TestRetryInfo(t *testing.T) {
 	})
 }
 
-// TestIdle: a silent connection is cut after a minute; a program that takes its time is no silence.
-func TestIdle(t *testing.T) {
+// TestASilentConnectionIsCut: a silent connection is cut after a minute; a program that takes its time is no silence.
+func TestASilentConnectionIsCut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{connections: []connection{
@@ -192,8 +192,8 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// TestContext: the end of the context ends a stream while it waits and while it reads, with the context's own error.
-func TestContext(t *testing.T) {
+// TestAStreamEndsWithItsContext: the end of the context ends a stream while it waits and while it reads, with the context's own error.
+func TestAStreamEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	for name, bring := range map[string]connection{"waiting": {err: errGone}, "reading": {frames: []*frame{batch("a")}}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -208,8 +208,8 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestBreak: a program that stops ends the call.
-func TestBreak(t *testing.T) {
+// TestAProgramThatStopsEndsTheCall: a program that stops ends the call.
+func TestAProgramThatStopsEndsTheCall(t *testing.T) {
 	t.Parallel()
 	g := &gateway{connections: []connection{{frames: []*frame{batch("a", "b"), summary("t")}}}}
 	stream := parleyclient.Events(g, &parleyv1.StreamEventsRequest{}, parleyclient.Options{})
@@ -224,8 +224,8 @@ func TestBreak(t *testing.T) {
 	}
 }
 
-// TestProgramErrors: errors of the program's own functions end the stream, as they are and at once.
-func TestProgramErrors(t *testing.T) {
+// TestErrorsOfTheProgramEndTheStream: errors of the program's own functions end the stream, as they are and at once.
+func TestErrorsOfTheProgramEndTheStream(t *testing.T) {
 	t.Parallel()
 	own := status.Error(codes.Unavailable, "one's own")
 	for name, options := range map[string]parleyclient.Options{
@@ -240,8 +240,8 @@ func TestProgramErrors(t *testing.T) {
 	}
 }
 
-// TestRefusedToken: the provider is told which token was refused, and only then.
-func TestRefusedToken(t *testing.T) {
+// TestTheProviderLearnsOfARefusedToken: the provider is told which token was refused, and only then.
+func TestTheProviderLearnsOfARefusedToken(t *testing.T) {
 	t.Parallel()
 	unauthenticated := refusal(codes.Unauthenticated, "CALLER_UNAUTHENTICATED", -1)
 	g := &gateway{connections: []connection{
@@ -325,8 +325,8 @@ func (c *conversations) StreamConversations(_ context.Context, request *parleyv1
 	return &listed[parleyv1.StreamConversationsResponse]{left: left}, nil
 }
 
-// TestConversations: conversations go on, too, and none is dropped.
-func TestConversations(t *testing.T) {
+// TestConversationsGoOnAfterACut: conversations go on, too, and none is dropped.
+func TestConversationsGoOnAfterACut(t *testing.T) {
 	t.Parallel()
 	c := &conversations{}
 	stream := parleyclient.Conversations(c, &parleyv1.StreamConversationsRequest{}, parleyclient.Options{Backoff: 1})

@@ -110,8 +110,8 @@ func ExampleTenantEvents() {
 	// TENANT_OUTCOME_INCOMPLETE - ask again for [users/b]
 }
 
-// TestTenantEvents goes on behind a planned end, tells of notices and checkpoints, and leaves the request as it is.
-func TestTenantEvents(t *testing.T) {
+// TestTenantEventsGoOnAfterAPlannedEnd goes on behind a planned end, tells of notices and checkpoints, and leaves the request as it is.
+func TestTenantEventsGoOnAfterAPlannedEnd(t *testing.T) {
 	t.Parallel()
 	g := &tenantGateway{connections: twoConnections()}
 	var places, notices []string

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 )
 
-// TestAuditVerify, kind: what the verb says of records, and by which exit code scripts learn it.
-func TestAuditVerify(t *testing.T) {
+// TestAuditVerifyReportsByExitCode, kind: what the verb says of records, and by which exit code scripts learn it.
+func TestAuditVerifyReportsByExitCode(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "audit")

@@ -25,9 +25,9 @@ func inFolder(t *testing.T, files map[string]string) {
 
 const demoPolicy = "rules:\n  - {name: all, match: {authenticated: true}, allow: {rpcs: all, sources: all, view: full, users: all}}\n"
 
-// TestConfigCheck is of the kind "a configuration is checked without starting": the files that it names are read, nothing is listened
+// TestConfigCheckStartsNothing is of the kind "a configuration is checked without starting": the files that it names are read, nothing is listened
 // on or written, and the exit code tells.
-func TestConfigCheck(t *testing.T) {
+func TestConfigCheckStartsNothing(t *testing.T) {
 	keys := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))) + "\n"
 	inFolder(t, map[string]string{
 		"keys": keys, "short": "c2hvcnQ=\n", "policy.yaml": demoPolicy, "typo.yaml": strings.Replace(demoPolicy, "rpcs", "rcps", 1), "none.pem": "x", "secret": "s3cret",
@@ -70,8 +70,8 @@ parley: bad.yaml:11:14: caller_rate: is not a whole number, such as 50`)
 	}
 }
 
-// TestConfigShow is of the kind "what is shown is what would be served": also when something is wrong with it.
-func TestConfigShow(t *testing.T) {
+// TestConfigShowShowsWhatWouldBeServed is of the kind "what is shown is what would be served": also when something is wrong with it.
+func TestConfigShowShowsWhatWouldBeServed(t *testing.T) {
 	inFolder(t, map[string]string{"parley.yaml": "graph_url: http://127.0.0.1:9\nlog_level: warn\n", "broken.yaml": "log_level: 'warn\n"})
 	t.Setenv("PARLEY_CONFIG_FILE", "parley.yaml")
 	t.Setenv("PARLEY_GRAPH_CREDENTIAL", "none")

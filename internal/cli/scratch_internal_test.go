@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestScratch holds that the demo has a place for its files although nothing can be written where temporary files go: shared memory, if
+// TestTheDemoFindsAPlaceForItsFiles holds that the demo has a place for its files although nothing can be written where temporary files go: shared memory, if
 // there is any.
-func TestScratch(t *testing.T) {
+func TestTheDemoFindsAPlaceForItsFiles(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "absent"))
 	if _, err := os.Stat(sharedMemory); err != nil {
 		t.Logf("no shared memory: %v", err)

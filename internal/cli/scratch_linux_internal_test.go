@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestMemory holds that files without a folder are read like others, each from its beginning as often as wanted, and that nobody but their
+// TestFilesInMemoryAreReadLikeOthers holds that files without a folder are read like others, each from its beginning as often as wanted, and that nobody but their
 // owner may read them.
-func TestMemory(t *testing.T) {
+func TestFilesInMemoryAreReadLikeOthers(t *testing.T) {
 	t.Parallel()
 	files, err := newMemory()
 	if err != nil {

@@ -89,8 +89,8 @@ func TestSharedPiecesCountOnce(t *testing.T) {
 	}
 }
 
-// TestAcquireWaits for room in its turn; who is urgent overdraws, and who gives up takes nothing.
-func TestAcquireWaits(t *testing.T) {
+// TestAcquireWaitsInTurn for room in its turn; who is urgent overdraws, and who gives up takes nothing.
+func TestAcquireWaitsInTurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := ledger.New(ledger.Config{Limit: 200, Each: 100})
@@ -213,9 +213,9 @@ func TestNoLedgerHasNoBounds(t *testing.T) {
 	}
 }
 
-// TestBooks does anything in any order: the ledger always says what a plain sum says, no acquisition breaks a bound, and when
+// TestTheLedgerAgreesWithAPlainSum does anything in any order: the ledger always says what a plain sum says, no acquisition breaks a bound, and when
 // everybody has given back, nothing is committed and nobody waits.
-func TestBooks(t *testing.T) {
+func TestTheLedgerAgreesWithAPlainSum(t *testing.T) {
 	t.Parallel()
 	ended, end := context.WithCancel(t.Context())
 	end()

@@ -58,7 +58,7 @@ func TestLeastRecentlyUsedGoesFirst(t *testing.T) {
 	}
 }
 
-func TestCosts(t *testing.T) {
+func TestOldestEntriesMakeRoomByCost(t *testing.T) {
 	t.Parallel()
 	c := lru.New[string, bool](10, nil)
 	c.PutCost("a", true, 4)

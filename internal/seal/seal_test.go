@@ -29,7 +29,7 @@ func keys(t *testing.T, raw ...[]byte) *seal.Keys {
 	return k
 }
 
-func TestRotation(t *testing.T) {
+func TestTokensOpenAcrossAKeyRotation(t *testing.T) {
 	t.Parallel()
 	a, b := fresh(t), fresh(t)
 	old, both, later := keys(t, a), keys(t, b, a), keys(t, b)

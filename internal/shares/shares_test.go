@@ -106,8 +106,8 @@ func TestWorkThatDoesNotEnd(t *testing.T) {
 	})
 }
 
-// TestWeights and costs: a rule may give more than one share; dear work takes several places.
-func TestWeights(t *testing.T) {
+// TestSharesFollowWeightsAndCosts and costs: a rule may give more than one share; dear work takes several places.
+func TestSharesFollowWeightsAndCosts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		pool := shares.New(16, 0.125)
@@ -145,9 +145,9 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// TestPool does anything in any order: never are more places taken than there are, nobody is asked to go who is within the
+// TestNoMorePlacesAreTakenThanThereAre does anything in any order: never are more places taken than there are, nobody is asked to go who is within the
 // share, and who is within it gets a place if those asked to go do.
-func TestPool(t *testing.T) {
+func TestNoMorePlacesAreTakenThanThereAre(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.IntRange(1, 12).Draw(t, "size")

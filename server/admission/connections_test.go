@@ -106,9 +106,9 @@ func TestQuietConnectionsGoFirst(t *testing.T) {
 	}
 }
 
-// TestKnownConnections: a connection is its caller's after the first authenticated call, whoever shares the address; of known ones
+// TestAConnectionBelongsToItsFirstCaller: a connection is its caller's after the first authenticated call, whoever shares the address; of known ones
 // the caller with most pays.
-func TestKnownConnections(t *testing.T) {
+func TestAConnectionBelongsToItsFirstCaller(t *testing.T) {
 	t.Parallel()
 	l := newLobby(small())
 	known := make([]*visitor, 0, 4)
@@ -182,8 +182,8 @@ func TestRequestsWithoutCaller(t *testing.T) {
 	}
 }
 
-// TestMessageTimeout: a message that does not come ends its call, one that came does not.
-func TestMessageTimeout(t *testing.T) {
+// TestALateMessageEndsItsCall: a message that does not come ends its call, one that came does not.
+func TestALateMessageEndsItsCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		v := newLobby(small()).enter("192.0.2.1", 1)
@@ -201,7 +201,7 @@ func TestMessageTimeout(t *testing.T) {
 	})
 }
 
-func TestWatches(t *testing.T) {
+func TestWatchesOfAConnectionAreBounded(t *testing.T) {
 	t.Parallel()
 	v := newLobby(small()).enter("192.0.2.1", 1)
 	first, second, third := v.Begin(t.Context(), 0), v.Begin(t.Context(), 0), v.Begin(t.Context(), 0)
@@ -224,8 +224,8 @@ func TestWatches(t *testing.T) {
 	none.Leave()
 }
 
-// TestConnectionsModel draws visits and checks the bounds after each step.
-func TestConnectionsModel(t *testing.T) {
+// TestBoundsOfConnectionsHoldAfterEveryStep draws visits and checks the bounds after each step.
+func TestBoundsOfConnectionsHoldAfterEveryStep(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		bounds := small()

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/server/admission"
 )
 
-func TestRates(t *testing.T) {
+func TestACallerAboveTheRateWaits(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1, 0)
 	rates := admission.NewRates(2, 3, func() time.Time { return now })

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 )
 
-// TestFullDevice is TestFullDisk with a file of the system's that is always full.
-func TestFullDevice(t *testing.T) {
+// TestAFullDeviceIsTriedAgain is TestAFullDiskIsTriedAgain with a file of the system's that is always full.
+func TestAFullDeviceIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	file, err := audit.OpenFile("/dev/full", nil)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 )
 
-// TestMayOpen is of the kind "a check changes nothing": it says what OpenFile would say, and neither creates nor writes the file.
-func TestMayOpen(t *testing.T) {
+// TestMayOpenChangesNothing is of the kind "a check changes nothing": it says what OpenFile would say, and neither creates nor writes the file.
+func TestMayOpenChangesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	there, link := filepath.Join(dir, "there"), filepath.Join(dir, "link")

@@ -23,8 +23,8 @@ func (g *gated) Write(line []byte) (int, error) {
 	return g.flaky.Write(line)
 }
 
-// TestStuckSink, kind: a sink that neither takes nor refuses must not hold up the gateway with it.
-func TestStuckSink(t *testing.T) {
+// TestAStuckSinkHoldsUpNobody, kind: a sink that neither takes nor refuses must not hold up the gateway with it.
+func TestAStuckSinkHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sink := &gated{gate: make(chan struct{})}
@@ -99,8 +99,8 @@ func TestStuckSinkComesBack(t *testing.T) {
 	})
 }
 
-// TestFullDisk, kind: a sink that refuses is tried again without calls, since a gateway that is not ready gets none.
-func TestFullDisk(t *testing.T) {
+// TestAFullDiskIsTriedAgain, kind: a sink that refuses is tried again without calls, since a gateway that is not ready gets none.
+func TestAFullDiskIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		sink := &flaky{}

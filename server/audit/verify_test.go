@@ -56,9 +56,9 @@ func verify(t *testing.T, files ...string) (processes []audit.ProcessReport, pro
 	return processes, problems
 }
 
-// TestVerify changes what a process wrote, kind: what is not as it was written shows, as far as a chain without a secret can
+// TestChangedRecordsAreFound changes what a process wrote, kind: what is not as it was written shows, as far as a chain without a secret can
 // show it.
-func TestVerify(t *testing.T) {
+func TestChangedRecordsAreFound(t *testing.T) {
 	t.Parallel()
 	join := func(lines ...string) string { return strings.Join(lines, "") }
 	without := func(lines []string, at ...int) string {

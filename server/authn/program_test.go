@@ -138,8 +138,8 @@ func entra(more jwt.MapClaims) jwt.MapClaims {
 	return merge(jwt.MapClaims{"sub": "pairwise", "oid": object, "tid": tenant, "nbf": 1}, more)
 }
 
-// TestProgramsOf recognizes issuers at start, kind: what is known of an issuer before its first token is its URL.
-func TestProgramsOf(t *testing.T) {
+// TestIssuersAreRecognizedByTheirURL recognizes issuers at start, kind: what is known of an issuer before its first token is its URL.
+func TestIssuersAreRecognizedByTheirURL(t *testing.T) {
 	t.Parallel()
 	for issuer, want := range map[string]authn.Programs{
 		issuerV2: authn.ProgramsEntra, issuerV1: authn.ProgramsEntra, "https://127.0.0.1:8090/{tid}/v2.0": authn.ProgramsEntra,
@@ -213,8 +213,8 @@ func TestTokensThatLiveTooLongAreRefused(t *testing.T) {
 	}
 }
 
-// TestBoundTokens, kind: a token that is bound to a key is worth nothing without that key, whoever stole it.
-func TestBoundTokens(t *testing.T) {
+// TestABoundTokenNeedsItsKey, kind: a token that is bound to a key is worth nothing without that key, whoever stole it.
+func TestABoundTokenNeedsItsKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	ours := newAuthority(t)

@@ -17,8 +17,8 @@ import (
 	"github.com/parley-gateway/parley/server/authn"
 )
 
-// TestRememberedTokens: a token is verified once, and stands for the same caller afterwards. Callers do not share what is added to them.
-func TestRememberedTokens(t *testing.T) {
+// TestATokenIsVerifiedOnce: a token is verified once, and stands for the same caller afterwards. Callers do not share what is added to them.
+func TestATokenIsVerifiedOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
 	token := sign(t, b.delegated(nil))

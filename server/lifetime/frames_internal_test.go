@@ -15,8 +15,8 @@ type frameSeen struct {
 	Stream uint32
 }
 
-// TestFrames: each frame is seen once and in turn, in whatever pieces the bytes come.
-func TestFrames(t *testing.T) {
+// TestFramesAreSeenInWhateverPiecesTheyCome: each frame is seen once and in turn, in whatever pieces the bytes come.
+func TestFramesAreSeenInWhateverPiecesTheyCome(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		var wire bytes.Buffer

@@ -59,8 +59,8 @@ func TestStopBetweenFrames(t *testing.T) {
 	}
 }
 
-// TestStopSoon: a stream that makes room ends a moment later wherever it stands, unless it is over.
-func TestStopSoon(t *testing.T) {
+// TestAStreamThatMakesRoomEndsSoon: a stream that makes room ends a moment later wherever it stands, unless it is over.
+func TestAStreamThatMakesRoomEndsSoon(t *testing.T) {
 	t.Parallel()
 	for name, over := range map[string]bool{"under way": false, "over": true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -89,8 +89,8 @@ func TestStopSoon(t *testing.T) {
 	}
 }
 
-// TestStalledSend: a reader who takes nothing for too long is told the planned end.
-func TestStalledSend(t *testing.T) {
+// TestAStalledReaderIsToldThePlannedEnd: a reader who takes nothing for too long is told the planned end.
+func TestAStalledReaderIsToldThePlannedEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, closer := newCloser(t.Context())
@@ -136,8 +136,8 @@ func TestPartOf(t *testing.T) {
 	}
 }
 
-// TestEviction: a stream that was evicted before it knew how to end well ends so as soon as it does.
-func TestEviction(t *testing.T) {
+// TestAnEvictedStreamEndsOnceItCanEndWell: a stream that was evicted before it knew how to end well ends so as soon as it does.
+func TestAnEvictedStreamEndsOnceItCanEndWell(t *testing.T) {
 	t.Parallel()
 	var first, second []error
 	eviction := NewEviction(func(reason error) { first = append(first, reason) })
@@ -151,8 +151,8 @@ func TestEviction(t *testing.T) {
 	none.OnEvict(nil)
 }
 
-// TestHold: what a call holds is given back once, when its answer is out and its method has answered.
-func TestHold(t *testing.T) {
+// TestAHoldIsGivenBackOnce: what a call holds is given back once, when its answer is out and its method has answered.
+func TestAHoldIsGivenBackOnce(t *testing.T) {
 	t.Parallel()
 	ended := 0
 	h := &Hold{}

@@ -34,9 +34,9 @@ func callsOf(user string, start, end time.Time) query.Events {
 	}
 }
 
-// TestCallsOfManyUsers reads the calls of all users out of the calls of the tenant, and by a list of each user: with late calls and
+// TestCallsReadTogetherAreTheCallsOfEachUser reads the calls of all users out of the calls of the tenant, and by a list of each user: with late calls and
 // corrected versions, in open and in settled intervals, with pages that repeat rows and end early.
-func TestCallsOfManyUsers(t *testing.T) {
+func TestCallsReadTogetherAreTheCallsOfEachUser(t *testing.T) {
 	t.Parallel()
 	for name, broken := range map[string][]faults.Fault{
 		"sound":      nil,
@@ -102,8 +102,8 @@ func sameCalls(t *testing.T, w *world, broken []faults.Fault, start, end time.Ti
 	return total
 }
 
-// TestBrokenListOfCalls checks what users are told whose calls are in a list that cannot be read to its end.
-func TestBrokenListOfCalls(t *testing.T) {
+// TestABrokenListOfCallsIsReportedToEachUser checks what users are told whose calls are in a list that cannot be read to its end.
+func TestABrokenListOfCallsIsReportedToEachUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	start, end := interval()
@@ -162,8 +162,8 @@ func TestBrokenListOfCalls(t *testing.T) {
 	}
 }
 
-// TestRequestsForCallsOfManyUsers counts Graph's requests for the calls of 400 users on one day.
-func TestRequestsForCallsOfManyUsers(t *testing.T) {
+// TestCallsReadTogetherTakeFewRequests counts Graph's requests for the calls of 400 users on one day.
+func TestCallsReadTogetherTakeFewRequests(t *testing.T) {
 	t.Parallel()
 	for name, many := range map[string]bool{"a reading of many users": true, "users who ask one by one": false} {
 		t.Run(name, func(t *testing.T) {
@@ -229,8 +229,8 @@ func requestsAboutCalls(sim *graphsim.Sim) (lists, participants int) {
 	return lists, participants
 }
 
-// TestNobodySeesMore checks that users with other calls in the index get none of them, whatever the spelling of the id.
-func TestNobodySeesMore(t *testing.T) {
+// TestNobodyGetsCallsOfOthers checks that users with other calls in the index get none of them, whatever the spelling of the id.
+func TestNobodyGetsCallsOfOthers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	start, end := interval()

@@ -7,9 +7,9 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// TestTwoOwnersOfOneMessage reads two members of one chat side by side. Both get all of its messages, each message under one
+// TestAMessageHasOneUIDForAllItsOwners reads two members of one chat side by side. Both get all of its messages, each message under one
 // uid and version, so that whoever stores by these has it once; what is only theirs stays apart.
-func TestTwoOwnersOfOneMessage(t *testing.T) {
+func TestAMessageHasOneUIDForAllItsOwners(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o := w.sim.Oracle("")

@@ -68,8 +68,8 @@ func group(t *testing.T, events ...event) *derived.Groups {
 	return g
 }
 
-// TestGroups makes conversations of events: kind, people, calls, sessions, counts and times, in the order of their last events.
-func TestGroups(t *testing.T) {
+// TestEventsAreGroupedIntoConversations makes conversations of events: kind, people, calls, sessions, counts and times, in the order of their last events.
+func TestEventsAreGroupedIntoConversations(t *testing.T) {
 	t.Parallel()
 	events := []event{
 		prompt("s1", "s1", "u", 10), prompt("s1", "s1", "bot", 20), prompt("s1", "s1", "U", 5), calling(prompt("s1", "s1", "u", 6), "Uma"),

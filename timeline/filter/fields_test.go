@@ -38,8 +38,8 @@ var (
 	plain = &parleyv1.Event{Kind: parleyv1.EventKind_EVENT_KIND_CALL, Detail: &parleyv1.Event_Call{Call: &parleyv1.CallDetail{}}}
 )
 
-// TestFieldsOfEvents holds what each field of the contents of events finds, decoded and encoded.
-func TestFieldsOfEvents(t *testing.T) {
+// TestEachFieldFindsDecodedAndEncodedEvents holds what each field of the contents of events finds, decoded and encoded.
+func TestEachFieldFindsDecodedAndEncodedEvents(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{ // asked, answered, wrote, plain
 		`correlation_id = "R-1"`:                   "ttff",
@@ -102,8 +102,8 @@ func TestFieldsOfEvents(t *testing.T) {
 	}
 }
 
-// TestFaultsOfFields: what cannot be asked of a field is refused at its position, with the field's name or what is allowed.
-func TestFaultsOfFields(t *testing.T) {
+// TestAConditionThatAFieldCannotHaveIsAnError: what cannot be asked of a field is refused at its position, with the field's name or what is allowed.
+func TestAConditionThatAFieldCannotHaveIsAnError(t *testing.T) {
 	t.Parallel()
 	const metadata = parleyv1.EventView_EVENT_VIEW_METADATA
 	for _, test := range []struct {
@@ -138,8 +138,8 @@ func TestFaultsOfFields(t *testing.T) {
 	}
 }
 
-// TestPushOfSenders: conditions on the sender that are joined by OR reach Graph as a whole, or not at all.
-func TestPushOfSenders(t *testing.T) {
+// TestSenderConditionsReachGraphWholeOrNotAtAll: conditions on the sender that are joined by OR reach Graph as a whole, or not at all.
+func TestSenderConditionsReachGraphWholeOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	const chat, copilot = parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_COPILOT
 	const several = `actor.application.identity_type = IDENTITY_TYPE_BOT OR actor.user.identity_type = IDENTITY_TYPE_ANONYMOUS_GUEST OR actor.user.id = a`

@@ -26,7 +26,7 @@ func compile(t *testing.T, text string) *filter.Filter {
 	return f
 }
 
-func TestMatch(t *testing.T) {
+func TestAFilterMatchesEvents(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 5e8, time.UTC)
 	message := &parleyv1.Event{
@@ -91,8 +91,8 @@ func TestMatch(t *testing.T) {
 	}
 }
 
-// TestAttended: whoever a whole record names anywhere attended; one that names nobody leaves it open.
-func TestAttended(t *testing.T) {
+// TestWhoeverARecordNamesAttended: whoever a whole record names anywhere attended; one that names nobody leaves it open.
+func TestWhoeverARecordNamesAttended(t *testing.T) {
 	t.Parallel()
 	user := func(id string) *parleyv1.IdentitySet { return &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: id}} }
 	phone := &parleyv1.IdentitySet{Phone: &parleyv1.Identity{Id: "P"}}
@@ -120,7 +120,7 @@ func TestAttended(t *testing.T) {
 	}
 }
 
-func TestFaults(t *testing.T) {
+func TestAMalformedFilterIsAnErrorAtItsPosition(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat("(", 17) + "kind = EVENT_KIND_CALL" + strings.Repeat(")", 17)
 	tests := []struct {
@@ -177,7 +177,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestMetadataReaders(t *testing.T) {
+func TestReadersOfMetadataFilterByMetadataAlone(t *testing.T) {
 	t.Parallel()
 	const metadata = parleyv1.EventView_EVENT_VIEW_METADATA
 	if _, err := filter.Compile(`kind = EVENT_KIND_CALL AND actor.user.id = x AND event_time > "2026-01-01T00:00:00Z"`, filter.Events(), metadata); err != nil {
@@ -188,7 +188,7 @@ func TestMetadataReaders(t *testing.T) {
 	}
 }
 
-func TestPush(t *testing.T) {
+func TestConditionsArePushedToGraph(t *testing.T) {
 	t.Parallel()
 	const chat, copilot, call = parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CALL
 	tests := []struct {
@@ -234,7 +234,7 @@ func TestPush(t *testing.T) {
 	}
 }
 
-func TestPossible(t *testing.T) {
+func TestSourcesThatCannotMatchAreKnown(t *testing.T) {
 	t.Parallel()
 	tests := map[string]string{ // copilot, chat, call
 		`copilot.app_class = a`:                                         "tff",
@@ -299,8 +299,8 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
-// TestHints holds what a mistyped field or value of a filter is answered with.
-func TestHints(t *testing.T) {
+// TestAMistypedNameGetsAHint holds what a mistyped field or value of a filter is answered with.
+func TestAMistypedNameGetsAHint(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`eventTime > "2026-01-01T00:00:00Z"`: "unknown field; did you mean event_time? known are copilot.app_class, ",

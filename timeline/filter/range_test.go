@@ -8,7 +8,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/filter"
 )
 
-func TestRange(t *testing.T) {
+func TestAFilterBoundsTheInterval(t *testing.T) {
 	t.Parallel()
 	at := func(day int) time.Time { return time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC) }
 	open := time.Time{}

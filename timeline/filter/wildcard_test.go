@@ -15,8 +15,8 @@ func word(class string) *parleyv1.Event {
 	return &parleyv1.Event{Detail: &parleyv1.Event_Copilot{Copilot: &parleyv1.CopilotDetail{AppClass: class}}}
 }
 
-// TestWildcards is the kind "a * in a filter": a wildcard in texts that know it, and itself elsewhere and behind a backslash.
-func TestWildcards(t *testing.T) {
+// TestAStarIsAWildcardInTexts is the kind "a * in a filter": a wildcard in texts that know it, and itself elsewhere and behind a backslash.
+func TestAStarIsAWildcardInTexts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		filter, class string
@@ -73,8 +73,8 @@ func TestWildcards(t *testing.T) {
 	}
 }
 
-// TestWildcardsOfOthers: names of members and of users in the report know wildcards, apps do not.
-func TestWildcardsOfOthers(t *testing.T) {
+// TestNamesOfMembersAndUsersTakeWildcards: names of members and of users in the report know wildcards, apps do not.
+func TestNamesOfMembersAndUsersTakeWildcards(t *testing.T) {
 	t.Parallel()
 	usage, err := filter.Compile(`user_principal_name = "*@contoso.example"`, filter.Usage(), basic)
 	if err != nil {
@@ -110,9 +110,9 @@ func TestWildcardsOfOthers(t *testing.T) {
 	}
 }
 
-// TestHostileWildcards: a pattern costs no more than a look at the text for each of its pieces. One that tried every way to share the text
+// TestAHostileWildcardCostsNoMoreThanItsText: a pattern costs no more than a look at the text for each of its pieces. One that tried every way to share the text
 // out among them would not come to an end.
-func TestHostileWildcards(t *testing.T) {
+func TestAHostileWildcardCostsNoMoreThanItsText(t *testing.T) {
 	t.Parallel()
 	f := compile(t, `copilot.app_class = "`+strings.Repeat("*a", 240)+`*b"`)
 	class := word(strings.Repeat("a", 1<<20))

@@ -111,7 +111,7 @@ const (
 	strings36 = "BBBBBBBB-0000-4000-8000-000000000002"
 )
 
-func TestList(t *testing.T) {
+func TestNamesAreFilledIntoAList(t *testing.T) {
 	t.Parallel()
 	s := contoso()
 	filler := names.Filler{Have: s.sources(), Owner: "u", User: "u", View: parleyv1.EventView_EVENT_VIEW_BASIC}
@@ -140,8 +140,8 @@ func TestList(t *testing.T) {
 	}
 }
 
-// TestConversation reads the members of the chat that was asked for first.
-func TestConversation(t *testing.T) {
+// TestMembersOfTheRequestedChatAreReadFirst reads the members of the chat that was asked for first.
+func TestMembersOfTheRequestedChatAreReadFirst(t *testing.T) {
 	t.Parallel()
 	s := contoso()
 	filler := names.Filler{Have: s.sources(), Owner: "u", User: "u", Conversation: chat, View: parleyv1.EventView_EVENT_VIEW_FULL}
@@ -157,8 +157,8 @@ func TestConversation(t *testing.T) {
 	}
 }
 
-// TestMetadata leaves the texts of the summary out.
-func TestMetadata(t *testing.T) {
+// TestMetadataLeavesTheSummaryTextOut leaves the texts of the summary out.
+func TestMetadataLeavesTheSummaryTextOut(t *testing.T) {
 	t.Parallel()
 	s := contoso()
 	filler := names.Filler{Have: s.sources(), Owner: "u", User: "u", View: parleyv1.EventView_EVENT_VIEW_METADATA}
@@ -172,7 +172,7 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-func TestNotComplete(t *testing.T) {
+func TestMissingNamesAreReported(t *testing.T) {
 	t.Parallel()
 	many := &parleyv1.Event{Detail: &parleyv1.Event_System{System: &parleyv1.SystemDetail{}}}
 	for i := range 400 {
@@ -215,8 +215,8 @@ func TestNotComplete(t *testing.T) {
 	}
 }
 
-// TestNothingToDo hands the bytes on as they are, and asks nobody.
-func TestNothingToDo(t *testing.T) {
+// TestEventsWithoutPeopleStayAsTheyAre hands the bytes on as they are, and asks nobody.
+func TestEventsWithoutPeopleStayAsTheyAre(t *testing.T) {
 	t.Parallel()
 	s := contoso()
 	filler := names.Filler{Have: s.sources(), View: parleyv1.EventView_EVENT_VIEW_BASIC}

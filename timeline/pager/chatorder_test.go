@@ -92,8 +92,8 @@ func sortedNumbers(rows int) []string {
 	return append(list, last...)
 }
 
-// TestChatsAreSortedHere is the kind "an order that Graph does not keep": refused, unknown to the cloud, or ignored without a word.
-func TestChatsAreSortedHere(t *testing.T) {
+// TestChatsAreSortedWhereGraphDoesNotSort is the kind "an order that Graph does not keep": refused, unknown to the cloud, or ignored without a word.
+func TestChatsAreSortedWhereGraphDoesNotSort(t *testing.T) {
 	t.Parallel()
 	req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
 	for _, unordered := range []bool{true, false} {
@@ -146,8 +146,8 @@ func TestChatsAreSortedHere(t *testing.T) {
 	}
 }
 
-// TestOrderedChatsArePassedOn: where Graph keeps the order, one page is read for a page.
-func TestOrderedChatsArePassedOn(t *testing.T) {
+// TestSortedPagesOfChatsArePassedOn: where Graph keeps the order, one page is read for a page.
+func TestSortedPagesOfChatsArePassedOn(t *testing.T) {
 	t.Parallel()
 	graph := newScattered(205)
 	slices.SortFunc(graph.order, func(a, b int) int {
@@ -178,8 +178,8 @@ func TestOrderThatBreaksLater(t *testing.T) {
 	}
 }
 
-// TestChatsThatCannotBeSorted come as Graph sends them, whole, with one notice.
-func TestChatsThatCannotBeSorted(t *testing.T) {
+// TestChatsThatCannotBeSortedComeAsGraphSendsThem come as Graph sends them, whole, with one notice.
+func TestChatsThatCannotBeSortedComeAsGraphSendsThem(t *testing.T) {
 	t.Parallel()
 	req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}
 	for name, test := range map[string]struct {
@@ -210,8 +210,8 @@ func TestChatsThatCannotBeSorted(t *testing.T) {
 	}
 }
 
-// TestSlowListOfChats: a List has 20 s. What cannot be sorted within them comes as it is, so that each call makes progress.
-func TestSlowListOfChats(t *testing.T) {
+// TestASlowListOfChatsComesUnsorted: a List has 20 s. What cannot be sorted within them comes as it is, so that each call makes progress.
+func TestASlowListOfChatsComesUnsorted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		graph := newScattered(405)
@@ -238,8 +238,8 @@ func TestSlowListOfChats(t *testing.T) {
 	})
 }
 
-// TestCallerLeavesWhileChatsAreSorted: nothing is handed out, and no request follows.
-func TestCallerLeavesWhileChatsAreSorted(t *testing.T) {
+// TestACallerWhoLeavesEndsTheSortingOfChats: nothing is handed out, and no request follows.
+func TestACallerWhoLeavesEndsTheSortingOfChats(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		graph := newScattered(405)

@@ -80,7 +80,7 @@ func TestFilteredConversations(t *testing.T) {
 	}
 }
 
-func TestConcealedUsage(t *testing.T) {
+func TestConcealedUsersCannotBeFilteredByName(t *testing.T) {
 	t.Parallel()
 	d := &directory{rows: 5, size: 5}
 	e := newLister(t)

@@ -109,8 +109,8 @@ func shownUsers(rows []*parleyv1.CopilotUsageRow) (names []string) {
 	return names
 }
 
-// TestUsersWithoutARow lists who has a licence and no row behind the rows, in one order at every page size, and as a stream.
-func TestUsersWithoutARow(t *testing.T) {
+// TestLicensedUsersWithoutAUsageRowAreListed lists who has a licence and no row behind the rows, in one order at every page size, and as a stream.
+func TestLicensedUsersWithoutAUsageRowAreListed(t *testing.T) {
 	t.Parallel()
 	want := []string{"ada", "bob", "cy", "+dan", "+fay"}
 	for _, lazy := range []bool{false, true} {
@@ -153,8 +153,8 @@ func TestUsersWithoutARow(t *testing.T) {
 	}
 }
 
-// TestInactiveUsers filters by the last day of activity: rows without a day, and users without a row, are before none and after none.
-func TestInactiveUsers(t *testing.T) {
+// TestInactiveUsersAreFilteredByTheirLastDay filters by the last day of activity: rows without a day, and users without a row, are before none and after none.
+func TestInactiveUsersAreFilteredByTheirLastDay(t *testing.T) {
 	t.Parallel()
 	for filter, want := range map[string][]string{
 		`NOT last_activity_date >= "2026-11-10"`:                       {"ada", "bob", "cy", "+dan", "+fay"},
@@ -174,8 +174,8 @@ func TestInactiveUsers(t *testing.T) {
 	}
 }
 
-// TestConcealedNamesRefuse refuses what needs names that are concealed, and nothing else.
-func TestConcealedNamesRefuse(t *testing.T) {
+// TestRequestsThatNeedConcealedNamesAreErrors refuses what needs names that are concealed, and nothing else.
+func TestRequestsThatNeedConcealedNamesAreErrors(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name, field string
@@ -202,8 +202,8 @@ func TestConcealedNamesRefuse(t *testing.T) {
 	}
 }
 
-// TestUsersWithoutARowInDoubt tells what is not known: plans that Graph did not send, a report that moved, a directory that cannot be read.
-func TestUsersWithoutARowInDoubt(t *testing.T) {
+// TestDoubtsAboutUsersWithoutARowAreReported tells what is not known: plans that Graph did not send, a report that moved, a directory that cannot be read.
+func TestDoubtsAboutUsersWithoutARowAreReported(t *testing.T) {
 	t.Parallel()
 	o, e := newOffice(false), newLister(t)
 	o.people = append(o.people, colleague("gus", nil))
@@ -239,8 +239,8 @@ func TestUsersWithoutARowInDoubt(t *testing.T) {
 	}
 }
 
-// TestCounts reads a trend at every page size, and a summary as one answer.
-func TestCounts(t *testing.T) {
+// TestCountsAreATrendOrOneSummary reads a trend at every page size, and a summary as one answer.
+func TestCountsAreATrendOrOneSummary(t *testing.T) {
 	t.Parallel()
 	const total = 7
 	e := newLister(t)

@@ -202,7 +202,7 @@ func TestConversationsChain(t *testing.T) {
 	}
 }
 
-func TestChainFaults(t *testing.T) {
+func TestFaultsOfAChainAreReported(t *testing.T) {
 	t.Parallel()
 	on := func(skip string, err error) func(int, string) (string, error) {
 		return func(_ int, link string) (string, error) {
@@ -283,8 +283,8 @@ func TestChainFaults(t *testing.T) {
 	}
 }
 
-// TestChainRestart resumes with a link that Graph has forgotten.
-func TestChainRestart(t *testing.T) {
+// TestAForgottenLinkBeginsTheChainAnew resumes with a link that Graph has forgotten.
+func TestAForgottenLinkBeginsTheChainAnew(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []graph.Kind{graph.KindBadRequest, graph.KindGone, graph.KindNotFound, graph.KindLinkRefused} {
 		d := &directory{rows: 50, size: 20}

@@ -9,9 +9,9 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestRepeatedBorderRows: a Graph whose pages begin with rows of the page before gives the same list at every page size, and
+// TestRowsRepeatedAtPageBordersComeOnce: a Graph whose pages begin with rows of the page before gives the same list at every page size, and
 // every token leads to exactly the rest.
-func TestRepeatedBorderRows(t *testing.T) {
+func TestRowsRepeatedAtPageBordersComeOnce(t *testing.T) {
 	t.Parallel()
 	const rows = 67
 	for _, graph := range []struct{ size, again int }{{15, 1}, {20, 3}, {50, 1}, {50, 14}, {1, 1}, {2, 2}} {
@@ -76,8 +76,8 @@ func TestRepeatedBorderRows(t *testing.T) {
 	}
 }
 
-// TestRepeatedUsers: the same of users, whose pages are long; and rows without an id are like no other.
-func TestRepeatedUsers(t *testing.T) {
+// TestRepeatedUsersComeOnce: the same of users, whose pages are long; and rows without an id are like no other.
+func TestRepeatedUsersComeOnce(t *testing.T) {
 	t.Parallel()
 	for _, graph := range []struct{ rows, size, again, nameless int }{{23, 5, 1, 0}, {300, 100, 90, 0}, {23, 5, 0, 23}} {
 		for _, size := range []int{1, 2, 3, 7, 50, 1000} {

@@ -50,9 +50,9 @@ func usageNames(rows []*parleyv1.CopilotUsageRow) (names []string) {
 	return names
 }
 
-// TestRepeatedUsageRows begins a page with the last row of the one before: it comes once, at any page size. Rows that nobody can tell apart come
+// TestRepeatedUsageRowsComeOnce begins a page with the last row of the one before: it comes once, at any page size. Rows that nobody can tell apart come
 // as often as Graph has them.
-func TestRepeatedUsageRows(t *testing.T) {
+func TestRepeatedUsageRowsComeOnce(t *testing.T) {
 	t.Parallel()
 	const digest, zeros = "E58EEF6A6BBD3D0293CB306D24A42057", "00000000000000000000000000000000"
 	u := &usagePages{pages: [][]*parleyv1.CopilotUsageRow{

@@ -8,9 +8,9 @@ import (
 	"github.com/parley-gateway/parley/timeline/chunk"
 )
 
-// TestClaims: what a row says of the user is the same whether it is decoded or only looked at, in every field that names
+// TestARowClaimsTheSameDecodedAndEncoded: what a row says of the user is the same whether it is decoded or only looked at, in every field that names
 // people.
-func TestClaims(t *testing.T) {
+func TestARowClaimsTheSameDecodedAndEncoded(t *testing.T) {
 	t.Parallel()
 	a := &Check{user: "Ada", lower: []byte("ada")}
 	set := func(id string) *parleyv1.IdentitySet { return &parleyv1.IdentitySet{User: &parleyv1.Identity{Id: id}} }

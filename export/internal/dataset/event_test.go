@@ -20,8 +20,8 @@ import (
 	"github.com/parley-gateway/parley/export/internal/dataset"
 )
 
-// TestEventRow holds rows that are read from the wire format against the decoded events.
-func TestEventRow(t *testing.T) {
+// TestRowsFromTheWireEqualThoseOfDecodedEvents holds rows that are read from the wire format against the decoded events.
+func TestRowsFromTheWireEqualThoseOfDecodedEvents(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 1))
 	reader := dataset.NewReader("night")
@@ -70,8 +70,8 @@ func wantHalf(t *testing.T, e, half *parleyv1.Event) {
 	}
 }
 
-// TestDamagedEvents: what is no event is no row.
-func TestDamagedEvents(t *testing.T) {
+// TestADamagedEventIsNoRow: what is no event is no row.
+func TestADamagedEventIsNoRow(t *testing.T) {
 	t.Parallel()
 	whole, err := proto.Marshal(&parleyv1.Event{Uid: "a", Body: &parleyv1.Body{Content: "hello"}})
 	if err != nil {

@@ -24,8 +24,8 @@ func batchOf(events ...*parleyv1.Event) *parleyv1.StreamTenantEventsResponse {
 	return &parleyv1.StreamTenantEventsResponse{Frame: &parleyv1.StreamTenantEventsResponse_Batch{Batch: &parleyv1.EventBatch{Events: events}}}
 }
 
-// TestEvents: events of a batch are told apart without decoding them, and a batch may be made of some of them.
-func TestEvents(t *testing.T) {
+// TestEventsOfABatchAreFoundWithoutDecoding: events of a batch are told apart without decoding them, and a batch may be made of some of them.
+func TestEventsOfABatchAreFoundWithoutDecoding(t *testing.T) {
 	t.Parallel()
 	a := &parleyv1.Event{Name: "users/u/events/a", Uid: "a", Owner: "users/u", Version: 7, Body: &parleyv1.Body{Content: "hello"}}
 	b := &parleyv1.Event{Uid: "b", Owner: "users/v", Version: -1}
@@ -49,8 +49,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestIsBatch: whatever else a frame holds is decoded as usual.
-func TestIsBatch(t *testing.T) {
+// TestFramesThatAreNoBatchAreDecoded: whatever else a frame holds is decoded as usual.
+func TestFramesThatAreNoBatchAreDecoded(t *testing.T) {
 	t.Parallel()
 	batch := marshal(t, batchOf(&parleyv1.Event{Uid: "a"}))
 	for name, content := range map[string][]byte{

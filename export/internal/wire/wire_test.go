@@ -53,8 +53,8 @@ func compare(t *testing.T, m proto.Message, content []byte) {
 	}
 }
 
-// TestRandomMessages holds the texts of messages with all of their fields against those of protojson.
-func TestRandomMessages(t *testing.T) {
+// TestRandomMessagesEqualProtojson holds the texts of messages with all of their fields against those of protojson.
+func TestRandomMessagesEqualProtojson(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, kind := range kinds() {
@@ -83,8 +83,8 @@ func TestRandomMessages(t *testing.T) {
 	}
 }
 
-// TestFields holds single fields of an event against those of the whole.
-func TestFields(t *testing.T) {
+// TestSingleFieldsEqualThoseOfTheWhole holds single fields of an event against those of the whole.
+func TestSingleFieldsEqualThoseOfTheWhole(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 60 {
@@ -117,8 +117,8 @@ func TestFields(t *testing.T) {
 	}
 }
 
-// TestUnset: protojson leaves out what is not set, and cannot write some messages at all.
-func TestUnset(t *testing.T) {
+// TestUnsetFieldsAreLeftOut: protojson leaves out what is not set, and cannot write some messages at all.
+func TestUnsetFieldsAreLeftOut(t *testing.T) {
 	t.Parallel()
 	for name, m := range map[string]proto.Message{
 		"empty":           new(parleyv1.Event),
