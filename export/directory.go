@@ -47,7 +47,7 @@ func (e *Exporter) writeUsers(ctx context.Context) error {
 		row.State, row.Complete, row.Reason = summary.GetState().String(), summary.GetComplete(), summary.GetReason()
 		return rows.Write(ctx, row, rowBytes)
 	}
-	err = e.directory(ctx, func(user *parleyv1.User) error {
+	err = e.eachUser(ctx, func(user *parleyv1.User) error {
 		summary := last[user.GetId()]
 		if summary == nil {
 			return nil
@@ -55,8 +55,8 @@ func (e *Exporter) writeUsers(ctx context.Context) error {
 		listed[user.GetId()] = struct{}{}
 		return write(dataset.UserRow(user, e.name), summary)
 	})
-	if refused(err) {
-		e.note("DIRECTORY_REFUSED", "the gateway does not list users to this caller: the rows of users have no names")
+	if isRefusal(err) {
+		e.addNotice("DIRECTORY_REFUSED", "the gateway does not list users to this caller: the rows of users have no names")
 		err = nil
 	}
 	if err != nil {
@@ -73,8 +73,8 @@ func (e *Exporter) writeUsers(ctx context.Context) error {
 	return rows.Close(ctx)
 }
 
-// directory lists all users.
-func (e *Exporter) directory(ctx context.Context, take func(*parleyv1.User) error) error {
+// eachUser calls take with each user of the directory.
+func (e *Exporter) eachUser(ctx context.Context, take func(*parleyv1.User) error) error {
 	request := &parleyv1.ListUsersRequest{PageSize: 1000}
 	for {
 		page, err := retry(ctx, e, func(ctx context.Context) (*parleyv1.ListUsersResponse, error) {
@@ -90,7 +90,7 @@ func (e *Exporter) directory(ctx context.Context, take func(*parleyv1.User) erro
 		}
 		if request.PageToken = page.GetNextPageToken(); request.GetPageToken() == "" {
 			if !page.GetComplete() {
-				e.note("DIRECTORY_INCOMPLETE", "the list of users is not whole: some rows of users have no names")
+				e.addNotice("DIRECTORY_INCOMPLETE", "the list of users is not whole: some rows of users have no names")
 			}
 			return nil
 		}
@@ -99,37 +99,37 @@ func (e *Exporter) directory(ctx context.Context, take func(*parleyv1.User) erro
 
 // retry reads one answer as a stream of one frame, so that the client helper's rules for failures hold for it, too.
 func retry[M any](ctx context.Context, e *Exporter, call func(context.Context) (M, error)) (answer M, err error) {
-	stream := parleyclient.New(parleyclient.Method[one, M]{
-		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[one], error) {
+	stream := parleyclient.New(parleyclient.Method[singleFrame, M]{
+		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[singleFrame], error) {
 			next, err := call(ctx)
 			if err != nil {
 				return nil, err
 			}
 			answer = next
-			return one{}, nil
+			return singleFrame{}, nil
 		},
-		Items: func(one) []M { return nil },
-	}, "", e.quiet())
+		Items: func(singleFrame) []M { return nil },
+	}, "", e.callOptions())
 	for _, failure := range stream.All(ctx) {
 		err = failure
 	}
 	return answer, err
 }
 
-// one is a stream whose first frame is its summary.
-type one struct{}
+// singleFrame is a stream of one frame, a summary.
+type singleFrame struct{}
 
 // Recv returns the frame.
-func (o one) Recv() (one, error) { return o, nil }
+func (f singleFrame) Recv() (singleFrame, error) { return f, nil }
 
 // GetNotice returns none.
-func (one) GetNotice() *parleyv1.Notice { return nil }
+func (singleFrame) GetNotice() *parleyv1.Notice { return nil }
 
 // GetCheckpoint returns none.
-func (one) GetCheckpoint() *parleyv1.Checkpoint { return nil }
+func (singleFrame) GetCheckpoint() *parleyv1.Checkpoint { return nil }
 
 // GetSummary ends the stream.
-func (one) GetSummary() *parleyv1.Summary { return &parleyv1.Summary{} }
+func (singleFrame) GetSummary() *parleyv1.Summary { return &parleyv1.Summary{} }
 
 // mostFailed is how many lists of conversations in a row may fail before Graph is taken to give nobody's.
 const mostFailed = 3
@@ -152,7 +152,7 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 			continue
 		}
 		switch {
-		case refused(err):
+		case isRefusal(err):
 			denied++
 		case err != nil:
 			return err
@@ -161,10 +161,10 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 		}
 	}
 	if cut > 0 {
-		e.note("CONVERSATIONS_INCOMPLETE", "the lists of conversations of some users are not whole")
+		e.addNotice("CONVERSATIONS_INCOMPLETE", "the lists of conversations of some users are not whole")
 	}
 	if denied > 0 {
-		e.note("CONVERSATIONS_REFUSED", "the conversations of some users are refused")
+		e.addNotice("CONVERSATIONS_REFUSED", "the conversations of some users are refused")
 	}
 	return rows.Close(ctx)
 }
@@ -173,7 +173,7 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 func (e *Exporter) writeChats(ctx context.Context, rows *dataset.Writer[dataset.Conversation], id string) (whole bool, err error) {
 	seen := map[string]struct{}{}
 	request := &parleyv1.StreamConversationsRequest{Parent: "users/" + id, View: e.options.View}
-	stream := parleyclient.Conversations(e.clients.conversations, request, e.quiet())
+	stream := parleyclient.Conversations(e.clients.conversations, request, e.callOptions())
 	for conversation, err := range stream.All(ctx) {
 		if err != nil {
 			return false, err
@@ -206,10 +206,10 @@ func (e *Exporter) writeUsage(ctx context.Context) error {
 		Items: func(f *parleyv1.StreamCopilotUsageResponse) []*parleyv1.CopilotUsageRow {
 			return f.GetBatch().GetRows()
 		},
-	}, "", e.quiet())
+	}, "", e.callOptions())
 	for row, err := range stream.All(ctx) {
-		if refused(err) {
-			e.note("USAGE_REFUSED", "the gateway does not give usage reports to this caller")
+		if isRefusal(err) {
+			e.addNotice("USAGE_REFUSED", "the gateway does not give usage reports to this caller")
 			break
 		}
 		if err != nil {
@@ -224,20 +224,20 @@ func (e *Exporter) writeUsage(ctx context.Context) error {
 		}
 	}
 	if end := stream.Summary(); end != nil && !end.GetComplete() {
-		e.note("USAGE_INCOMPLETE", "the usage report is not whole")
+		e.addNotice("USAGE_INCOMPLETE", "the usage report is not whole")
 	}
 	return rows.Close(ctx)
 }
 
-// quiet are the options of calls beside the stream over the tenant.
-func (e *Exporter) quiet() parleyclient.Options {
+// callOptions are the options of all calls but the stream over the tenant, without its functions.
+func (e *Exporter) callOptions() parleyclient.Options {
 	options := e.options.Stream
 	options.OnCheckpoint, options.OnNotice = nil, nil
 	return options
 }
 
-// note adds a notice of the exporter's own to the manifest, once.
-func (e *Exporter) note(code, message string) {
+// addNotice adds a notice of the exporter's own to the manifest, once.
+func (e *Exporter) addNotice(code, message string) {
 	state := &e.journal.State
 	notice := journal.Notice{Code: code, Message: message}
 	if !slices.Contains(state.Notices, notice) {
@@ -255,8 +255,8 @@ func ofOneUser(err error) bool {
 	}
 }
 
-// refused reports whether an error is a refusal that lasts.
-func refused(err error) bool {
+// isRefusal reports whether an error is a refusal that lasts.
+func isRefusal(err error) bool {
 	if _, ok := errors.AsType[*store.Error](err); ok {
 		return false
 	}

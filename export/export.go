@@ -41,9 +41,9 @@ type Exporter struct {
 	journal  *journal.Journal
 	store    *store.Store
 	progress progress
-	known    known
+	seen     seenEvents
 	batch    []frames.Event // of takeEvents, for the next batch
-	kept     [][]byte       // as batch
+	kept     [][]byte       // memory of journalEvents, as batch
 	reader   *dataset.Reader
 	summary  *parleyv1.TenantSummary
 	last     map[string]*parleyv1.UserSummary // by lastSummaries; nil until all users are read
@@ -59,7 +59,7 @@ type clients struct {
 func New(conn grpc.ClientConnInterface, options Options) *Exporter {
 	name := options.Run()
 	options = options.withDefaults()
-	options.UserIDs = ownIDs(options.UserIDs, options.Shard, options.Shards)
+	options.UserIDs = shardIDs(options.UserIDs, options.Shard, options.Shards)
 	return &Exporter{
 		options: options,
 		name:    name,
@@ -83,21 +83,21 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, e.store.Close()) }()
-	e.journal, err = journal.Open(filepath.Join(e.options.State, e.owner()), e.name, e.options.Now())
+	e.journal, err = journal.Open(filepath.Join(e.options.State, e.shardName()), e.name, e.options.Now())
 	if err != nil {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, e.journal.Close()) }()
-	defer e.progress.does(StateEnded)
-	e.progress.committed(&e.journal.State)
-	if err := e.store.Clean(e.owner()); err != nil {
+	defer e.progress.setState(StateEnded)
+	e.progress.setCommitted(&e.journal.State)
+	if err := e.store.Clean(e.shardName()); err != nil {
 		return Result{}, err
 	}
 	call := ctx
 	if e.options.Reason != "" {
 		call = metadata.AppendToOutgoingContext(ctx, "parley-reason", e.options.Reason)
 	}
-	if err := e.work(call); err != nil {
+	if err := e.runSteps(call); err != nil {
 		if ctx.Err() != nil {
 			return Result{}, fmt.Errorf("%w (%w)", ErrInterrupted, err)
 		}
@@ -106,11 +106,11 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 	return e.result(ctx)
 }
 
-// owner names what belongs to this shard alone.
-func (e *Exporter) owner() string { return e.name + "-" + strconv.Itoa(e.options.Shard) }
+// shardName begins the names of what belongs to this shard alone.
+func (e *Exporter) shardName() string { return e.name + "-" + strconv.Itoa(e.options.Shard) }
 
-// work brings the run to its published end.
-func (e *Exporter) work(ctx context.Context) error {
+// runSteps reads, writes files and publishes, from the step on that the state has reached.
+func (e *Exporter) runSteps(ctx context.Context) error {
 	state := &e.journal.State
 	if state.Published && state.Outcome == incomplete {
 		if err := e.nextRound(); err != nil {
@@ -118,26 +118,26 @@ func (e *Exporter) work(ctx context.Context) error {
 		}
 	}
 	if !state.Read {
-		e.progress.does(StateListing)
-		if err := e.readAnew(ctx); err != nil {
+		e.progress.setState(StateListing)
+		if err := e.readWithRestart(ctx); err != nil {
 			return classify(err)
 		}
 	}
 	if !state.Finished {
-		e.progress.does(StateWriting)
+		e.progress.setState(StateWriting)
 		if err := e.finishFiles(ctx); err != nil {
 			return classify(err)
 		}
 	}
-	e.progress.does(StatePublishing)
+	e.progress.setState(StatePublishing)
 	if !state.Published {
 		return e.publish(ctx)
 	}
 	return nil
 }
 
-// readAnew reads all legs; if the gateway does not take the token of the state folder, once more from the beginning.
-func (e *Exporter) readAnew(ctx context.Context) error {
+// readWithRestart reads all legs. If the gateway refuses the token of the state folder, it reads them once more from the beginning.
+func (e *Exporter) readWithRestart(ctx context.Context) error {
 	resumed := e.journal.State.Token != ""
 	err := e.readLegs(ctx)
 	if reason := parleyclient.ErrorInfo(err).GetReason(); resumed && (reason == "TOKEN_REFUSED" || reason == "TOKEN_VERSION") {
@@ -197,12 +197,13 @@ func (e *Exporter) legs() ([][]string, error) {
 	return e.journal.Legs(state.Round)
 }
 
-// mostIDs is how many users a request may name.
-const mostIDs = 1000
+// maxRequestIDs is how many users a request may name.
+const maxRequestIDs = 1000
 
-func chunks(ids []string) [][]string { return slices.Collect(slices.Chunk(ids, mostIDs)) }
+// chunks splits ids into as many as a request may name.
+func chunks(ids []string) [][]string { return slices.Collect(slices.Chunk(ids, maxRequestIDs)) }
 
-// classify says of an error of the gateway whether another run helps.
+// classify wraps an error of the gateway in ErrIncomplete if another run may help, and in ErrRefused if none does.
 func classify(err error) error {
 	if errors.Is(err, parleyclient.ErrCut) {
 		return fmt.Errorf("%w: %w", ErrIncomplete, err)

@@ -20,31 +20,31 @@ import (
 // wants reports whether a dataset is asked for.
 func (e *Exporter) wants(name string) bool { return slices.Contains(e.options.Datasets, name) }
 
-// place puts a finished file where it belongs. The state names it with the next commit.
-func (e *Exporter) place(ctx context.Context, file dataset.File) error {
+// storeFile moves a finished file into the store. The next commit makes it a part of the run.
+func (e *Exporter) storeFile(ctx context.Context, file dataset.File) error {
 	state := &e.journal.State
 	name := fmt.Sprintf("%s%04d.%s", e.prefix(file.Dataset), state.Sequence, e.options.Format)
-	if err := e.store.PutFile(ctx, e.owner(), name, file.Path); err != nil {
+	if err := e.store.PutFile(ctx, e.shardName(), name, file.Path); err != nil {
 		return err
 	}
 	state.Sequence++
 	state.Rows[file.Dataset] += file.Rows
 	state.Files = append(state.Files, journal.File{Dataset: file.Dataset, Path: name, Rows: file.Rows, Bytes: file.Bytes, SHA256: file.SHA256})
-	e.progress.committed(state)
+	e.progress.setCommitted(state)
 	return os.Remove(file.Path)
 }
 
 // prefix begins the names of the files of this shard in a dataset.
 func (e *Exporter) prefix(name string) string {
-	return fmt.Sprintf("run_date=%s/dataset=%s/%s-", e.options.runDate(), name, e.owner())
+	return fmt.Sprintf("run_date=%s/dataset=%s/%s-", e.options.runDate(), name, e.shardName())
 }
 
 func newWriter[T any](e *Exporter, name string) *dataset.Writer[T] {
-	return dataset.NewWriter[T](name, e.options.Format, e.journal.Scratch(), e.options.FileBytes, e.place)
+	return dataset.NewWriter[T](name, e.options.Format, e.journal.Scratch(), e.options.FileBytes, e.storeFile)
 }
 
-// flushing are the writers of what the frames become.
-type flushing struct {
+// fileWriters write the rows of frames into files, one writer for each dataset.
+type fileWriters struct {
 	e      *Exporter
 	events *dataset.Writer[dataset.Event]
 	copies *dataset.Writer[dataset.Copy]
@@ -60,9 +60,9 @@ func (e *Exporter) flush(ctx context.Context) (err error) {
 	if e.journal.State.Spool == 0 {
 		return nil
 	}
-	defer e.progress.does(e.Progress().State) // back to reading, if that goes on
-	e.progress.does(StateWriting)
-	f := flushing{
+	defer e.progress.setState(e.Progress().State) // back to reading, if that goes on
+	e.progress.setState(StateWriting)
+	f := fileWriters{
 		e: e, events: newWriter[dataset.Event](e, dataset.Events), copies: newWriter[dataset.Copy](e, dataset.Copies),
 		turns: newWriter[dataset.Turn](e, dataset.Turns), calls: newWriter[dataset.Call](e, dataset.Calls), open: dataset.NewPairs(),
 		reader: dataset.NewReader(e.name),
@@ -80,24 +80,24 @@ func (e *Exporter) flush(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := f.frame(ctx, next); err != nil {
+		if err := f.writeFrame(ctx, next); err != nil {
 			return err
 		}
 	}
 	if err := errors.Join(f.events.Close(ctx), f.copies.Close(ctx), f.turns.Close(ctx), f.calls.Close(ctx)); err != nil {
 		return err
 	}
-	return e.journal.Flushed(f.rest())
+	return e.journal.ReplaceFrames(f.openTurns())
 }
 
-// frame writes the rows of a frame in its wire format.
-func (f *flushing) frame(ctx context.Context, wire []byte) (err error) {
+// writeFrame writes the rows of a writeFrame in its wire format.
+func (f *fileWriters) writeFrame(ctx context.Context, wire []byte) (err error) {
 	if frames.IsBatch(wire) {
 		if f.batch, err = frames.Events(f.batch[:0], wire); err != nil {
-			return damaged(err)
+			return errDamaged(err)
 		}
 		for _, event := range f.batch {
-			if err := f.event(ctx, event.Wire); err != nil {
+			if err := f.writeEvent(ctx, event.Wire); err != nil {
 				return err
 			}
 		}
@@ -105,7 +105,7 @@ func (f *flushing) frame(ctx context.Context, wire []byte) (err error) {
 	}
 	next := new(parleyv1.StreamTenantEventsResponse)
 	if err := proto.Unmarshal(wire, next); err != nil {
-		return damaged(err)
+		return errDamaged(err)
 	}
 	for _, c := range next.GetCopies().GetCopies() {
 		if err := f.copies.Write(ctx, dataset.Copy{UID: c.GetUid(), UserID: dataset.UserID(c.GetName()), Name: c.GetName(), Run: f.e.name}, rowBytes); err != nil {
@@ -127,24 +127,24 @@ func (f *flushing) frame(ctx context.Context, wire []byte) (err error) {
 	return nil
 }
 
-// damaged says of frames that cannot be read how the run begins anew.
-func damaged(err error) error {
+// errDamaged is the error of frames that cannot be read; it says how the run begins anew.
+func errDamaged(err error) error {
 	return fmt.Errorf("frames in the state folder are damaged, remove it to begin the run anew: %w", err)
 }
 
-// event writes the rows of an event in its wire format.
-func (f *flushing) event(ctx context.Context, wire []byte) error {
+// writeEvent writes the rows of an writeEvent in its wire format.
+func (f *fileWriters) writeEvent(ctx context.Context, wire []byte) error {
 	if err := f.reader.Read(wire); err != nil {
-		return damaged(err)
+		return errDamaged(err)
 	}
-	f.open.Add(f.reader.Half())
-	if !f.reader.Named() {
+	f.open.Add(f.reader.TurnPart())
+	if !f.reader.HasName() {
 		return nil // kept for its turn alone
 	}
 	if f.e.wants(dataset.Events) {
 		row, err := f.reader.EventRow()
 		if err != nil {
-			return damaged(err)
+			return errDamaged(err)
 		}
 		if err := f.events.Write(ctx, row, dataset.Bytes(len(wire))); err != nil {
 			return err
@@ -155,7 +155,7 @@ func (f *flushing) event(ctx context.Context, wire []byte) error {
 	}
 	call := new(parleyv1.Event)
 	if err := proto.Unmarshal(wire, call); err != nil {
-		return damaged(err)
+		return errDamaged(err)
 	}
 	for _, row := range dataset.CallRows(call, f.e.name) {
 		if err := f.calls.Write(ctx, row, rowBytes); err != nil {
@@ -168,10 +168,11 @@ func (f *flushing) event(ctx context.Context, wire []byte) error {
 // rowBytes is about the size of a row without text.
 const rowBytes = 512
 
-func (f *flushing) rest() iter.Seq[*parleyv1.StreamTenantEventsResponse] {
+// openTurns yields frames of the parts of turns whose users are still being read.
+func (f *fileWriters) openTurns() iter.Seq[*parleyv1.StreamTenantEventsResponse] {
 	return func(yield func(*parleyv1.StreamTenantEventsResponse) bool) {
-		for half := range f.open.Rest() {
-			if !yield(batch([]*parleyv1.Event{half})) {
+		for part := range f.open.Rest() {
+			if !yield(batchFrame([]*parleyv1.Event{part})) {
 				return
 			}
 		}
@@ -206,10 +207,10 @@ func (e *Exporter) finishFiles(ctx context.Context) error {
 	return e.journal.Commit()
 }
 
-// withdraw takes the files of a dataset out of the run; publish removes them.
+// withdraw takes the files of a dataset out of the run; publish removes them from the store.
 func (e *Exporter) withdraw(name string) {
 	state := &e.journal.State
 	state.Files = slices.DeleteFunc(state.Files, func(f journal.File) bool { return f.Dataset == name })
 	delete(state.Rows, name)
-	e.progress.committed(state)
+	e.progress.setCommitted(state)
 }

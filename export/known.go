@@ -5,18 +5,18 @@ import (
 	"github.com/parley-gateway/parley/export/internal/journal"
 )
 
-// mostKnown bounds what is remembered of events whose owners are read already; a copy that is forgotten comes whole once more, with the same
-// uid and version.
-const mostKnown = 4 << 20
+// maxSeen bounds the events that are remembered after their owners were read. A copy of a forgotten event is written as an event once more,
+// with the same uid and version.
+const maxSeen = 4 << 20
 
-// known are the events that are in the journal of the users who are being read, and, to find copies, those of all.
-type known struct {
+// seenEvents remembers which events are in the journal: those of the users who are being read and, to find copies, those of all users.
+type seenEvents struct {
 	owners map[uint64]map[uint64]struct{}
 	all    map[uint64]struct{} // nil unless copies are looked for
 }
 
 // load reads from the journal what was committed. Users who have their summary in the present round do not come again.
-func (k *known) load(j *journal.Journal, copies bool) error {
+func (k *seenEvents) load(j *journal.Journal, copies bool) error {
 	k.owners, k.all = map[uint64]map[uint64]struct{}{}, nil
 	if copies {
 		k.all = map[uint64]struct{}{}
@@ -39,7 +39,7 @@ func (k *known) load(j *journal.Journal, copies bool) error {
 		if err != nil {
 			return err
 		}
-		k.note(key)
+		k.addToAll(key)
 		if _, done := ended[key.Owner]; done || wanted != nil && !wanted[key.Owner] {
 			continue
 		}
@@ -48,7 +48,7 @@ func (k *known) load(j *journal.Journal, copies bool) error {
 	return nil
 }
 
-// wantedOwners are the users of the present leg; nil for all.
+// wantedOwners are the users whom the present leg names; nil = it names none.
 func wantedOwners(j *journal.Journal) (map[uint64]bool, error) {
 	legs, err := j.Legs(j.State.Round)
 	if err != nil || j.State.Leg >= len(legs) || legs[j.State.Leg] == nil {
@@ -61,18 +61,20 @@ func wantedOwners(j *journal.Journal) (map[uint64]bool, error) {
 	return wanted, nil
 }
 
-func (k *known) note(key journal.Key) {
+// addToAll remembers an event whoever owns it.
+func (k *seenEvents) addToAll(key journal.Key) {
 	if k.all == nil {
 		return
 	}
-	if len(k.all) >= mostKnown {
+	if len(k.all) >= maxSeen {
 		clear(k.all)
 	}
 	k.all[key.Event] = struct{}{}
 }
 
-func (k *known) add(key journal.Key) {
-	k.note(key)
+// add remembers an event of an owner who is being read.
+func (k *seenEvents) add(key journal.Key) {
+	k.addToAll(key)
 	events := k.owners[key.Owner]
 	if events == nil {
 		events = map[uint64]struct{}{}
@@ -81,17 +83,17 @@ func (k *known) add(key journal.Key) {
 	events[key.Event] = struct{}{}
 }
 
-// has reports whether the owner's event is in the journal.
-func (k *known) has(key journal.Key) bool {
+// hasOwned reports whether the event is in the journal for this owner.
+func (k *seenEvents) hasOwned(key journal.Key) bool {
 	_, ok := k.owners[key.Owner][key.Event]
 	return ok
 }
 
-// elsewhere reports whether the event is in the journal for any owner.
-func (k *known) elsewhere(key journal.Key) bool {
+// hasAny reports whether the event is in the journal for any owner.
+func (k *seenEvents) hasAny(key journal.Key) bool {
 	_, ok := k.all[key.Event]
 	return ok
 }
 
-// forget drops a user of whom nothing comes any more.
-func (k *known) forget(user string) { delete(k.owners, journal.OwnerKey(user)) }
+// forget drops the events of a user who was read to the end.
+func (k *seenEvents) forget(user string) { delete(k.owners, journal.OwnerKey(user)) }

@@ -124,7 +124,7 @@ func gapOf(gap *parleyv1.Gap) gapEntry {
 	return entry
 }
 
-// tally adds users up.
+// tally counts users by their outcome.
 type tally struct {
 	counts             Counts
 	refusals, failures map[Failures]int64
@@ -170,8 +170,8 @@ func (t *tally) add(user *parleyv1.UserSummary, entry userEntry) {
 	}
 }
 
-// sorted are reasons with their counts, most users first.
-func sorted(counts map[Failures]int64) []Failures {
+// sortedFailures returns the counted reasons, those with most users first.
+func sortedFailures(counts map[Failures]int64) []Failures {
 	out := make([]Failures, 0, len(counts))
 	for failure, users := range counts {
 		failure.Users = users
@@ -244,5 +244,5 @@ func mergeFailures(a, b []Failures) []Failures {
 		failures.Users = 0
 		counts[failures] += users
 	}
-	return sorted(counts)
+	return sortedFailures(counts)
 }

@@ -67,7 +67,7 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	o.UserIDs = allIDs(o.UserIDs)
+	o.UserIDs = normalizedIDs(o.UserIDs)
 	return o
 }
 
@@ -84,8 +84,8 @@ func (o Options) Run() string {
 }
 
 const (
-	// lookBack is how long before the interval calls are read again: Graph changes the record of a call for up to 36 hours.
-	lookBack = 48 * time.Hour
+	// lateCallsSpan is how far before the interval calls are read again: Graph changes the record of a call for up to 36 hours.
+	lateCallsSpan = 48 * time.Hour
 	// oldestLateCalls is when such an interval may begin: Graph keeps calls for 30 days.
 	oldestLateCalls = 28 * 24 * time.Hour
 )
@@ -94,7 +94,7 @@ const (
 // or changed after the earlier nights. ok is false where there are none to read.
 func (o Options) LateCalls(now time.Time) (_ Options, ok bool) {
 	o = o.withDefaults()
-	o.Start, o.End = o.Start.Add(-lookBack), o.Start
+	o.Start, o.End = o.Start.Add(-lateCallsSpan), o.Start
 	o.Datasets = slices.DeleteFunc(o.Datasets, func(name string) bool { return name != dataset.Events && name != dataset.Calls })
 	calls := len(o.Sources) == 0 || slices.Contains(o.Sources, parleyv1.Source_SOURCE_CALL)
 	o.Sources = []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
@@ -104,8 +104,8 @@ func (o Options) LateCalls(now time.Time) (_ Options, ok bool) {
 // runDate is the partition of the run: the day on which the interval has ended.
 func (o Options) runDate() string { return o.End.UTC().Format(time.DateOnly) }
 
-// allIDs are ids in lower case, sorted, each once; nil for nil.
-func allIDs(ids []string) []string {
+// normalizedIDs returns ids in lower case, sorted, each once; nil for nil.
+func normalizedIDs(ids []string) []string {
 	if ids == nil {
 		return nil
 	}
@@ -117,7 +117,8 @@ func allIDs(ids []string) []string {
 	return slices.Compact(out)
 }
 
-func ownIDs(ids []string, shard, shards int) []string {
+// shardIDs returns the ids that belong to a shard.
+func shardIDs(ids []string, shard, shards int) []string {
 	return slices.DeleteFunc(ids, func(id string) bool { return ShardOf(id, shards) != shard })
 }
 

@@ -65,13 +65,13 @@ func (p *progress) change(change func(now *Progress)) {
 	change(&p.now)
 }
 
-func (p *progress) events(n int) { p.change(func(now *Progress) { now.Events += int64(n) }) }
+func (p *progress) addEvents(n int) { p.change(func(now *Progress) { now.Events += int64(n) }) }
 
-func (p *progress) user() { p.change(func(now *Progress) { now.Users++ }) }
+func (p *progress) addUser() { p.change(func(now *Progress) { now.Users++ }) }
 
-func (p *progress) waits(code string) { p.change(func(now *Progress) { now.Waiting = code }) }
+func (p *progress) setWaiting(code string) { p.change(func(now *Progress) { now.Waiting = code }) }
 
-func (p *progress) reached(checkpoint *parleyv1.TenantCheckpoint) {
+func (p *progress) setCheckpoint(checkpoint *parleyv1.TenantCheckpoint) {
 	p.change(func(now *Progress) {
 		if now.State == StateListing {
 			now.State = StateReading
@@ -81,10 +81,10 @@ func (p *progress) reached(checkpoint *parleyv1.TenantCheckpoint) {
 	})
 }
 
-func (p *progress) does(state RunState) { p.change(func(now *Progress) { now.State = state }) }
+func (p *progress) setState(state RunState) { p.change(func(now *Progress) { now.State = state }) }
 
-// committed tells what the journal says of the run.
-func (p *progress) committed(state *journal.State) {
+// setCommitted takes over the counts of the journal.
+func (p *progress) setCommitted(state *journal.State) {
 	bytes := int64(0)
 	for _, file := range state.Files {
 		bytes += file.Bytes

@@ -48,10 +48,10 @@ func (e *Exporter) publish(ctx context.Context) error {
 		return err
 	}
 	name := shardFile(e.name, e.options.Shard, e.options.Shards)
-	if err := e.store.PutFile(ctx, e.owner(), name+".users.ndjson", filepath.Join(e.journal.Scratch(), "users")); err != nil {
+	if err := e.store.PutFile(ctx, e.shardName(), name+".users.ndjson", filepath.Join(e.journal.Scratch(), "users")); err != nil {
 		return err
 	}
-	if err := putJSON(ctx, e.store, e.owner(), name+".json", manifest); err != nil {
+	if err := putJSON(ctx, e.store, e.shardName(), name+".json", manifest); err != nil {
 		return err
 	}
 	state := &e.journal.State
@@ -128,7 +128,7 @@ func (e *Exporter) manifest(total *tally) *Manifest {
 		View: strings.TrimPrefix(o.View.String(), "EVENT_VIEW_"), Format: o.Format, Deduplicated: o.Deduplicate, Caller: o.Caller, Reason: o.Reason,
 		StartedAt: state.StartedAt.Format(time.RFC3339), EndedAt: state.EndedAt.Format(time.RFC3339),
 		Counts: total.counts, SettledUntil: state.SettledUntil, Coverage: total.coverage,
-		Refusals: sorted(total.refusals), Failures: sorted(total.failures), Notices: state.Notices, Files: state.Files,
+		Refusals: sortedFailures(total.refusals), Failures: sortedFailures(total.failures), Notices: state.Notices, Files: state.Files,
 	}
 	m.Complete = m.Outcome == complete
 	if o.UserIDs != nil {
@@ -143,7 +143,7 @@ func (e *Exporter) manifest(total *tally) *Manifest {
 // result ends the run if this shard is the last one.
 func (e *Exporter) result(ctx context.Context) (Result, error) {
 	state := &e.journal.State
-	result, err := finish(ctx, e.store, e.owner(), e.name, e.options.Shards, e.options.Strict)
+	result, err := finish(ctx, e.store, e.shardName(), e.name, e.options.Shards, e.options.Strict)
 	if errors.Is(err, fs.ErrNotExist) {
 		result, err = Result{Run: e.name, Outcome: state.Outcome, Files: len(state.Files), Counts: Counts{Rows: state.Rows}}, nil
 	}
@@ -151,10 +151,11 @@ func (e *Exporter) result(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	// The process answers for its own shard.
-	return result, verdict(state.Outcome, e.options.Strict)
+	return result, outcomeError(state.Outcome, e.options.Strict)
 }
 
-func verdict(outcome string, strict bool) error {
+// outcomeError returns the error of a run with an outcome; strict says that refusals are an error.
+func outcomeError(outcome string, strict bool) error {
 	switch {
 	case outcome == incomplete:
 		return ErrIncomplete
@@ -188,7 +189,7 @@ func Finish(ctx context.Context, out, run string, strict bool) (_ Result, err er
 		if err != nil {
 			return Result{}, err
 		}
-		return result, errors.Join(verdict(result.Outcome, strict), target.Clean(run+"-finish"))
+		return result, errors.Join(outcomeError(result.Outcome, strict), target.Clean(run+"-finish"))
 	}
 	return Result{}, fmt.Errorf("%w: no shard of the run %s is in %s", ErrRefused, run, out)
 }
@@ -214,7 +215,7 @@ func finish(ctx context.Context, target *store.Store, owner, run string, shards 
 	}
 	success := runFolder(run) + "_SUCCESS"
 	mark := func() error { return target.Put(ctx, owner, success, strings.NewReader("")) }
-	if verdict(all.Outcome, strict) != nil {
+	if outcomeError(all.Outcome, strict) != nil {
 		mark = func() error { return target.Delete(ctx, success) }
 	}
 	if err := mark(); err != nil {

@@ -56,7 +56,7 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 	state := &e.journal.State
 	request := e.request(ids)
 	options := e.options.Stream
-	options.Memory = -1 // e.known drops what comes twice
+	options.Memory = -1 // e.seen drops what comes twice
 	options.OnCheckpoint = func(ctx context.Context, checkpoint *parleyv1.Checkpoint) error {
 		state.Token = checkpoint.GetResumeToken()
 		if err := e.journal.Commit(); err != nil {
@@ -67,10 +67,10 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 		}
 		return e.flush(ctx)
 	}
-	options.OnNotice = func(notice *parleyv1.Notice) { e.progress.waits(notice.GetCode()) }
+	options.OnNotice = func(notice *parleyv1.Notice) { e.progress.setWaiting(notice.GetCode()) }
 	stream := parleyclient.New(parleyclient.Method[*frames.Frame, *frames.Frame]{
 		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[*frames.Frame], error) {
-			if err := errors.Join(e.journal.Rollback(), e.known.load(e.journal, e.options.Deduplicate)); err != nil {
+			if err := errors.Join(e.journal.Rollback(), e.seen.load(e.journal, e.options.Deduplicate)); err != nil {
 				return nil, err
 			}
 			request.ResumeToken = state.Token
@@ -83,51 +83,51 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 		if err != nil {
 			return err
 		}
-		if err := e.take(next); err != nil {
+		if err := e.journalFrame(next); err != nil {
 			return err
 		}
 	}
 	return e.endLeg()
 }
 
-// items notes what a frame says about the whole, and returns it if it is to be kept.
+// items takes progress and summary from a frame, and returns all other frames.
 func (e *Exporter) items(f *frames.Frame) []*frames.Frame {
 	switch next := f.GetFrame().(type) {
 	case nil, *parleyv1.StreamTenantEventsResponse_Batch, *parleyv1.StreamTenantEventsResponse_Copies, *parleyv1.StreamTenantEventsResponse_User:
 		return []*frames.Frame{f}
 	case *parleyv1.StreamTenantEventsResponse_Checkpoint:
-		e.progress.reached(next.Checkpoint)
+		e.progress.setCheckpoint(next.Checkpoint)
 	case *parleyv1.StreamTenantEventsResponse_Summary:
 		e.summary = next.Summary
 	}
 	return nil
 }
 
-// take adds a frame to the journal, without what is there already.
-func (e *Exporter) take(f *frames.Frame) error {
+// journalFrame appends a frame to the journal, without the events that are in it already.
+func (e *Exporter) journalFrame(f *frames.Frame) error {
 	defer f.Release()
 	if f.Batch != nil {
-		return e.takeEvents(f.Batch)
+		return e.journalEvents(f.Batch)
 	}
 	switch next := f.GetFrame().(type) {
 	case *parleyv1.StreamTenantEventsResponse_Batch: // with something beside it that is not known here
-		wire, err := proto.Marshal(batch(next.Batch.GetEvents()))
+		wire, err := proto.Marshal(batchFrame(next.Batch.GetEvents()))
 		if err != nil {
 			return err
 		}
-		return e.takeEvents(wire)
+		return e.journalEvents(wire)
 	case *parleyv1.StreamTenantEventsResponse_Copies:
-		return e.takeCopies(next.Copies.GetCopies())
+		return e.journalCopies(next.Copies.GetCopies())
 	case *parleyv1.StreamTenantEventsResponse_User:
-		e.known.forget(next.User.GetUser())
-		e.progress.user()
+		e.seen.forget(next.User.GetUser())
+		e.progress.addUser()
 		return errors.Join(e.journal.Append(f.StreamTenantEventsResponse), e.journal.AppendUser(next.User))
 	}
 	return nil
 }
 
-// takeEvents adds a batch in its wire format, as a whole if nothing in it is there already.
-func (e *Exporter) takeEvents(wire []byte) error {
+// journalEvents appends a batch in its wire format: as it is, unless some of its events are in the journal already.
+func (e *Exporter) journalEvents(wire []byte) error {
 	events, err := frames.Events(e.batch[:0], wire)
 	if err != nil {
 		return err
@@ -139,22 +139,22 @@ func (e *Exporter) takeEvents(wire []byte) error {
 	for _, event := range events {
 		key := journal.KeyOf(event.Owner, event.UID, event.Version)
 		switch {
-		case e.known.has(key):
-			half, err := e.halfOf(event.Wire)
+		case e.seen.hasOwned(key):
+			part, err := e.turnPartOf(event.Wire)
 			if err != nil {
 				return err
 			}
-			if half != nil {
-				kept = append(kept, half)
+			if part != nil {
+				kept = append(kept, part)
 			}
-		case e.options.Deduplicate && e.known.elsewhere(key):
+		case e.options.Deduplicate && e.seen.hasAny(key):
 			whole := new(parleyv1.Event)
 			if err := proto.Unmarshal(event.Wire, whole); err != nil {
 				return err
 			}
 			copies = append(copies, &parleyv1.EventCopy{Name: whole.GetName(), Uid: whole.GetUid()})
 		default:
-			e.known.add(key)
+			e.seen.add(key)
 			if err := e.journal.AppendKey(key); err != nil {
 				return err
 			}
@@ -163,37 +163,37 @@ func (e *Exporter) takeEvents(wire []byte) error {
 		}
 	}
 	e.kept = kept
-	e.progress.events(fresh)
+	e.progress.addEvents(fresh)
 	switch {
 	case fresh == len(events):
 		return e.journal.AppendWire(wire)
 	case len(kept) > 0:
 		err = e.journal.AppendWire(frames.AppendBatch(nil, kept))
 	}
-	return errors.Join(err, e.takeCopies(copies))
+	return errors.Join(err, e.journalCopies(copies))
 }
 
-// halfOf is what a turn needs of an event, in the wire format; nil = nothing.
-func (e *Exporter) halfOf(event []byte) ([]byte, error) {
+// turnPartOf returns the part of an event that a turn needs, in the wire format; nil = the event is no part of a turn.
+func (e *Exporter) turnPartOf(event []byte) ([]byte, error) {
 	if err := e.reader.Read(event); err != nil {
 		return nil, err
 	}
-	half := e.reader.Half()
-	if half == nil {
+	part := e.reader.TurnPart()
+	if part == nil {
 		return nil, nil
 	}
-	return proto.Marshal(half)
+	return proto.Marshal(part)
 }
 
-func (e *Exporter) takeCopies(copies []*parleyv1.EventCopy) error {
+func (e *Exporter) journalCopies(copies []*parleyv1.EventCopy) error {
 	var kept []*parleyv1.EventCopy
 	for _, c := range copies {
 		// A copy is known by its owner and uid, and has no version.
 		key := journal.KeyOf("users/"+dataset.UserID(c.GetName()), c.GetUid(), -1)
-		if e.known.has(key) {
+		if e.seen.hasOwned(key) {
 			continue
 		}
-		e.known.add(key)
+		e.seen.add(key)
 		if err := e.journal.AppendKey(key); err != nil {
 			return err
 		}
@@ -205,7 +205,8 @@ func (e *Exporter) takeCopies(copies []*parleyv1.EventCopy) error {
 	return e.journal.Append(&parleyv1.StreamTenantEventsResponse{Frame: &parleyv1.StreamTenantEventsResponse_Copies{Copies: &parleyv1.EventCopies{Copies: kept}}})
 }
 
-func batch(events []*parleyv1.Event) *parleyv1.StreamTenantEventsResponse {
+// batchFrame returns a frame of events.
+func batchFrame(events []*parleyv1.Event) *parleyv1.StreamTenantEventsResponse {
 	return &parleyv1.StreamTenantEventsResponse{Frame: &parleyv1.StreamTenantEventsResponse_Batch{Batch: &parleyv1.EventBatch{Events: events}}}
 }
 
@@ -230,12 +231,13 @@ func (e *Exporter) endLeg() error {
 			}
 		}
 	}
-	e.progress.committed(state)
+	e.progress.setCommitted(state)
 	state.Leg++
 	state.Token = ""
 	return e.journal.Commit()
 }
 
+// earlier reports whether a is a time before b.
 func earlier(a, b string) bool {
 	left, errLeft := time.Parse(time.RFC3339Nano, a)
 	right, errRight := time.Parse(time.RFC3339Nano, b)

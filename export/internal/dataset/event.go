@@ -38,11 +38,12 @@ func (r *Reader) Kind() parleyv1.EventKind { return parleyv1.EventKind(r.event.I
 // IsCall reports whether the event has what is known about a call.
 func (r *Reader) IsCall() bool { return r.event.Has(eventFields.call) }
 
-// Named reports whether the event has a name: one without was kept for its turn alone.
-func (r *Reader) Named() bool { return r.event.Text(eventFields.name) != "" }
+// HasName reports whether the event has a name: one without was kept for its turn alone.
+func (r *Reader) HasName() bool { return r.event.Text(eventFields.name) != "" }
 
-// Half returns what a turn needs of a prompt or an answer, without a name; nil for all other events. It holds nothing of the event's memory.
-func (r *Reader) Half() *parleyv1.Event {
+// TurnPart returns the fields of a prompt or an answer that a turn needs, without a name; nil for all other events. It holds nothing of the
+// event's memory.
+func (r *Reader) TurnPart() *parleyv1.Event {
 	kind := r.Kind()
 	if kind != parleyv1.EventKind_EVENT_KIND_PROMPT && kind != parleyv1.EventKind_EVENT_KIND_ANSWER {
 		return nil
@@ -50,7 +51,7 @@ func (r *Reader) Half() *parleyv1.Event {
 	r.event.Sub(eventFields.copilot, &r.detail)
 	r.event.Sub(eventFields.actor, &r.actor)
 	own := func(m *wire.Message, number protowire.Number) string { return strings.Clone(m.Text(number)) }
-	half := &parleyv1.Event{
+	part := &parleyv1.Event{
 		Uid: own(&r.event, eventFields.uid), Version: r.event.Int(eventFields.version), Owner: own(&r.event, eventFields.owner), Kind: kind,
 		CorrelationId: own(&r.event, eventFields.correlationID), Conversation: own(&r.event, eventFields.conversation),
 		Detail: &parleyv1.Event_Copilot{Copilot: &parleyv1.CopilotDetail{
@@ -58,12 +59,12 @@ func (r *Reader) Half() *parleyv1.Event {
 		}},
 	}
 	if at, ok := r.event.Time(eventFields.createTime); ok {
-		half.CreateTime = timestamppb.New(at)
+		part.CreateTime = timestamppb.New(at)
 	}
 	if !r.actor.Has(identityFields.user) && r.actor.Has(identityFields.application) {
-		half.Actor = &parleyv1.IdentitySet{Application: &parleyv1.Identity{}}
+		part.Actor = &parleyv1.IdentitySet{Application: &parleyv1.Identity{}}
 	}
-	return half
+	return part
 }
 
 // EventRow is the row of the event.

@@ -35,8 +35,8 @@ func TestRowsFromTheWireEqualThoseOfDecodedEvents(t *testing.T) {
 		if err := reader.Read(content); err != nil {
 			t.Fatal(err)
 		}
-		if reader.Kind() != e.GetKind() || reader.Named() != (e.GetName() != "") || reader.IsCall() != (e.GetCall() != nil) {
-			t.Errorf("%v, named %t, call %t: %v", reader.Kind(), reader.Named(), reader.IsCall(), e)
+		if reader.Kind() != e.GetKind() || reader.HasName() != (e.GetName() != "") || reader.IsCall() != (e.GetCall() != nil) {
+			t.Errorf("%v, named %t, call %t: %v", reader.Kind(), reader.HasName(), reader.IsCall(), e)
 		}
 		got, err := reader.EventRow()
 		if err != nil {
@@ -45,16 +45,16 @@ func TestRowsFromTheWireEqualThoseOfDecodedEvents(t *testing.T) {
 		if diff := cmp.Diff(wantRow(t, e), got); diff != "" {
 			t.Fatalf("row of the event, decoded (-) and read (+):\n%s\n%v", diff, e)
 		}
-		wantHalf(t, e, reader.Half())
+		wantTurnPart(t, e, reader.TurnPart())
 	}
 }
 
-func wantHalf(t *testing.T, e, half *parleyv1.Event) {
+func wantTurnPart(t *testing.T, e, part *parleyv1.Event) {
 	t.Helper()
-	if paired := e.GetKind() == parleyv1.EventKind_EVENT_KIND_PROMPT || e.GetKind() == parleyv1.EventKind_EVENT_KIND_ANSWER; paired != (half != nil) {
-		t.Fatalf("half %v of %v", half, e.GetKind())
+	if paired := e.GetKind() == parleyv1.EventKind_EVENT_KIND_PROMPT || e.GetKind() == parleyv1.EventKind_EVENT_KIND_ANSWER; paired != (part != nil) {
+		t.Fatalf("part %v of %v", part, e.GetKind())
 	}
-	if half == nil {
+	if part == nil {
 		return
 	}
 	want := &parleyv1.Event{
@@ -65,8 +65,8 @@ func wantHalf(t *testing.T, e, half *parleyv1.Event) {
 	if e.GetActor().GetUser() == nil && e.GetActor().GetApplication() != nil {
 		want.Actor = &parleyv1.IdentitySet{Application: &parleyv1.Identity{}}
 	}
-	if !proto.Equal(want, half) {
-		t.Errorf("half of a turn\ngot  %v\nwant %v", half, want)
+	if !proto.Equal(want, part) {
+		t.Errorf("part of a turn\ngot  %v\nwant %v", part, want)
 	}
 }
 

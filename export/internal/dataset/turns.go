@@ -16,38 +16,38 @@ type Pairs struct {
 // NewPairs returns an empty one.
 func NewPairs() *Pairs { return &Pairs{users: map[string][]*parleyv1.Event{}} }
 
-// Add notes a half of a turn, as Reader.Half returns it; nil is passed over.
-func (t *Pairs) Add(half *parleyv1.Event) {
-	if half != nil {
-		t.users[half.GetOwner()] = append(t.users[half.GetOwner()], half)
+// Add adds a part of a turn, as Reader.TurnPart returns it; nil is passed over.
+func (t *Pairs) Add(part *parleyv1.Event) {
+	if part != nil {
+		t.users[part.GetOwner()] = append(t.users[part.GetOwner()], part)
 	}
 }
 
 // Take returns the turns of a user, and forgets the user.
 func (t *Pairs) Take(user, run string) []Turn {
-	halves := latest(t.users[user])
+	parts := latest(t.users[user])
 	delete(t.users, user)
 	answers := map[string][]*parleyv1.Event{}
-	for _, half := range halves {
-		if half.GetKind() == parleyv1.EventKind_EVENT_KIND_ANSWER && half.GetCorrelationId() != "" {
-			answers[half.GetCorrelationId()] = append(answers[half.GetCorrelationId()], half)
+	for _, part := range parts {
+		if part.GetKind() == parleyv1.EventKind_EVENT_KIND_ANSWER && part.GetCorrelationId() != "" {
+			answers[part.GetCorrelationId()] = append(answers[part.GetCorrelationId()], part)
 		}
 	}
 	var turns []Turn
-	for _, half := range halves {
-		if half.GetKind() == parleyv1.EventKind_EVENT_KIND_PROMPT {
-			turns = append(turns, turn(half, answers[half.GetCorrelationId()], run))
+	for _, part := range parts {
+		if part.GetKind() == parleyv1.EventKind_EVENT_KIND_PROMPT {
+			turns = append(turns, turn(part, answers[part.GetCorrelationId()], run))
 		}
 	}
 	return turns
 }
 
-// Rest yields what is noted of users who were not taken.
+// Rest yields the parts of users who were not taken.
 func (t *Pairs) Rest() iter.Seq[*parleyv1.Event] {
 	return func(yield func(*parleyv1.Event) bool) {
-		for _, halves := range t.users {
-			for _, half := range halves {
-				if !yield(half) {
+		for _, parts := range t.users {
+			for _, part := range parts {
+				if !yield(part) {
 					return
 				}
 			}
@@ -56,14 +56,14 @@ func (t *Pairs) Rest() iter.Seq[*parleyv1.Event] {
 }
 
 // latest keeps the greatest version of each uid, in the order of time.
-func latest(halves []*parleyv1.Event) []*parleyv1.Event {
+func latest(parts []*parleyv1.Event) []*parleyv1.Event {
 	newest := map[string]*parleyv1.Event{}
-	for _, half := range halves {
-		if known := newest[half.GetUid()]; known == nil || known.GetVersion() < half.GetVersion() {
-			newest[half.GetUid()] = half
+	for _, part := range parts {
+		if known := newest[part.GetUid()]; known == nil || known.GetVersion() < part.GetVersion() {
+			newest[part.GetUid()] = part
 		}
 	}
-	kept := slices.DeleteFunc(slices.Clone(halves), func(half *parleyv1.Event) bool { return newest[half.GetUid()] != half })
+	kept := slices.DeleteFunc(slices.Clone(parts), func(part *parleyv1.Event) bool { return newest[part.GetUid()] != part })
 	slices.SortStableFunc(kept, func(a, b *parleyv1.Event) int {
 		return a.GetCreateTime().AsTime().Compare(b.GetCreateTime().AsTime())
 	})

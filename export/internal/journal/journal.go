@@ -36,7 +36,7 @@ type State struct {
 
 	// Generation of the spool; each flush begins a new one.
 	Generation int `json:"generation"`
-	// Leg is the part of the work that is being read, and Token where its stream goes on.
+	// Leg is the number of the stream of this round that is being read, and Token where it goes on.
 	Leg   int    `json:"leg"`
 	Token string `json:"token"`
 	// Committed lengths of the logs.
@@ -239,8 +239,8 @@ func (j *Journal) Rollback() error {
 	return errors.Join(j.spool.truncate(j.State.Spool), j.users.truncate(j.State.Users), j.keys.truncate(j.State.Keys))
 }
 
-// Flushed replaces the frames, which are in files now, by others, and commits. Everything else was committed before.
-func (j *Journal) Flushed(rest iter.Seq[*parleyv1.StreamTenantEventsResponse]) error {
+// ReplaceFrames replaces the frames, which are in files now, by others, and commits. Everything else was committed before.
+func (j *Journal) ReplaceFrames(rest iter.Seq[*parleyv1.StreamTenantEventsResponse]) error {
 	next, err := openLog(j.spoolPath(j.State.Generation+1), 0)
 	if err != nil {
 		return err
@@ -395,7 +395,7 @@ func read(path string, length int64) iter.Seq2[[]byte, error] {
 	}
 }
 
-// SaveLegs keeps the parts of the work of a round: lists of users, or one empty list for a selection.
+// SaveLegs saves the legs of a round: the lists of the users that each names, or one empty list for a selection.
 func (j *Journal) SaveLegs(round int, legs [][]string) error {
 	text, err := json.Marshal(legs)
 	if err != nil {
@@ -404,7 +404,7 @@ func (j *Journal) SaveLegs(round int, legs [][]string) error {
 	return os.WriteFile(j.legs(round), text, 0o600)
 }
 
-// Legs returns what SaveLegs kept.
+// Legs returns the legs that SaveLegs saved.
 func (j *Journal) Legs(round int) (legs [][]string, err error) {
 	text, err := os.ReadFile(j.legs(round))
 	if err != nil {
