@@ -69,14 +69,14 @@ func (c *connCredentials) Clone() credentials.TransportCredentials {
 type conn struct {
 	net.Conn
 
-	raw    net.Conn // below TLS
-	ages   *ConnAges
-	bound  *admission.Connection
-	opened time.Time
-	gone   sync.Once
+	raw     net.Conn // below TLS
+	ages    *ConnAges
+	bound   *admission.Connection
+	opened  time.Time
+	closing sync.Once
 
 	reader  *bufio.Reader // the library has none of its own, so that it has read no frame beyond the one it looks at
-	in, out frames
+	in, out frameScanner
 	latest  uint32 // the stream of the last headers that came; read and written by the goroutine that reads
 
 	mu     sync.Mutex
@@ -86,25 +86,25 @@ type conn struct {
 	shared bool             // by several callers, as behind a proxy
 }
 
-// readRoom is the size of the buffer of what comes; requests are small.
-const readRoom = 8 << 10
+// readBufferSize is the size of the read buffer of a connection; requests are small.
+const readBufferSize = 8 << 10
 
 func newConn(inner, raw net.Conn, ages *ConnAges, bound *admission.Connection) *conn {
 	c := &conn{
 		Conn: inner, raw: raw, ages: ages, bound: bound, opened: time.Now(),
-		reader: bufio.NewReaderSize(inner, readRoom), holds: make(map[uint32]*Hold),
+		reader: bufio.NewReaderSize(inner, readBufferSize), holds: make(map[uint32]*Hold),
 	}
-	c.in = frames{skip: len(http2.ClientPreface), seen: func(kind http2.FrameType, _ http2.Flags, stream uint32) {
+	c.in = frameScanner{untilHeader: len(http2.ClientPreface), onFrame: func(kind http2.FrameType, _ http2.Flags, stream uint32) {
 		if kind == http2.FrameHeaders {
 			c.latest = stream
 		}
 		if kind == http2.FrameRSTStream {
-			c.end(stream)
+			c.noteStreamSent(stream)
 		}
 	}}
-	c.out = frames{seen: func(kind http2.FrameType, flags http2.Flags, stream uint32) {
+	c.out = frameScanner{onFrame: func(kind http2.FrameType, flags http2.Flags, stream uint32) {
 		if kind == http2.FrameRSTStream || kind == http2.FrameHeaders && flags.Has(http2.FlagHeadersEndStream) {
-			c.end(stream)
+			c.noteStreamSent(stream)
 		}
 	}}
 	return c
@@ -113,19 +113,19 @@ func newConn(inner, raw net.Conn, ages *ConnAges, bound *admission.Connection) *
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.reader.Read(p)
-	c.in.pass(p[:n])
+	c.in.scan(p[:n])
 	return n, err
 }
 
 // Write implements net.Conn.
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	c.out.pass(p[:n])
+	c.out.scan(p[:n])
 	return n, err
 }
 
-// begin notes a stream that begins. It is called by the goroutine that reads, so that no end of the stream is missed.
-func (c *conn) begin(stream uint32) *Hold {
+// holdStream begins the hold of a stream. It is called by the goroutine that reads, so that no end of the stream is missed.
+func (c *conn) holdStream(stream uint32) *Hold {
 	h := &Hold{conn: c}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,14 +135,14 @@ func (c *conn) begin(stream uint32) *Hold {
 	return h
 }
 
-// end notes that nothing on a stream is still to be written.
-func (c *conn) end(stream uint32) {
+// noteStreamSent notes that nothing on a stream is still to be written.
+func (c *conn) noteStreamSent(stream uint32) {
 	c.mu.Lock()
 	h := c.holds[stream]
 	delete(c.holds, stream)
 	c.mu.Unlock()
 	if h != nil {
-		h.out()
+		h.noteSent()
 	}
 }
 
@@ -164,7 +164,7 @@ func (c *conn) isShared() bool {
 
 // Close forgets the connection; its address may be another's afterwards. Nothing more of its answers is written.
 func (c *conn) Close() error {
-	c.gone.Do(func() {
+	c.closing.Do(func() {
 		c.bound.Leave()
 		c.ages.mu.Lock()
 		delete(c.ages.conns, c.RemoteAddr().String())
@@ -174,7 +174,7 @@ func (c *conn) Close() error {
 		c.holds, c.closed = nil, true
 		c.mu.Unlock()
 		for _, h := range holds {
-			h.out()
+			h.noteSent()
 		}
 	})
 	return c.Conn.Close()
@@ -205,7 +205,7 @@ func (a *ConnAges) Tap(known func(method string) bool) tap.ServerInHandle {
 			return ctx, nil
 		}
 		// The library calls this when it has read these headers and nothing behind them.
-		return c.bound.Begin(context.WithValue(ctx, holdKey{}, c.begin(c.latest)), a.messageTimeout), nil
+		return c.bound.Begin(context.WithValue(ctx, holdKey{}, c.holdStream(c.latest)), a.messageTimeout), nil
 	}
 }
 
@@ -216,6 +216,6 @@ func (a *ConnAges) endBeforeCut(hold *Hold, closer *StreamCloser) (release func(
 	}
 	// The library varies the age by a tenth.
 	left := time.Until(hold.conn.opened.Add(a.age - a.age/10 + a.grace - a.grace/10))
-	timer := time.AfterFunc(left, func() { closer.stop(ErrStreamEnded("the connection has reached its age")) })
+	timer := time.AfterFunc(left, func() { closer.stopAtCheckpoint(ErrStreamEnded("the connection has reached its age")) })
 	return func() { timer.Stop() }
 }

@@ -34,11 +34,11 @@ func TestFramesAreSeenInWhateverPiecesTheyCome(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		f := frames{seen: func(kind http2.FrameType, flags http2.Flags, stream uint32) {
+		f := frameScanner{onFrame: func(kind http2.FrameType, flags http2.Flags, stream uint32) {
 			got = append(got, frameSeen{kind, flags, stream})
 		}}
 		for wire.Len() > 0 {
-			f.pass(wire.Next(rapid.IntRange(1, 400).Draw(t, "piece")))
+			f.scan(wire.Next(rapid.IntRange(1, 400).Draw(t, "piece")))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("frames (-want +got):\n%s", diff)

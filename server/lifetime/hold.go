@@ -9,9 +9,9 @@ import (
 // Hold is what a call holds until the last byte of its answer is out, such as its place. OnEnd adds to it, and the end releases all. It is
 // in one of these states:
 //
-//	running ──Answered──▶ answered ──out──▶ over     the usual way over gRPC: the connection says when the last byte is out
-//	running ──out──▶ sent ──Answered──▶ over         the reader is gone before the method has answered
-//	any ──End──▶ over                                the request over REST has ended, or the method failed
+//	running ──Answered──▶ answered ──noteSent──▶ over     the usual way over gRPC: the connection says when the last byte is out
+//	running ──noteSent──▶ sent ──Answered──▶ over         the reader is gone before the method has answered
+//	any ──End──▶ over                                     the request over REST has ended, or the method failed
 //
 // EndSoon, and an answer that is not read in time, arm a timer. When it fires, an answered call is given up: over REST its writing is
 // aborted, over gRPC its connection breaks, or on a connection of several callers only the hold ends. A call that is still running is
@@ -21,23 +21,23 @@ type Hold struct {
 	AbortWrite func()
 	conn       *conn // of a call over gRPC
 
-	mu       sync.Mutex
-	ends     []func()
-	room     [2]func() // of ends
-	answered bool      // the method has answered
-	sent     bool      // nothing of the answer is still to be written
-	over     bool
-	late     *time.Timer
+	mu          sync.Mutex
+	onEnd       []func()
+	onEndArray  [2]func() // memory of the first two
+	answered    bool      // the method has answered
+	sent        bool      // nothing of the answer is still to be written
+	ended       bool
+	giveUpTimer *time.Timer
 }
 
 // OnEnd has a function run at the end.
 func (h *Hold) OnEnd(end func()) {
 	h.mu.Lock()
-	if !h.over {
-		if h.ends == nil {
-			h.ends = h.room[:0]
+	if !h.ended {
+		if h.onEnd == nil {
+			h.onEnd = h.onEndArray[:0]
 		}
-		h.ends = append(h.ends, end)
+		h.onEnd = append(h.onEnd, end)
 		end = func() {}
 	}
 	h.mu.Unlock()
@@ -47,10 +47,10 @@ func (h *Hold) OnEnd(end func()) {
 // End gives everything back. It may be called more than once.
 func (h *Hold) End() {
 	h.mu.Lock()
-	ends := h.ends
-	h.ends, h.over = nil, true
-	if h.late != nil {
-		h.late.Stop()
+	ends := h.onEnd
+	h.onEnd, h.ended = nil, true
+	if h.giveUpTimer != nil {
+		h.giveUpTimer.Stop()
 	}
 	h.mu.Unlock()
 	for _, end := range ends {
@@ -64,11 +64,11 @@ func (h *Hold) EndSoon() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.over:
-	case h.late == nil:
-		h.late = time.AfterFunc(closeWithin, h.giveUp)
+	case h.ended:
+	case h.giveUpTimer == nil:
+		h.giveUpTimer = time.AfterFunc(closeWithin, h.giveUp)
 	default:
-		h.late.Reset(closeWithin)
+		h.giveUpTimer.Reset(closeWithin)
 	}
 }
 
@@ -76,11 +76,11 @@ func (h *Hold) EndSoon() {
 // that several callers share, the answer stays queued, and only the hold ends.
 func (h *Hold) giveUp() {
 	h.mu.Lock()
-	if h.over {
+	if h.ended {
 		h.mu.Unlock()
 		return
 	}
-	h.late.Reset(closeWithin)
+	h.giveUpTimer.Reset(closeWithin)
 	answered := h.answered
 	if answered && h.conn == nil && h.AbortWrite != nil {
 		h.AbortWrite()
@@ -100,8 +100,8 @@ func (h *Hold) Answered(stall time.Duration) {
 	h.mu.Lock()
 	h.answered = true
 	sent := h.sent
-	if !h.over && h.late == nil && stall > 0 {
-		h.late = time.AfterFunc(stall, h.giveUp)
+	if !h.ended && h.giveUpTimer == nil && stall > 0 {
+		h.giveUpTimer = time.AfterFunc(stall, h.giveUp)
 	}
 	h.mu.Unlock()
 	if sent {
@@ -109,8 +109,8 @@ func (h *Hold) Answered(stall time.Duration) {
 	}
 }
 
-// out notes that nothing of the answer is still to be written: its last byte is out, or its reader is gone.
-func (h *Hold) out() {
+// noteSent notes that nothing of the answer is still to be written: its last byte is noteSent, or its reader is gone.
+func (h *Hold) noteSent() {
 	h.mu.Lock()
 	h.sent = true
 	answered := h.answered

@@ -12,24 +12,24 @@ import (
 )
 
 // StreamCloser ends one stream at a place from which it can be resumed: never between a batch and its checkpoint, unless the
-// caller's own deadline or the bound of Close comes first, or the reader takes too long.
+// caller's own deadline or the bound of Stop comes first, or the reader takes too long.
 type StreamCloser struct {
 	cancel context.CancelCauseFunc
-	cut    func(err error) // ends the stream although it waits for its reader
+	abort  func(err error) // ends the stream although it waits for its reader
 	stall  time.Duration   // that a reader may take nothing
 
-	mu       sync.Mutex
-	stopping error  // why it ends; nil = it does not
-	open     bool   // a batch is out and its checkpoint is not
-	over     bool   // it has ended
-	token    string // of the last checkpoint
-	late     *time.Timer
+	mu         sync.Mutex
+	stopping   error  // why it ends; nil = it does not
+	midBatch   bool   // a batch is out and its checkpoint is not
+	ended      bool   // it has ended
+	token      string // of the last checkpoint
+	forceTimer *time.Timer
 }
 
-// closeWithin is how long a stream that is to make room may take to its next checkpoint.
+// closeWithin is how long a stopped stream may take to its next checkpoint, and an answer to be read, before it is ended all the same.
 const closeWithin = 300 * time.Millisecond
 
-// Streams are what ends the streams of a server.
+// Streams decides when the streams of a server end.
 type Streams struct {
 	Shutdown *Shutdown
 	Conns    *ConnAges
@@ -40,19 +40,19 @@ type Streams struct {
 }
 
 // Watch returns a context for a stream. The context ends when the server stops, when the stream or its connection is old, or when
-// other callers need the place. The function cut ends the stream even while it waits for its reader; hold and eviction belong to the call.
+// other callers need the place. The function abort ends the stream even while it waits for its reader; hold and eviction belong to the call.
 // The caller calls release when the stream is over.
-func (s *Streams) Watch(ctx context.Context, cut func(error), hold *Hold, eviction *Eviction) (_ context.Context, closer *StreamCloser, release func()) {
+func (s *Streams) Watch(ctx context.Context, abort func(error), hold *Hold, eviction *Eviction) (_ context.Context, closer *StreamCloser, release func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	closer = &StreamCloser{cancel: cancel, cut: cut, stall: s.Stall}
-	unhook := context.AfterFunc(s.Shutdown.ctx, func() { closer.stop(ErrStreamEnded("the gateway is stopping")) })
-	age := time.AfterFunc(s.MaxAge, func() { closer.stopSoon(ErrStreamEnded("the stream has reached its age")) })
-	settle := s.Conns.endBeforeCut(hold, closer)
-	eviction.OnEvict(closer.stopSoon)
+	closer = &StreamCloser{cancel: cancel, abort: abort, stall: s.Stall}
+	unwatchShutdown := context.AfterFunc(s.Shutdown.ctx, func() { closer.stopAtCheckpoint(ErrStreamEnded("the gateway is stopping")) })
+	age := time.AfterFunc(s.MaxAge, func() { closer.Stop(ErrStreamEnded("the stream has reached its age")) })
+	releaseConn := s.Conns.endBeforeCut(hold, closer)
+	eviction.OnEvict(closer.Stop)
 	return ctx, closer, func() {
-		unhook()
+		unwatchShutdown()
 		age.Stop()
-		settle()
+		releaseConn()
 		closer.finish()
 		cancel(nil)
 	}
@@ -69,34 +69,31 @@ func ErrStreamEnded(why string) *apierror.Error {
 func (c *StreamCloser) finish() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.over = true
-	if c.late != nil {
-		c.late.Stop()
+	c.ended = true
+	if c.forceTimer != nil {
+		c.forceTimer.Stop()
 	}
 }
 
-// stop ends the stream for a reason, as soon as it may end.
-func (c *StreamCloser) stop(reason error) {
+// stopAtCheckpoint ends the stream for a reason at its next checkpoint; at once where nothing was sent after the last one.
+func (c *StreamCloser) stopAtCheckpoint(reason error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stopping == nil {
 		c.stopping = reason
 	}
-	if !c.open {
+	if !c.midBatch {
 		c.cancel(reason)
 	}
 }
 
-// Stop ends the stream for a reason at its next checkpoint, or soon before it.
-func (c *StreamCloser) Stop(reason error) { c.stopSoon(reason) }
-
-// stopSoon ends the stream for a reason at its next checkpoint, or after closeWithin if that is sooner.
-func (c *StreamCloser) stopSoon(reason error) {
-	c.stop(reason)
+// Stop ends the stream for a reason at its next checkpoint, or after closeWithin if that is sooner.
+func (c *StreamCloser) Stop(reason error) {
+	c.stopAtCheckpoint(reason)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.late == nil && !c.over {
-		c.late = time.AfterFunc(closeWithin, func() { c.force(reason) })
+	if c.forceTimer == nil && !c.ended {
+		c.forceTimer = time.AfterFunc(closeWithin, func() { c.force(reason) })
 	}
 }
 
@@ -107,23 +104,23 @@ func (c *StreamCloser) force(reason error) {
 		c.stopping = reason
 	}
 	reason = WithToken(c.stopping, c.token)
-	over := c.over
+	over := c.ended
 	c.mu.Unlock()
 	if !over {
 		c.cancel(reason)
-		c.cut(reason)
+		c.abort(reason)
 	}
 }
 
 // SendFrame sends a frame. Token is that of a checkpoint or summary. An error ends the stream.
 func (c *StreamCloser) SendFrame(part Part, token string, send func() error) error {
-	if err := c.before(part); err != nil {
+	if err := c.beforeSend(part); err != nil {
 		return err
 	}
 	if err := c.Send(send); err != nil || token == "" {
 		return err
 	}
-	return c.after(part, token)
+	return c.afterSend(part, token)
 }
 
 // Send runs send, which hands a part to the transport. If that waits for the reader longer than the stall, the stream ends.
@@ -135,20 +132,22 @@ func (c *StreamCloser) Send(send func() error) error {
 	return send()
 }
 
-func (c *StreamCloser) before(part Part) error {
+// beforeSend returns why a part must not be sent; nil = it may be.
+func (c *StreamCloser) beforeSend(part Part) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.stopping != nil && !c.open && part != Summary {
+	if c.stopping != nil && !c.midBatch && part != Summary {
 		return c.stopping
 	}
-	c.open = c.open || part == Content
+	c.midBatch = c.midBatch || part == Content
 	return nil
 }
 
-func (c *StreamCloser) after(part Part, token string) error {
+// afterSend notes the token of a part, and returns why the stream ends at it; nil = it goes on.
+func (c *StreamCloser) afterSend(part Part, token string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.token, c.open = token, false
+	c.token, c.midBatch = token, false
 	if c.stopping != nil && part != Summary {
 		return c.stopping
 	}

@@ -15,7 +15,7 @@ var errPlanned = errors.New("planned")
 
 func newCloser(ctx context.Context) (context.Context, *StreamCloser) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return ctx, &StreamCloser{cancel: cancel, cut: func(error) {}}
+	return ctx, &StreamCloser{cancel: cancel, abort: func(error) {}}
 }
 
 func sent() error { return nil }
@@ -28,7 +28,7 @@ func TestStopWaitsForTheCheckpoint(t *testing.T) {
 	if err := closer.SendFrame(Content, "", sent); err != nil {
 		t.Fatal(err)
 	}
-	closer.stop(errPlanned)
+	closer.stopAtCheckpoint(errPlanned)
 	if ctx.Err() != nil {
 		t.Error("the stream ends between a batch and its checkpoint")
 	}
@@ -50,7 +50,7 @@ func TestStopWaitsForTheCheckpoint(t *testing.T) {
 func TestStopBetweenFrames(t *testing.T) {
 	t.Parallel()
 	ctx, closer := newCloser(t.Context())
-	closer.stop(errPlanned)
+	closer.stopAtCheckpoint(errPlanned)
 	if !errors.Is(context.Cause(ctx), errPlanned) {
 		t.Errorf("the stream goes on: %v", context.Cause(ctx))
 	}
@@ -66,14 +66,14 @@ func TestAStreamThatMakesRoomEndsSoon(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, closer := newCloser(t.Context())
 			var told error
-			closer.cut = func(err error) { told = err }
+			closer.abort = func(err error) { told = err }
 			if err := closer.SendFrame(Checkpoint, "token", sent); err != nil {
 				t.Fatal(err)
 			}
 			if err := closer.SendFrame(Content, "", sent); err != nil {
 				t.Fatal(err)
 			}
-			closer.stopSoon(errPlanned)
+			closer.Stop(errPlanned)
 			if ctx.Err() != nil {
 				t.Errorf("%s: ended at once", name)
 			}
@@ -159,7 +159,7 @@ func TestAHoldIsGivenBackOnce(t *testing.T) {
 	for range 3 {
 		h.OnEnd(func() { ended++ })
 	}
-	h.out()
+	h.noteSent()
 	if ended != 0 {
 		t.Error("given back before the method has answered")
 	}
