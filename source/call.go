@@ -76,7 +76,7 @@ func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 	if err != nil {
 		return nil, err
 	}
-	ask := func(terms ...string) graph.Request {
+	newRequest := func(terms ...string) graph.Request {
 		r := c.request(ctx, callsPath, link, graph.Param{Name: "$filter", Value: odata.AllOf(terms...)})
 		r.User, r.Prefer = q.User, []string{preferUnknownEnums, preferPageSize + c.pageSize()}
 		return r
@@ -87,15 +87,15 @@ func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attem
 	for _, id := range participants {
 		clauses = append(clauses, "participants_v2/any(p:p/id eq "+odata.Literal(id)+")")
 	}
-	attempts := []attempt{{request: ask(append([]string{interval}, clauses...)...)}}
+	attempts := []attempt{{request: newRequest(append([]string{interval}, clauses...)...)}}
 	if link != "" || len(clauses) == 0 {
 		return attempts, nil
 	}
 	several := len(clauses) > 1
 	if several {
-		attempts = append(attempts, attempt{name: "interval and user", request: ask(interval, clauses[0]), unfiltered: true})
+		attempts = append(attempts, attempt{name: "interval and user", request: newRequest(interval, clauses[0]), unfiltered: true})
 	}
-	return append(attempts, attempt{name: "participant alone", request: ask(clauses[0]), unbounded: true, unfiltered: several}), nil
+	return append(attempts, attempt{name: "participant alone", request: newRequest(clauses[0]), unbounded: true, unfiltered: several}), nil
 }
 
 // participants are the object ids or numbers that must all have taken part, the user first.

@@ -75,7 +75,7 @@ func (m *messages) exportAttempts(ctx context.Context, q EventQuery, link, funct
 	if err != nil {
 		return nil, err
 	}
-	ask := func(filter string) graph.Request {
+	newRequest := func(filter string) graph.Request {
 		query := append([]graph.Param{{Name: "$top", Value: m.pageSize()}, {Name: "$filter", Value: filter}}, options...)
 		r := m.request(ctx, path, link, query...)
 		r.User, r.Prefer = q.User, []string{preferUnknownEnums}
@@ -84,11 +84,11 @@ func (m *messages) exportAttempts(ctx context.Context, q EventQuery, link, funct
 	interval := odata.Between(chatModifiedTime, start, end)
 	clause := messageClause(q.Clause)
 	if clause == "" {
-		return []attempt{{request: ask(interval)}}, nil
+		return []attempt{{request: newRequest(interval)}}, nil
 	}
-	attempts := []attempt{{request: ask(clause + " and (" + interval + ")")}}
+	attempts := []attempt{{request: newRequest(clause + " and (" + interval + ")")}}
 	if link == "" {
-		attempts = append(attempts, attempt{name: "interval alone", request: ask(interval), unfiltered: true})
+		attempts = append(attempts, attempt{name: "interval alone", request: newRequest(interval), unfiltered: true})
 	}
 	return attempts, nil
 }

@@ -57,16 +57,16 @@ func (c *Copilot) attempts(ctx context.Context, q EventQuery, link string) ([]at
 	if err != nil {
 		return nil, err
 	}
-	ask := func(filter string) graph.Request {
+	newRequest := func(filter string) graph.Request {
 		r := c.request(ctx, path, link, graph.Param{Name: "$top", Value: c.pageSize()}, graph.Param{Name: "$filter", Value: filter})
 		r.User = q.User
 		return r
 	}
 	interval := odata.Between(copilotTime, start, end)
 	clause := odata.AnyEqual("appClass", q.Clause.AppClasses)
-	attempts := []attempt{{request: ask(odata.AllOf(interval, clause))}}
+	attempts := []attempt{{request: newRequest(odata.AllOf(interval, clause))}}
 	if clause != "" && link == "" {
-		attempts = append(attempts, attempt{name: "interval alone", request: ask(interval), unfiltered: true})
+		attempts = append(attempts, attempt{name: "interval alone", request: newRequest(interval), unfiltered: true})
 	}
 	return attempts, nil
 }

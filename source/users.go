@@ -41,16 +41,16 @@ func NewUsers(client Graph, opt Options) *Users {
 
 // Users implements UserReader. When Graph refuses the filter of a query, all users are read (Unfiltered).
 func (u *Users) Users(ctx context.Context, q UserQuery, link string) (*Page[*parleyv1.User], error) {
-	ask := func(filter string) graph.Request {
+	newRequest := func(filter string) graph.Request {
 		query := []graph.Param{{Name: "$select", Value: userFields}, {Name: "$top", Value: usersPageSize}}
 		if filter != "" {
 			query = append(query, graph.Param{Name: "$filter", Value: filter})
 		}
 		return u.request(ctx, usersPath, link, query...)
 	}
-	attempts := []attempt{{request: ask(userFilter(&q))}}
+	attempts := []attempt{{request: newRequest(userFilter(&q))}}
 	if link == "" && !q.IsZero() {
-		attempts = append(attempts, attempt{name: "all users", request: ask(""), unfiltered: true})
+		attempts = append(attempts, attempt{name: "all users", request: newRequest(""), unfiltered: true})
 	}
 	page, _, err := firstPage(ctx, &u.base, attempts, u.user)
 	return page, err

@@ -174,11 +174,11 @@ func failedReading(req *query.Events, src parleyv1.Source, err error) (*Reading,
 
 // derive is the pager.Deriver of the engine. The sources are read at the same time.
 func (e *Engine) derive(ctx context.Context, sources query.Sources, req *query.Conversations, end time.Time) (*pager.Derivation, error) {
-	asked := req.Derived()
-	readings := make([]*Reading, len(asked))
-	groups := make([]derived.Groups, len(asked))
+	requested := req.Derived()
+	readings := make([]*Reading, len(requested))
+	groups := make([]derived.Groups, len(requested))
 	group, ctx := errgroup.WithContext(ctx)
-	for i, src := range asked {
+	for i, src := range requested {
 		groups[i] = derived.Groups{Tenant: req.Tenant, Owner: req.Owner}
 		group.Go(func() (err error) {
 			readings[i], err = e.summarize(ctx, sources, req.Events(src, end), &groups[i])
@@ -202,7 +202,7 @@ func (e *Engine) derive(ctx context.Context, sources query.Sources, req *query.C
 			groups[0].Join(&groups[i])
 		}
 	}
-	if failures < len(asked) {
+	if failures < len(requested) {
 		found.Err = nil
 	}
 	found.Conversations = groups[0].Conversations()

@@ -58,9 +58,9 @@ func (w *tenantWalk) begin(token string) error {
 	if err != nil {
 		return err
 	}
-	w.asked, w.digest = to.Sources, to.Digest[:]
-	if !w.req.Askable(w.asked) {
-		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, Source: w.asked[0]}
+	w.requested, w.digest = to.Sources, to.Digest[:]
+	if !w.req.HasReadableSource(w.requested) {
+		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, Source: w.requested[0]}
 	}
 	if err := w.req.CheckFilter(); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (w *tenantWalk) begin(token string) error {
 		if err != nil {
 			return cursor.Refusal(err, "resume_token")
 		}
-		if len(saved.Totals) != len(w.asked) {
+		if len(saved.Totals) != len(w.requested) {
 			return failure.TokenRefused("resume_token")
 		}
 		w.setPosition(saved)
@@ -87,7 +87,7 @@ func (w *tenantWalk) begin(token string) error {
 	if cut {
 		w.notices = append(w.notices, query.EndCut())
 	}
-	w.setPosition(&cursor.Tenant{End: end, Totals: make([]cursor.Total, len(w.asked))})
+	w.setPosition(&cursor.Tenant{End: end, Totals: make([]cursor.Total, len(w.requested))})
 	return nil
 }
 

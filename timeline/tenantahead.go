@@ -74,7 +74,7 @@ func aheadRoom(src parleyv1.Source, limits ledger.Config) int64 {
 // not wait for calls.
 func (e *Engine) openAhead(w *tenantWalk, resumed bool) (*tenantAhead, error) {
 	const call = parleyv1.Source_SOURCE_CALL
-	if _, unavailable := w.req.Unavailable[call]; unavailable || w.position.Finished || !slices.Contains(w.asked, call) || len(w.asked) == 1 {
+	if _, unavailable := w.req.Unavailable[call]; unavailable || w.position.Finished || !slices.Contains(w.requested, call) || len(w.requested) == 1 {
 		return nil, nil //nolint:nilnil // nil reads nothing ahead
 	}
 	if resumed {
@@ -87,7 +87,7 @@ func (e *Engine) openAhead(w *tenantWalk, resumed bool) (*tenantAhead, error) {
 		return nil, err
 	}
 	a := &tenantAhead{packer: packer, windows: map[aheadName]*aheadWindow{}}
-	for _, src := range w.asked {
+	for _, src := range w.requested {
 		if _, unavailable := w.req.Unavailable[src]; src != call && !unavailable {
 			a.sources = append(a.sources, aheadSource{src, e.cfg.Ledger.Open(aheadRoom(src, e.cfg.Ledger.Config()))})
 		}

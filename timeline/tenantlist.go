@@ -122,7 +122,7 @@ const maxPlanPages = 8
 // lookUpPlans looks up the plans of users who are asked for by id, if Copilot is asked. A user of whom the directory shows nothing is asked
 // about: Graph's answer decides. The error is that of the context.
 func (w *tenantWalk) lookUpPlans(ctx context.Context, users []listedUser) error {
-	if w.req.Plan == nil || w.sources.Users == nil || !slices.Contains(w.asked, parleyv1.Source_SOURCE_COPILOT) {
+	if w.req.Plan == nil || w.sources.Users == nil || !slices.Contains(w.requested, parleyv1.Source_SOURCE_COPILOT) {
 		return nil
 	}
 	places := make(map[string]int, len(users))

@@ -25,12 +25,12 @@ import (
 // room for their positions. The other open users hold what they have read, within the account of the call, and are read again by a call
 // that goes on. Memory is given to the first open user and to those with a slot in any case, so that the walk always moves.
 type tenantWalk struct {
-	engine  *Engine
-	sources query.Sources
-	req     *query.Tenant
-	asked   []parleyv1.Source
-	digest  []byte
-	copies  *tenant.Copies // nil = events are not deduplicated
+	engine    *Engine
+	sources   query.Sources
+	req       *query.Tenant
+	requested []parleyv1.Source
+	digest    []byte
+	copies    *tenant.Copies // nil = events are not deduplicated
 
 	position *cursor.Tenant // goes into tokens
 	tally    tenant.Tally   // counts the finished users in the position
@@ -356,7 +356,7 @@ func (w *tenantWalk) finish() error {
 	if err != nil {
 		return err
 	}
-	summary := w.tally.Summary(w.asked)
+	summary := w.tally.Summary(w.requested)
 	summary.Notices, summary.ResumeToken = w.notices, token
 	return frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Summary{Summary: summary}})
 }

@@ -161,36 +161,36 @@ const atOnce = 32
 
 // read reads the list and the participants.
 func (x *indexReader) read(ctx context.Context) error {
-	asking, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var group errgroup.Group
 	group.SetLimit(atOnce)
-	ask := func(rows []source.CallRow) {
+	readAll := func(rows []source.CallRow) {
 		for i := range rows {
-			if asking.Err() != nil {
+			if ctx.Err() != nil {
 				return
 			}
 			if !x.participants.begin(&rows[i]) {
 				continue
 			}
 			group.Go(func() error {
-				if err := x.ask(asking, &rows[i]); err != nil {
+				if err := x.readParticipants(ctx, &rows[i]); err != nil {
 					cancel(err)
 				}
 				return nil
 			})
 		}
 	}
-	early := ask
+	onPage := readAll
 	if x.limited() {
-		early = func([]source.CallRow) {} // the list first, which tells the cost
+		onPage = func([]source.CallRow) {} // the list first, which tells the cost
 	}
-	if err := x.list(asking, early); err != nil {
+	if err := x.list(ctx, onPage); err != nil {
 		cancel(err)
 	}
-	ask(x.rows.all)
+	readAll(x.rows.all)
 	_ = group.Wait() // it returns none
-	return context.Cause(asking)
+	return context.Cause(ctx)
 }
 
 // limited reports whether the index may cost only so much.
@@ -297,9 +297,9 @@ func (x *indexReader) count(page *source.Page[source.CallRow]) {
 	}
 }
 
-// ask asks for the participants of a record. A record whose participants cannot be read is a doubt. An error that concerns all
+// readParticipants reads the participants of a record. A record whose participants cannot be read is a doubt. An error that concerns all
 // records ends the reading.
-func (x *indexReader) ask(ctx context.Context, row *source.CallRow) error {
+func (x *indexReader) readParticipants(ctx context.Context, row *source.CallRow) error {
 	ids, asked, err := x.r.participants(ctx, row)
 	if asked {
 		x.participants.count()

@@ -68,14 +68,14 @@ func namedPage(ctx context.Context, access *accessGrant, q *query.Events, page *
 
 // namedBatches returns a function that sends the batches of a stream with names. A notice precedes the first batch that lacks some.
 func namedBatches(ctx context.Context, access *accessGrant, q *query.Events, out *eventSender) func(*timeline.Batch) error {
-	filler, told := access.names(q.Conversation, q.ShownView()), false
+	filler, noticeSent := access.names(q.Conversation, q.ShownView()), false
 	return func(batch *timeline.Batch) error {
 		events, complete, err := filler.List(ctx, slices.Concat(batch.Pieces...))
 		if err != nil {
 			return err
 		}
-		if !complete && !told {
-			told = true
+		if !complete && !noticeSent {
+			noticeSent = true
 			notice := &parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Notice{Notice: namesIncomplete()}}
 			if err := out.sendFrame(notice); err != nil {
 				return err

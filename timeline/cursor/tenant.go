@@ -76,24 +76,27 @@ func IDSize(id string) int {
 
 // AddMissing counts a user. Reasons that a token has no room for are counted as one.
 func (t *Tenant) AddMissing(m Missing) {
-	for i := range t.Missing {
-		if have := &t.Missing[i]; have.Reason == m.Reason && have.Source == m.Source && have.Lasting == m.Lasting {
-			have.Count += m.Count
-			return
-		}
-	}
-	if len(t.Missing) < maxMissing-2 {
-		t.Missing = append(t.Missing, m)
+	if t.countMissing(m) {
 		return
 	}
-	m.Reason, m.Source = parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS, parleyv1.Source_SOURCE_UNSPECIFIED
-	for i := range t.Missing {
-		if have := &t.Missing[i]; have.Reason == m.Reason && have.Source == m.Source && have.Lasting == m.Lasting {
-			have.Count += m.Count
+	if len(t.Missing) >= maxMissing-2 {
+		m.Reason, m.Source = parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS, parleyv1.Source_SOURCE_UNSPECIFIED
+		if t.countMissing(m) {
 			return
 		}
 	}
 	t.Missing = append(t.Missing, m)
+}
+
+// countMissing adds a count to its reason, and reports whether the reason was there.
+func (t *Tenant) countMissing(m Missing) bool {
+	for i := range t.Missing {
+		if have := &t.Missing[i]; have.Reason == m.Reason && have.Source == m.Source && have.Lasting == m.Lasting {
+			have.Count += m.Count
+			return true
+		}
+	}
+	return false
 }
 
 // Seal makes the token of a position.

@@ -56,7 +56,7 @@ type Merger struct {
 	req     *query.Events
 	filter  *filter.Filter // nil = everything
 	desc    bool
-	span    window.Span // the asked interval; a zero start is open
+	span    window.Span // the requested interval; a zero start is open
 	readers []*sourceReader
 	first   *sourceReader // reader of the next event
 	pool    *readPool
@@ -72,7 +72,7 @@ type Merger struct {
 	patient    func() bool // reports whether a throttled source ends the page in place of being given up; nil = never
 }
 
-// InInterval reports whether a time lies in the asked interval.
+// InInterval reports whether a time lies in the requested interval.
 func (m *Merger) InInterval(at time.Time) bool { return m.span.Has(at) }
 
 // Close stops all readings and waits for their end.
@@ -87,7 +87,7 @@ func (m *Merger) HeadChunk() *chunk.Chunk { return m.first.current.Chunk }
 // HeadSource is the source of the next event, after Step has returned Ready.
 func (m *Merger) HeadSource() parleyv1.Source { return m.first.src }
 
-// End is the end of the asked interval.
+// End is the end of the requested interval.
 func (m *Merger) End() time.Time { return m.span.End }
 
 // Step implements frame.Rows. When it returns Ready, the next event is the head of first.

@@ -20,7 +20,7 @@ import (
 // Open begins a walk, or resumes the walk of a token. field names the token in errors. The caller closes the merger.
 func Open(ctx context.Context, cfg *Config, sources query.Sources, req *query.Events, resolved query.Resolved, token, field string) (m *Merger, err error) {
 	now := time.Now().UTC()
-	asked := resolved.Sources
+	requested := resolved.Sources
 	if token == "" {
 		if err := req.Check(now); err != nil {
 			return nil, err
@@ -37,12 +37,12 @@ func Open(ctx context.Context, cfg *Config, sources query.Sources, req *query.Ev
 	if token == "" {
 		start, end, cut := req.Interval(now, window.Earlier(now, m.present.ofGraph))
 		m.span = window.Span{Start: start, End: end}
-		m.newReaders(sources, asked, nil)
+		m.newReaders(sources, requested, nil)
 		if cut {
 			notice := query.EndCut()
 			m.notices.add(notice.GetCode(), notice.GetMessage(), 0, nil)
 		}
-	} else if err := m.resume(sources, asked, token, field); err != nil {
+	} else if err := m.resume(sources, requested, token, field); err != nil {
 		return nil, err
 	}
 	if m.allAbsent() {
@@ -71,9 +71,9 @@ func (m *Merger) allAbsent() bool {
 	return absent
 }
 
-// newReaders makes the readers of the asked sources. positions are their positions in a token; nil for a new walk.
-func (m *Merger) newReaders(sources query.Sources, asked []parleyv1.Source, positions []cursor.Source) {
-	for i, src := range asked {
+// newReaders makes the readers of the requested sources. positions are their positions in a token; nil for a new walk.
+func (m *Merger) newReaders(sources query.Sources, requested []parleyv1.Source, positions []cursor.Source) {
+	for i, src := range requested {
 		r := m.newReader(sources, src)
 		m.setBounds(r)
 		r.fetch.Start, r.fetch.OpenStart, r.fetch.LaterStarts = r.interval.Start, r.open, r.laterStarts

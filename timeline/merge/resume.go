@@ -42,22 +42,22 @@ type resumption struct {
 }
 
 // resume goes on from the position of a token.
-func (m *Merger) resume(sources query.Sources, asked []parleyv1.Source, token, field string) error {
+func (m *Merger) resume(sources query.Sources, requested []parleyv1.Source, token, field string) error {
 	saved, err := cursor.OpenEvents(m.cfg.Sealer, token, m.associated)
 	if err != nil {
 		return cursor.Refusal(err, field)
 	}
-	if len(saved.Sources) != len(asked) {
+	if len(saved.Sources) != len(requested) {
 		return failure.TokenRefused(field)
 	}
 	m.present.firstCall = saved.Present
 	if now := window.Earlier(m.present.ofWalk, m.present.ofGraph); saved.Finished && m.req.End.IsZero() && !m.desc && now.After(saved.End) {
-		m.extend(saved, asked, now)
+		m.extend(saved, requested, now)
 	} else {
 		m.present.ofWalk, m.present.saved = saved.Present, saved.EarlierPresent
 		m.span = window.Span{Start: saved.Start, End: saved.End}
 	}
-	m.newReaders(sources, asked, saved.Sources)
+	m.newReaders(sources, requested, saved.Sources)
 	m.notices = notices{}
 	for _, id := range saved.OutOfWindow {
 		m.seen.Add(id, true)
@@ -77,11 +77,11 @@ func (m *Merger) resume(sources query.Sources, asked []parleyv1.Source, token, f
 }
 
 // extend goes on with a walk that had reached its end. It begins at the settled time, because rows may have come late after it.
-func (m *Merger) extend(saved *cursor.Events, asked []parleyv1.Source, now time.Time) {
+func (m *Merger) extend(saved *cursor.Events, requested []parleyv1.Source, now time.Time) {
 	m.span, m.extended = window.Span{Start: saved.Start, End: now}, true
 	for i := range saved.Sources {
 		if s := &saved.Sources[i]; s.State == parleyv1.SourceState_SOURCE_STATE_READ {
-			settled := window.Earlier(saved.End, saved.EarlierPresent.Add(-m.cfg.Settle[asked[i]]))
+			settled := window.Earlier(saved.End, saved.EarlierPresent.Add(-m.cfg.Settle[requested[i]]))
 			s.Finished, s.Window, s.Fingerprint = false, nil, 0
 			s.Reached = window.Earlier(s.Reached, settled)
 		} else if s.State == parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE {
@@ -90,8 +90,9 @@ func (m *Merger) extend(saved *cursor.Events, asked []parleyv1.Source, now time.
 	}
 }
 
-// restore moves the reader to the position of a token. A source that was throttled or failed is read again, if Graph is to be asked at all.
-func (r *sourceReader) restore(s *cursor.Source, asked bool) {
+// restore moves the reader to the position of a token. A source that was throttled or failed is read again if it is available: configured, in
+// this cloud, and no part of a plan that the user lacks.
+func (r *sourceReader) restore(s *cursor.Source, available bool) {
 	r.state, r.reason = s.State, s.Reason
 	r.answered, r.finished = s.Answered, s.Finished
 	r.density.Level, r.density.Longest, r.density.SavedRate = s.Level, s.Longest, s.Rate
@@ -105,12 +106,12 @@ func (r *sourceReader) restore(s *cursor.Source, asked bool) {
 	r.counts, r.acceptedStart = s.Counts, s.AcceptedStart
 	r.gaps = slices.Clone(s.Gaps)
 	r.fingerprint.atBoundary, r.fingerprint.resuming = rowSum(s.Fingerprint), true
-	r.reopen(asked)
+	r.reopen(available)
 }
 
-// reopen decides whether a restored source is read on. Without a request it stays as it was.
-func (r *sourceReader) reopen(asked bool) {
-	if !asked {
+// reopen decides whether a restored source is read on. One that is not available stays as it was.
+func (r *sourceReader) reopen(available bool) {
+	if !available {
 		return
 	}
 	switch r.state {

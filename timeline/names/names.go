@@ -173,9 +173,9 @@ func (f *Filler) look(ctx context.Context, people map[string]*person) (names map
 	}
 	rest := missing(people, names)
 	if f.Have.Names != nil && len(rest) > 0 {
-		asked := rest[:min(len(rest), maxIDs)]
-		complete = complete && len(asked) == len(rest)
-		directory, err := f.Have.Names.Names(ctx, asked)
+		batch := rest[:min(len(rest), maxIDs)]
+		complete = complete && len(batch) == len(rest)
+		directory, err := f.Have.Names.Names(ctx, batch)
 		for id, name := range directory {
 			names[id] = found{name, parleyv1.NameSource_NAME_SOURCE_DIRECTORY}
 		}

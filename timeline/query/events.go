@@ -43,7 +43,7 @@ type Events struct {
 	// EmptySources are sources that hold no event of the conversation. They are not asked. They are no part of the
 	// request either.
 	EmptySources []parleyv1.Source
-	// Sources are the asked sources; empty = all that apply.
+	// Sources are the requested sources; empty = all that apply.
 	Sources []parleyv1.Source
 	// Unavailable are sources that are not asked, with the state to report.
 	Unavailable map[parleyv1.Source]parleyv1.SourceState
@@ -73,47 +73,47 @@ type Events struct {
 // Descending reports whether the events run from the newest to the oldest event.
 func (r *Events) Descending() bool { return r.OrderBy != EventTime }
 
-// asked returns the asked sources, in the order of the enum, without repetitions.
-func (r *Events) asked(sources Sources) ([]parleyv1.Source, error) {
+// requestedSources returns the requested sources, in the order of the enum, without repetitions.
+func (r *Events) requestedSources(sources Sources) ([]parleyv1.Source, error) {
 	allowed := source.EventSources()
 	if r.Owner == "-" {
 		allowed = []parleyv1.Source{parleyv1.Source_SOURCE_CALL}
 	}
-	var asked []parleyv1.Source
+	var requested []parleyv1.Source
 	for _, src := range r.Sources {
 		if !slices.Contains(allowed, src) {
 			return nil, failure.Invalid("sources", src.String()+" does not apply to this parent")
 		}
-		if !r.known(sources, src) {
+		if !r.isConfigured(sources, src) {
 			return nil, failure.Invalid("sources", src.String()+" is not configured")
 		}
 		if held := source.Describe(src).Includes; held != parleyv1.Source_SOURCE_UNSPECIFIED && slices.Contains(r.Sources, held) {
 			return nil, failure.Invalid("sources", src.String()+" has the events of "+held.String()+" too; ask for one of them")
 		}
-		asked = append(asked, src)
+		requested = append(requested, src)
 	}
-	if len(asked) == 0 {
+	if len(requested) == 0 {
 		for _, src := range source.WithoutOptIn(allowed) {
-			if r.known(sources, src) {
-				asked = append(asked, src)
+			if r.isConfigured(sources, src) {
+				requested = append(requested, src)
 			}
 		}
 	}
-	if len(asked) == 0 {
+	if len(requested) == 0 {
 		return nil, failure.Invalid("sources", "no source applies to this parent")
 	}
-	slices.Sort(asked)
-	return slices.Compact(asked), nil
+	slices.Sort(requested)
+	return slices.Compact(requested), nil
 }
 
-func (r *Events) known(sources Sources, src parleyv1.Source) bool {
+func (r *Events) isConfigured(sources Sources, src parleyv1.Source) bool {
 	_, unavailable := r.Unavailable[src]
 	return unavailable || sources.Events[src] != nil
 }
 
 // Resolved is a request whose sources are known.
 type Resolved struct {
-	// Sources are the asked sources, in the order of the enum.
+	// Sources are the requested sources, in the order of the enum.
 	Sources []parleyv1.Source
 	// Digest is the associated data of the request's cursors.
 	Digest [sha256.Size]byte
@@ -121,11 +121,11 @@ type Resolved struct {
 
 // Resolve finds out which sources a request asks for.
 func (r *Events) Resolve(sources Sources) (Resolved, error) {
-	asked, err := r.asked(sources)
+	requested, err := r.requestedSources(sources)
 	if err != nil {
 		return Resolved{}, err
 	}
-	return Resolved{asked, r.digest(asked)}, nil
+	return Resolved{requested, r.digest(requested)}, nil
 }
 
 // Check returns an error for an order or an interval that cannot be read; now is the present.
@@ -179,7 +179,7 @@ func (r *Events) CheckFilter() error {
 }
 
 // digest is the associated data of the cursors: tenant, caller, and everything but the page size.
-func (r *Events) digest(asked []parleyv1.Source) [sha256.Size]byte {
+func (r *Events) digest(requested []parleyv1.Source) [sha256.Size]byte {
 	var buffer [512]byte // on the stack: every call computes a digest
 	data := appendTexts(buffer[:0], "events", r.Tenant, r.Caller, r.Owner, r.User, r.Conversation, r.Filter, r.Fingerprint)
 	for _, n := range [...]int64{
@@ -187,7 +187,7 @@ func (r *Events) digest(asked []parleyv1.Source) [sha256.Size]byte {
 	} {
 		data = binary.AppendVarint(data, n)
 	}
-	for _, src := range asked {
+	for _, src := range requested {
 		data = binary.AppendVarint(data, int64(src))
 	}
 	return sha256.Sum256(data)

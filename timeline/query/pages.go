@@ -16,7 +16,7 @@ import (
 type Conversations struct {
 	// Caller and Tenant bind the cursor; Owner and User are as in Events.
 	Caller, Tenant, Owner, User string
-	// Sources are the asked sources: CONVERSATION for the chats, COPILOT and CALL for conversations that are derived from events.
+	// Sources are the requested sources: CONVERSATION for the chats, COPILOT and CALL for conversations that are derived from events.
 	// Empty = the chats.
 	Sources []parleyv1.Source
 	// Unavailable are sources that are not asked, with the state to report.
@@ -49,7 +49,7 @@ func (r *Conversations) HasChats() bool {
 	return len(r.Sources) == 0 || slices.Contains(r.Sources, parleyv1.Source_SOURCE_CONVERSATION)
 }
 
-// Derived returns the asked sources that conversations are derived from.
+// Derived returns the requested sources that conversations are derived from.
 func (r *Conversations) Derived() []parleyv1.Source {
 	var sources []parleyv1.Source
 	for _, src := range r.Sources {

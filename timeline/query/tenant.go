@@ -40,11 +40,11 @@ func ShardOf(id string, shards int) int {
 
 // ResolveTenant finds out which sources the request asks for. Its digest binds the tokens of the whole stream.
 func (r *Tenant) ResolveTenant(sources Sources) (Resolved, error) {
-	asked, err := r.asked(sources)
+	requested, err := r.requestedSources(sources)
 	if err != nil {
 		return Resolved{}, err
 	}
-	return Resolved{asked, r.tenantDigest(asked)}, nil
+	return Resolved{requested, r.tenantDigest(requested)}, nil
 }
 
 // Identity is equal for equal requests of one caller about one tenant.
@@ -53,8 +53,8 @@ func (r *Tenant) Identity() string {
 	return string(digest[:])
 }
 
-func (r *Tenant) tenantDigest(asked []parleyv1.Source) [sha256.Size]byte {
-	digest := r.digest(asked)
+func (r *Tenant) tenantDigest(requested []parleyv1.Source) [sha256.Size]byte {
+	digest := r.digest(requested)
 	data := appendTexts(digest[:], "tenant", strings.Join(slices.Sorted(slices.Values(r.Users)), "\x00"))
 	flags := int64(0)
 	if r.Licensed {
@@ -76,9 +76,9 @@ func (r *Tenant) OfUser(id string) Events {
 	return events
 }
 
-// Askable reports whether one of the asked sources can be asked.
-func (r *Tenant) Askable(asked []parleyv1.Source) bool {
-	return slices.ContainsFunc(asked, func(src parleyv1.Source) bool {
+// HasReadableSource reports whether one of the requested sources is available.
+func (r *Tenant) HasReadableSource(requested []parleyv1.Source) bool {
+	return slices.ContainsFunc(requested, func(src parleyv1.Source) bool {
 		_, unavailable := r.Unavailable[src]
 		return !unavailable
 	})
