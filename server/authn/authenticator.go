@@ -76,7 +76,7 @@ func (c *Credentials) Authenticate(ctx context.Context) (*Caller, error) {
 		if err != nil || caller.thumbprint == nil {
 			return caller, err
 		}
-		return c.bound(ctx, caller)
+		return c.boundCaller(ctx, caller)
 	}
 	if c.Certificates == nil {
 		return nil, refuse(WhyMissing)
@@ -91,8 +91,8 @@ func (c *Credentials) peer(ctx context.Context) *tls.ConnectionState {
 	return c.Peer(ctx)
 }
 
-// bound returns the caller of a token that is bound to a client certificate (RFC 8705), which the connection must have shown.
-func (c *Credentials) bound(ctx context.Context, caller *Caller) (*Caller, error) {
+// boundCaller returns the caller of a token that is bound to a client certificate (RFC 8705), which the connection must have shown.
+func (c *Credentials) boundCaller(ctx context.Context, caller *Caller) (*Caller, error) {
 	state := c.peer(ctx)
 	if c.Certificates == nil || !holds(state, caller.thumbprint) {
 		return nil, refuse(WhyBound)

@@ -135,9 +135,9 @@ func (c *Caller) UserID() string {
 	return c.ObjectID
 }
 
-// MayBe reports whether a user principal name may be the caller's own: the token names it. It is a hint that saves a look-up
+// MayHaveName reports whether a user principal name may be the caller's own: the token names it. It is a hint that saves a look-up
 // and never a proof; the object id behind the name decides.
-func (c *Caller) MayBe(upn string) bool {
+func (c *Caller) MayHaveName(upn string) bool {
 	return c.Kind == KindUser && c.upn != "" && strings.EqualFold(c.upn, upn)
 }
 

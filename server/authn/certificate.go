@@ -73,7 +73,7 @@ type checkedCertificate struct {
 }
 
 // recheck checks the certificate against the authorities of the moment; as long as they are the same it costs nothing. That the
-// certificate itself has ended is the affair of Caller.PastGrace.
+// certificate itself has ended is checked by Caller.PastGrace.
 func (c *checkedCertificate) recheck(now time.Time) error {
 	// No roots must not mean the system's.
 	roots := c.certificates.Roots()
@@ -106,10 +106,10 @@ func subjectOf(leaf *x509.Certificate) (Namespace, string, bool) {
 	switch {
 	case len(leaf.URIs) == 1:
 		name := leaf.URIs[0].String()
-		return URIName, name, leaf.URIs[0].Scheme != "" && plain(name)
+		return URIName, name, leaf.URIs[0].Scheme != "" && isPlainName(name)
 	case len(leaf.URIs) == 0 && len(leaf.DNSNames) == 1:
 		name := strings.ToLower(leaf.DNSNames[0])
-		return DNSName, name, dnsForm.MatchString(name) && plain(name)
+		return DNSName, name, dnsForm.MatchString(name) && isPlainName(name)
 	default:
 		return 0, "", false
 	}
@@ -121,7 +121,7 @@ var dnsForm = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_](
 // IsDNSName reports whether a text may be the DNS name of a certificate, in lower case and without wildcards.
 func IsDNSName(text string) bool { return dnsForm.MatchString(text) }
 
-// plain reports whether a name may stand in a log line as it is, and is one name and no pattern.
-func plain(name string) bool {
+// isPlainName reports whether a name may stand in a log line as it is, and is one name and no pattern.
+func isPlainName(name string) bool {
 	return name != "" && len(name) <= maxName && !strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '*' })
 }

@@ -32,7 +32,7 @@ var _ jwt.Claims = (*claims)(nil)
 
 var errClaims = errors.New("claims cannot be read")
 
-// UnmarshalJSON reads the claims; a claim of an unexpected type spoils the token.
+// UnmarshalJSON reads the claims; a claim of an unexpected type makes the token invalid.
 func (c *claims) UnmarshalJSON(data []byte) error {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(data, &all); err != nil || all == nil {

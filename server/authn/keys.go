@@ -68,7 +68,7 @@ func (k *tokenKey) recheck(time.Time) error {
 	found := k.set.find(k.id)
 	switch {
 	case found == nil:
-		return k.set.missing()
+		return k.set.keyMissing()
 	case !k.public.Equal(found.public):
 		return refuse(WhyUnknownKey)
 	default:
@@ -91,7 +91,7 @@ func (k *keySet) key(ctx context.Context, token *jwt.Token) (tokenKey, error) {
 		found = k.find(kid)
 	}
 	if found == nil {
-		return tokenKey{}, k.missing()
+		return tokenKey{}, k.keyMissing()
 	}
 	// The library refuses a key that is for another algorithm.
 	if _, err := found.read.Keyfunc(token); err != nil || found.public.N.BitLen() < minKeyBits {
@@ -124,8 +124,8 @@ func (k *keySet) find(kid string) *signingKey {
 	return found
 }
 
-// missing is the refusal of a key that is not there.
-func (k *keySet) missing() error {
+// keyMissing is the refusal of a key that is not there.
+func (k *keySet) keyMissing() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.keys == nil {
@@ -224,7 +224,7 @@ func readKey(text json.RawMessage, issuer string) (string, *signingKey) {
 	if json.Unmarshal(text, &about) != nil || about.Type != "RSA" || about.ID == "" {
 		return "", nil
 	}
-	if about.Use != "" && about.Use != "sig" || about.Ops != nil && !slices.Contains(about.Ops, "verify") || !ofIssuer(about.Issuer, issuer) {
+	if about.Use != "" && about.Use != "sig" || about.Ops != nil && !slices.Contains(about.Ops, "verify") || !belongsToIssuer(about.Issuer, issuer) {
 		return "", nil
 	}
 	bare, err := json.Marshal(map[string]string{"kty": about.Type, "use": about.Use, "kid": about.ID, "alg": about.Alg, "n": about.N, "e": about.E})
@@ -251,9 +251,9 @@ var entraHosts = []string{
 	"login.microsoftonline.com", "sts.windows.net", "login.microsoftonline.us", "login.partner.microsoftonline.cn", "sts.chinacloudapi.cn",
 }
 
-// ofIssuer reports whether a key may sign an issuer's tokens: Entra writes into each key of a set that many tenants share whose it
+// belongsToIssuer reports whether a key may sign an issuer's tokens: Entra writes into each key of a set that many tenants share whose it
 // is, with a placeholder for any tenant. A key that says nothing is the issuer's whose set it is in.
-func ofIssuer(owner, issuer string) bool {
+func belongsToIssuer(owner, issuer string) bool {
 	tenant := tenantOf(issuer)
 	if owner == "" || owner == issuer {
 		return true

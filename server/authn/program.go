@@ -65,8 +65,8 @@ var (
 	tenantPath = regexp.MustCompile(`^/([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})(/v2\.0)?/?$`)
 )
 
-// tenantOf is the Entra tenant that an issuer names, in lower case; empty where it names none. An id elsewhere in the URL is
-// the affair of another product: a realm, an environment.
+// tenantOf is the Entra tenant that an issuer names, in lower case; empty where it names none. An id elsewhere in the URL belongs
+// to another product: a realm, an environment.
 func tenantOf(issuer string) string {
 	parsed, err := url.Parse(issuer)
 	if err != nil {
@@ -99,7 +99,7 @@ type marks struct {
 }
 
 // Claims that only the token of a signed-in person has, in one product or another.
-var personal = []string{
+var personalClaims = []string{
 	"uid", "sid", "session_state", "auth_time", "amr", "preferred_username", "upn", "email", "username", "name", "given_name", "family_name",
 }
 
@@ -107,7 +107,7 @@ var personal = []string{
 // `token_use`, ForgeRock's `tokenName`.
 var accessTypes = []string{"bearer", "jwt", "at+jwt", "access", "access_token"}
 
-// read collects the marks; a mark that cannot be read spoils the token, since it might say "program".
+// read collects the marks; a mark that cannot be read makes the token invalid, since it might say "program".
 func (m *marks) read(all map[string]json.RawMessage) bool {
 	has := func(name string) bool {
 		raw := string(all[name])
@@ -135,7 +135,7 @@ func (m *marks) read(all map[string]json.RawMessage) bool {
 	m.signedIn = has("sid") || has("session_state") || has("auth_time")
 	m.program = slices.ContainsFunc(grants, isClientCredentials) || strings.EqualFold(m.untypedApp, "APPLICATION") ||
 		m.serviceAccount && !m.signedIn || has("clientId") || has("clientHost") || has("clientAddress") || m.cid && !m.uid
-	m.user = slices.ContainsFunc(personal, has) || strings.EqualFold(m.untypedApp, "APPLICATION_USER") ||
+	m.user = slices.ContainsFunc(personalClaims, has) || strings.EqualFold(m.untypedApp, "APPLICATION_USER") ||
 		slices.ContainsFunc(grants, func(g string) bool { return g != "" && !isClientCredentials(g) })
 	return true
 }

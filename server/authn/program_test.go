@@ -29,7 +29,7 @@ const (
 	clientApp = "0dbb4cd3-0000-4000-8000-000000000001"
 )
 
-// TestWhoIsAProgram signs the token shapes of the products, kind: a token says who is behind it in the way of its issuer, and a
+// TestWhoIsAProgram signs the token shapes of the products: a token says who is behind it in the way of its issuer, and a
 // scope says nothing of it.
 func TestWhoIsAProgram(t *testing.T) {
 	t.Parallel()
@@ -138,7 +138,7 @@ func entra(more jwt.MapClaims) jwt.MapClaims {
 	return merge(jwt.MapClaims{"sub": "pairwise", "oid": object, "tid": tenant, "nbf": 1}, more)
 }
 
-// TestIssuersAreRecognizedByTheirURL recognizes issuers at start, kind: what is known of an issuer before its first token is its URL.
+// TestIssuersAreRecognizedByTheirURL recognizes issuers at start: what is known of an issuer before its first token is its URL.
 func TestIssuersAreRecognizedByTheirURL(t *testing.T) {
 	t.Parallel()
 	for issuer, want := range map[string]authn.Programs{
@@ -168,7 +168,7 @@ func TestIssuersAreRecognizedByTheirURL(t *testing.T) {
 	}
 }
 
-// TestTokensOfOtherTypesAreRefused signs tokens of other kinds with the issuer's key, kind: one key signs many kinds of tokens.
+// TestTokensOfOtherTypesAreRefused signs tokens of other kinds with the issuer's key: one key signs many kinds of tokens.
 func TestTokensOfOtherTypesAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -193,7 +193,7 @@ func TestTokensOfOtherTypesAreRefused(t *testing.T) {
 	}
 }
 
-// TestTokensThatLiveTooLongAreRefused, kind: what an issuer grants for too long is not accepted, from its first minute on.
+// TestTokensThatLiveTooLongAreRefused: what an issuer grants for too long is not accepted, from its first minute on.
 func TestTokensThatLiveTooLongAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(cfg *authn.TokensConfig) { cfg.MaxLifetime = 2 * time.Hour })
@@ -213,7 +213,7 @@ func TestTokensThatLiveTooLongAreRefused(t *testing.T) {
 	}
 }
 
-// TestABoundTokenNeedsItsKey, kind: a token that is bound to a key is worth nothing without that key, whoever stole it.
+// TestABoundTokenNeedsItsKey: a token that is bound to a key is worth nothing without that key, whoever stole it.
 func TestABoundTokenNeedsItsKey(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -290,7 +290,7 @@ func TestBoundTokensEndWithTheirCertificate(t *testing.T) {
 	}
 }
 
-// TestOnlyTheIssuersSigningKeys, kind: what a key's own members say of its use and owner holds.
+// TestOnlyTheIssuersSigningKeys: what a key's own members say of its use and owner holds.
 func TestOnlyTheIssuersSigningKeys(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -330,7 +330,7 @@ func TestOnlyTheIssuersSigningKeys(t *testing.T) {
 	}
 }
 
-// TestCallersAreProvenAgain, kind: whatever a credential was accepted by may be withdrawn while a call runs.
+// TestCallersAreProvenAgain: whatever a credential was accepted by may be withdrawn while a call runs.
 func TestCallersAreProvenAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, nil)
@@ -396,7 +396,7 @@ func TestCallersAreProvenAgain(t *testing.T) {
 	check("the token ended long ago", token, authn.WhyExpired)
 }
 
-// TestNamesOfCertificates, kind: what is no name of one machine is no subject.
+// TestNamesOfCertificates: what is no name of one machine is no subject.
 func TestNamesOfCertificates(t *testing.T) {
 	t.Parallel()
 	ours := newAuthority(t)

@@ -83,7 +83,7 @@ func TestAcceptedTokens(t *testing.T) {
 			if have.ID() != c.id || have.UserID() != c.user {
 				t.Errorf("id %q, user %q, want %q and %q", have.ID(), have.UserID(), c.id, c.user)
 			}
-			if user := have.Kind == authn.KindUser; have.MayBe("ADA@contoso.example") != user || have.MayBe("bob@contoso.example") || have.MayBe("") {
+			if user := have.Kind == authn.KindUser; have.MayHaveName("ADA@contoso.example") != user || have.MayHaveName("bob@contoso.example") || have.MayHaveName("") {
 				t.Error("the sign-in name is not a hint of the token's user alone")
 			}
 		})

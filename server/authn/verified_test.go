@@ -33,7 +33,7 @@ func TestATokenIsVerifiedOnce(t *testing.T) {
 	if diff := cmp.Diff(first, again, cmpopts.IgnoreUnexported(authn.Caller{})); diff != "" {
 		t.Error(diff)
 	}
-	if !first.MayBe("ada@contoso.example") || !again.MayBe("ada@contoso.example") || again.Recheck(b.clock()) != nil {
+	if !first.MayHaveName("ada@contoso.example") || !again.MayHaveName("ada@contoso.example") || again.Recheck(b.clock()) != nil {
 		t.Error("the remembered caller knows less")
 	}
 	first.Roles, first.Expires = nil, time.Time{}
@@ -42,7 +42,7 @@ func TestATokenIsVerifiedOnce(t *testing.T) {
 	}
 }
 
-// TestRefusedTokensAreNotRemembered, kind: whatever is wrong with a token, it is verified each time.
+// TestRefusedTokensAreNotRemembered: whatever is wrong with a token, it is verified each time.
 func TestRefusedTokensAreNotRemembered(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, func(cfg *authn.TokensConfig) { cfg.MaxLifetime = 2 * time.Hour })

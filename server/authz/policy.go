@@ -236,7 +236,7 @@ func (r *rule) allowsUser(c *authn.Caller, req *Request) Answer {
 	}
 	if req.UPN != "" {
 		// An object id decides. The caller's own sign-in name saves the look-up of names that cannot be theirs.
-		if r.users == usersListed || r.users == usersOwn && c.UserID() != "" && sameTenant(c, req.Tenant) && c.MayBe(req.UPN) {
+		if r.users == usersListed || r.users == usersOwn && c.UserID() != "" && sameTenant(c, req.Tenant) && c.MayHaveName(req.UPN) {
 			return NeedsUserID
 		}
 		return Denied

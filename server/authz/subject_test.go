@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/server/reload"
 )
 
-// TestSubjectsHaveNamespaces, kind: who chooses a name in one namespace (a token's subject, say) must not become the holder of
+// TestSubjectsHaveNamespaces: who chooses a name in one namespace (a token's subject, say) must not become the holder of
 // the same text in another.
 func TestSubjectsHaveNamespaces(t *testing.T) {
 	t.Parallel()
@@ -62,7 +62,7 @@ func TestSubjectsHaveNamespaces(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeToldIsRefused, kind: a rule that believes in a distinction which the deployment's credentials do not make.
+// TestWhatCannotBeToldIsRefused: a rule that believes in a distinction which the deployment's credentials do not make.
 func TestWhatCannotBeToldIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
