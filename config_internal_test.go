@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestCacheBytes is of the kind "the cache follows the memory limit": what nobody chose is small enough, and what somebody chose
+// TestCacheBytes: the cache follows the memory limit. What nobody chose is small enough, and what somebody chose
 // is refused where it leaves too little.
 func TestCacheBytes(t *testing.T) {
 	t.Parallel()

@@ -290,7 +290,7 @@ func (g *golden) token(t *testing.T, w *goldenWalk, version uint32) string {
 	return token
 }
 
-// TestGolden is of the kind "a token of an earlier release goes on": every kind of walk ends as it did in the release, by list and by stream.
+// TestGolden: a token of an earlier release goes on. Every kind of walk ends as it did in the release, by list and by stream.
 // A token of a version that is not read says so.
 func TestGolden(t *testing.T) {
 	t.Parallel()

@@ -127,7 +127,7 @@ func TestIdentitiesDiffer(t *testing.T) {
 	}
 }
 
-// TestSecretRotatesWhileNobodyCalls is of the kind "a change is noticed without a call": the secret by which users' tokens are exchanged is
+// TestSecretRotatesWhileNobodyCalls: a change is noticed without a call. The secret by which users' tokens are exchanged is
 // read when its file changes, and holds although the file is broken when the next user comes. One change is reported once.
 func TestSecretRotatesWhileNobodyCalls(t *testing.T) {
 	t.Parallel()

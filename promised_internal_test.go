@@ -29,7 +29,7 @@ var (
 	constLabel   = regexp.MustCompile(`(\w+)="`)
 )
 
-// TestPromisedMetrics is of the kind "a dashboard of the version before still works": a metric and its labels stay. With -update-golden
+// TestPromisedMetrics: a dashboard of the version before still works. A metric and its labels stay. With -update-golden
 // it writes the list anew.
 func TestPromisedMetrics(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 	"github.com/parley-gateway/parley/internal/tracing"
 )
 
-// TestCoalescedWorkIsLinked is of the kind "whose work was it?": a look-up or a reading that takes part in that of another call has a link to the
+// TestCoalescedWorkIsLinked: whose work was it? A look-up or a reading that takes part in that of another call has a link to the
 // span of the other one, in the other one's trace, and the other one has none.
 func TestCoalescedWorkIsLinked(t *testing.T) {
 	t.Parallel()

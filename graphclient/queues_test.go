@@ -17,7 +17,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
-// TestQueuesOfAllLimits is of the kind "what cannot be served before its deadline is refused at once": one caller's requests
+// TestQueuesOfAllLimits: what cannot be served before its deadline is refused at once. One caller's requests
 // fill the tenant's queue. The queue of one chat is short, and yet the same caller is refused without waiting in it, is told
 // that it is our own queue and for how long, and nothing is sent; another caller has their turn.
 func TestQueuesOfAllLimits(t *testing.T) {

@@ -227,7 +227,7 @@ func TestStreamsAreAskedAgain(t *testing.T) {
 	}
 }
 
-// TestWaitingStreamsAreAskedAgain, kind: a stream that has nothing to send still reads for its caller. It ends with a heartbeat, and
+// TestWaitingStreamsAreAskedAgain: a stream that has nothing to send still reads for its caller. It ends with a heartbeat, and
 // never between a batch and its checkpoint.
 func TestWaitingStreamsAreAskedAgain(t *testing.T) {
 	t.Parallel()

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// TestOneLineDescribesACall is of the kind "one line says what a call was": who, by which way, what came of it, and the ids by which it is found.
+// TestOneLineDescribesACall: one line says what a call was. Who, by which way, what came of it, and the ids by which it is found.
 func TestOneLineDescribesACall(t *testing.T) {
 	t.Parallel()
 	h := start(t, nil)
@@ -51,7 +51,7 @@ func lastCall(t *testing.T, log string) (line map[string]any) {
 	return line
 }
 
-// TestUnreadRequestsAreSeen is of the kind "a caller who is refused is seen": a request over REST that cannot be read is counted and logged
+// TestUnreadRequestsAreSeen: a caller who is refused is seen. A request over REST that cannot be read is counted and logged
 // as a call of its method, with its caller, and a stranger is told nothing of it.
 func TestUnreadRequestsAreSeen(t *testing.T) {
 	t.Parallel()

@@ -114,7 +114,7 @@ func cancelWatch(t *testing.T, watch grpc_health_v1.Health_WatchClient) {
 	}
 }
 
-// TestCloseWaitsForBalancers is of the kind "a rollout loses no call": a server that stops says so and still serves, until its delay is
+// TestCloseWaitsForBalancers: a rollout loses no call. A server that stops says so and still serves, until its delay is
 // over.
 func TestCloseWaitsForBalancers(t *testing.T) {
 	t.Parallel()
@@ -147,7 +147,7 @@ func TestCloseWaitsForBalancers(t *testing.T) {
 	}
 }
 
-// TestCloseServesWhatWasOnItsWay is of the kind "a rollout loses no call": behind the delay, streams are refused and lists are served, and
+// TestCloseServesWhatWasOnItsWay: a rollout loses no call. Behind the delay, streams are refused and lists are served, and
 // the answer asks for another connection.
 func TestCloseServesWhatWasOnItsWay(t *testing.T) {
 	t.Parallel()

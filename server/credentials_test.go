@@ -250,7 +250,7 @@ func (s *secured) both(t *testing.T, about string, with *tls.Certificate, token 
 	return s.records.take(t)
 }
 
-// TestCredentialsOverTheWire tries credentials over gRPC and REST, both over TLS, kind: who is behind a token or certificate is
+// TestCredentialsOverTheWire tries credentials over gRPC and REST, both over TLS: who is behind a token or certificate is
 // what it says of itself, and a name is a name in its own namespace.
 func TestCredentialsOverTheWire(t *testing.T) {
 	t.Parallel()
@@ -311,7 +311,7 @@ func TestCredentialsOverTheWire(t *testing.T) {
 	}
 }
 
-// TestUnreachableKeysAreNotTheCallersFault, kind: what the gateway cannot check is not the caller's fault.
+// TestUnreachableKeysAreNotTheCallersFault: what the gateway cannot check is not the caller's fault.
 func TestUnreachableKeysAreNotTheCallersFault(t *testing.T) {
 	t.Parallel()
 	s := startSecured(t)
@@ -325,7 +325,7 @@ func TestUnreachableKeysAreNotTheCallersFault(t *testing.T) {
 	s.both(t, "a key that is none of them", nil, s.token(t, "b", nil, nil), codes.Unauthenticated, "CALLER_UNAUTHENTICATED")
 }
 
-// TestWithdrawnCredentialsEndStreams, kind: whatever let a stream begin is proven again before each part of it.
+// TestWithdrawnCredentialsEndStreams: whatever let a stream begin is proven again before each part of it.
 func TestWithdrawnCredentialsEndStreams(t *testing.T) {
 	t.Parallel()
 	archive := func(t *testing.T, s *secured) (*tls.Certificate, string) {

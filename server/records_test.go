@@ -73,7 +73,7 @@ func (g *guarded) ready(t *testing.T) (rest int, grpc healthpb.HealthCheckRespon
 	return g.get(t, "/readyz").StatusCode, answer.GetStatus()
 }
 
-// TestNothingIsReadWithoutARecord, kind: an audit disk that is full. No call is made, all look-ups included, and nobody is sent
+// TestNothingIsReadWithoutARecord: an audit disk that is full. No call is made, all look-ups included, and nobody is sent
 // here until there is room again.
 func TestNothingIsReadWithoutARecord(t *testing.T) {
 	t.Parallel()
@@ -118,7 +118,7 @@ func TestNothingIsReadWithoutARecord(t *testing.T) {
 	}
 }
 
-// TestLookUpsAreOnRecord, kind: whoever may have a name looked up learns whether it exists, so the record comes first, found or
+// TestLookUpsAreOnRecord: whoever may have a name looked up learns whether it exists, so the record comes first, found or
 // not.
 func TestLookUpsAreOnRecord(t *testing.T) {
 	t.Parallel()

@@ -267,7 +267,7 @@ func (s *scarce) RefusesStreams() bool { return s.streams.Load() }
 func (s *scarce) RefusesCalls() bool   { return s.calls.Load() }
 func (s *scarce) Shedding() bool       { return s.shedding.Load() }
 
-// TestMemoryRefusesNewWork is of the kind "memory is short": streams are refused before calls, probes never, and they tell.
+// TestMemoryRefusesNewWork: memory is short. Streams are refused before calls, probes never, and they tell.
 func TestMemoryRefusesNewWork(t *testing.T) {
 	t.Parallel()
 	memory := &scarce{}

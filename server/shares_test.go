@@ -92,7 +92,7 @@ func reaches(t *testing.T, n *atomic.Int64, want int64) {
 	}
 }
 
-// TestOneCallerHurtsNobody is of the kind "work is bounded per caller": one user takes every place, by streams or lists, over
+// TestOneCallerHurtsNobody: work is bounded per caller. One user takes every place, by streams or lists, over
 // both protocols, and reads nothing. Another one is served, and so is a third.
 func TestOneCallerHurtsNobody(t *testing.T) {
 	t.Parallel()
@@ -168,7 +168,7 @@ func TestOneCallerHurtsNobody(t *testing.T) {
 	}
 }
 
-// TestStalledReadersLoseTheirPlace is of the kind "a place is not held by nobody": a reader who takes nothing is given up, over both protocols; over
+// TestStalledReadersLoseTheirPlace: a place is not held by nobody. A reader who takes nothing is given up, over both protocols; over
 // gRPC the reader who comes back is told so, with a token and that to go on at once is right.
 func TestStalledReadersLoseTheirPlace(t *testing.T) {
 	t.Parallel()

@@ -159,7 +159,7 @@ func cutOff(t *testing.T, name string, want int64, conns ...net.Conn) (leave fun
 	}
 }
 
-// TestHalfOpenConnections is of the kind "what strangers hold is bounded": connections that never begin, or begin and stop at any
+// TestHalfOpenConnections: what strangers hold is bounded. Connections that never begin, or begin and stop at any
 // step, displace each other, and the caller at the same address is served over old connections and new ones.
 func TestHalfOpenConnections(t *testing.T) {
 	t.Parallel()
@@ -236,7 +236,7 @@ func TestHalfOpenConnectionsAreBounded(t *testing.T) {
 	askREST(t, &http.Transport{DialContext: from("127.0.0.2").DialContext, DisableKeepAlives: true}, h.base+"/v1/users")
 }
 
-// TestUnknownHealthNamesAreAnsweredAtOnce is of the kind "a name that no service has is not kept": Check and Watch of names nobody has, also of 60 KB,
+// TestUnknownHealthNamesAreAnsweredAtOnce: a name that no service has is not kept. Check and Watch of names nobody has, also of 60 KB,
 // are answered at once, while those of services work.
 func TestUnknownHealthNamesAreAnsweredAtOnce(t *testing.T) {
 	t.Parallel()

@@ -81,7 +81,7 @@ func unreadOver(t *testing.T) map[string]func(h *harness) (leave func()) {
 	}
 }
 
-// TestUnreadAnswersMakeRoom is of the kind "a place for others is found within a second": one caller holds every place by
+// TestUnreadAnswersMakeRoom: a place for others is found within a second. One caller holds every place by
 // answers that are written and not read, over both protocols. Others are served.
 func TestUnreadAnswersMakeRoom(t *testing.T) {
 	t.Parallel()
@@ -114,7 +114,7 @@ func incompressible(t *testing.T) *parleyv1.Event {
 	return &parleyv1.Event{Name: "users/u/events/large", Body: &parleyv1.Body{Content: hex.EncodeToString(random)}}
 }
 
-// TestPlacesOfEveryAnswer is of the kind "a place is held until the last byte is out": whatever an answer is made of, it keeps its
+// TestPlacesOfEveryAnswer: a place is held until the last byte is out. Whatever an answer is made of, it keeps its
 // place while nobody reads it, and gives it back when it is read.
 func TestPlacesOfEveryAnswer(t *testing.T) {
 	t.Parallel()
@@ -208,7 +208,7 @@ func usersOverREST(t *testing.T, h *guarded) func() error {
 	}
 }
 
-// TestPlacesOfWhoLeaves is of the kind "a place is held until the last byte is out": a caller who leaves without having read an
+// TestPlacesOfWhoLeaves: a place is held until the last byte is out. A caller who leaves without having read an
 // answer gives the place back, also where the connection is closed with it.
 func TestPlacesOfWhoLeaves(t *testing.T) {
 	t.Parallel()
@@ -223,7 +223,7 @@ func TestPlacesOfWhoLeaves(t *testing.T) {
 	}
 }
 
-// TestPlacesOfStreamsNobodyReads is of the kind "a place is held until the last byte is out", for streams over gRPC whose method
+// TestPlacesOfStreamsNobodyReads: a place is held until the last byte is out, for streams over gRPC whose method
 // has ended: what is queued counts, makes room for others, and goes with its reader.
 func TestPlacesOfStreamsNobodyReads(t *testing.T) {
 	t.Parallel()

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/server/service"
 )
 
-// TestTheMetricsListenerServesMetricsAndProbesAlone is of the kind "what other machines may see": the metrics listener serves metrics and probes under any name, and
+// TestTheMetricsListenerServesMetricsAndProbesAlone: what other machines may see. The metrics listener serves metrics and probes under any name, and
 // nothing of the other listeners.
 func TestTheMetricsListenerServesMetricsAndProbesAlone(t *testing.T) {
 	t.Parallel()

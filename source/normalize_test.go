@@ -287,7 +287,7 @@ func TestAListedChatSaysWhetherItsMembersAreCut(t *testing.T) {
 	}
 }
 
-// TestAnswersWrittenInMarkdownAreReadAsMarkdown is the kind "Markdown where the type says HTML": answers of Copilot alone are read so.
+// TestAnswersWrittenInMarkdownAreReadAsMarkdown: Markdown where the type says HTML. Answers of Copilot alone are read so.
 func TestAnswersWrittenInMarkdownAreReadAsMarkdown(t *testing.T) {
 	t.Parallel()
 	const html = `"contentType":"html","content":"<div>\n## Plan\n\n- **one** [1](https://x.example/1)\n</div>"`

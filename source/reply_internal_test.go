@@ -25,7 +25,7 @@ func refers(contentType string, id, content any) map[string]any {
 	return map[string]any{"id": id, "contentType": contentType, "contentUrl": nil, "content": content, "name": nil}
 }
 
-// TestAMessageNamesWhatItAnswers is the kind "a message refers to another one": in chats Graph leaves replyToId empty, and the reference is an
+// TestAMessageNamesWhatItAnswers: a message refers to another one. In chats Graph leaves replyToId empty, and the reference is an
 // attachment or a quote.
 func TestAMessageNamesWhatItAnswers(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestRowsOfOneIDThatDifferAllGoOut is of the kind "nothing lost to an id": rows of one id, session and millisecond that say different things
+// TestRowsOfOneIDThatDifferAllGoOut: nothing lost to an id. Rows of one id, session and millisecond that say different things
 // all go out, once each, by streams and Lists of any size, and their instant is a gap AMBIGUOUS_ID; rows that are equal, and
 // later versions, are as ever.
 func TestRowsOfOneIDThatDifferAllGoOut(t *testing.T) {

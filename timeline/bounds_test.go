@@ -26,7 +26,7 @@ func rounding(g *fakeGraph, round func(time.Time) time.Time) {
 	}
 }
 
-// TestRoundedBoundsLoseNothing is of the kind "bounds that Graph rounds": whether it cuts them, rounds them up or to the nearest second, a
+// TestRoundedBoundsLoseNothing: bounds that Graph rounds. Whether it cuts them, rounds them up or to the nearest second, a
 // job whose runs begin and end within seconds is complete and exact.
 func TestRoundedBoundsLoseNothing(t *testing.T) {
 	t.Parallel()
@@ -61,7 +61,7 @@ func TestRoundedBoundsLoseNothing(t *testing.T) {
 	}
 }
 
-// TestIgnoredBoundsAreFoundOutOnce is of the kind "bounds that Graph ignores": that is found out once; what is left is then read once as a
+// TestIgnoredBoundsAreFoundOutOnce: bounds that Graph ignores. That is found out once; what is left is then read once as a
 // whole, is exact and in order, and one window is a gap. Lists go on with what was read so.
 func TestIgnoredBoundsAreFoundOutOnce(t *testing.T) {
 	t.Parallel()

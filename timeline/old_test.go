@@ -37,7 +37,7 @@ func (g *fakeGraph) asDated() {
 	}
 }
 
-// TestOldRowsAreDelivered is of the kind "nothing lost": rows from before a service's own time are delivered, in order, with and without a
+// TestOldRowsAreDelivered: nothing lost. Rows from before a service's own time are delivered, in order, with and without a
 // start, from every source, and below a chat by its creation; the asked start wins.
 func TestOldRowsAreDelivered(t *testing.T) {
 	t.Parallel()
@@ -176,7 +176,7 @@ func TestRefusedStartIsRaised(t *testing.T) {
 	}
 }
 
-// TestLeftOutIsCounted is of the kind "a row that came is never dropped without a count": below a chat by its creation, Graph is
+// TestLeftOutIsCounted: a row that came is never dropped without a count. Below a chat by its creation, Graph is
 // told no start, and the rows before it are counted.
 func TestLeftOutIsCounted(t *testing.T) {
 	t.Parallel()

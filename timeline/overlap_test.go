@@ -26,7 +26,7 @@ func overlapping(g *fakeGraph, rows int) {
 	}
 }
 
-// TestRepeatedRowsNewestFirstAreNoDoubt is of the kind "repeated rows are no doubt": a chat whose pages begin with rows of the page before,
+// TestRepeatedRowsNewestFirstAreNoDoubt: repeated rows are no doubt. A chat whose pages begin with rows of the page before,
 // also with rows of one second or of one instant, is read newest first to its end without a doubt; and on data that stands
 // still no version comes twice, wherever a stream is cut or a List's page ends.
 func TestRepeatedRowsNewestFirstAreNoDoubt(t *testing.T) {

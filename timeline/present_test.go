@@ -28,7 +28,7 @@ func forgetting(g *fakeGraph) *fakeGraph {
 	return g
 }
 
-// TestOldTokensOfCallsNameWhatWasDropped is of the kind "what Graph keeps is asked of the present": a token that is used days later leads to
+// TestOldTokensOfCallsNameWhatWasDropped: what Graph keeps is asked of the present. A token that is used days later leads to
 // what is kept still, and what has been dropped since is a gap; so in both orders, with a start and without, midway and of a
 // finished stream.
 func TestOldTokensOfCallsNameWhatWasDropped(t *testing.T) {
@@ -116,8 +116,8 @@ func TestStartALittleLateIsKept(t *testing.T) {
 	}
 }
 
-// TestNeverAskedIsNotRead is of the kind "a source is not READ and complete for an interval for which Graph was never asked":
-// however far back or forth the interval lies, Graph is asked for it.
+// TestNeverAskedIsNotRead: a source is not READ and complete for an interval for which Graph was never asked.
+// However far back or forth the interval lies, Graph is asked for it.
 func TestNeverAskedIsNotRead(t *testing.T) {
 	t.Parallel()
 	for _, src := range []parleyv1.Source{chat, copilot, call} {
@@ -212,7 +212,7 @@ func TestFinishedTokenFindsLateRows(t *testing.T) {
 	}
 }
 
-// TestEarlierClockSettles is of the kind "settle by the earlier clock": where this machine's clock is ahead of Graph's, nothing is said
+// TestEarlierClockSettles: settle by the earlier clock. Where this machine's clock is ahead of Graph's, nothing is said
 // of what lies in Graph's future, rows that come there are found by the next run, and what is kept of it is kept for a short
 // time. A skew above the settle time is a notice.
 func TestEarlierClockSettles(t *testing.T) {
@@ -279,7 +279,7 @@ func TestEarlierClockSettles(t *testing.T) {
 	}
 }
 
-// TestStoppedSourcesAreAskedAgain is of the kind "resume later": a source that was throttled or failed is asked again by the
+// TestStoppedSourcesAreAskedAgain: resume later. A source that was throttled or failed is asked again by the
 // call that goes on, of every kind of token, and the walk is then complete and exact; one that may not be read is not.
 func TestStoppedSourcesAreAskedAgain(t *testing.T) {
 	t.Parallel()

@@ -69,7 +69,7 @@ func (s *stopping) Events(ctx context.Context, q source.EventQuery, link string)
 	return s.fakeGraph.Events(ctx, q, link)
 }
 
-// TestWindowsOfTwoReadingsAreNotMixed is of the kind "a window is one reading": what one call has read of a window is never gone on with
+// TestWindowsOfTwoReadingsAreNotMixed: a window is one reading. What one call has read of a window is never gone on with
 // by the next, for a row that left in between moved all behind it. The call is a stream that is cut, a List whose time is up,
 // or one of a chat's own messages.
 func TestWindowsOfTwoReadingsAreNotMixed(t *testing.T) {
@@ -159,7 +159,7 @@ func TestWindowsOfTwoReadingsAreNotMixed(t *testing.T) {
 	}
 }
 
-// TestWindowsTooLargeForTheCacheAreCachedInPieces is of the kind "a window is one reading": what is too large to be kept is read in pieces, each
+// TestWindowsTooLargeForTheCacheAreCachedInPieces: a window is one reading. What is too large to be kept is read in pieces, each
 // of which is kept whole; no pages of different ages are put together.
 func TestWindowsTooLargeForTheCacheAreCachedInPieces(t *testing.T) {
 	t.Parallel()
@@ -207,7 +207,7 @@ func TestWindowsTooLargeForTheCacheAreCachedInPieces(t *testing.T) {
 	})
 }
 
-// TestWindowsThatDoNotFitAreHalved is of the kind "every walk makes progress": windows that take longer than a call are asked for in
+// TestWindowsThatDoNotFitAreHalved: every walk makes progress. Windows that take longer than a call are asked for in
 // halves, by Lists and by streams that are cut, until they fit, and those behind them as narrow. The clock is virtual.
 func TestWindowsThatDoNotFitAreHalved(t *testing.T) {
 	t.Parallel()
@@ -273,7 +273,7 @@ func TestWindowsThatDoNotFitAreHalved(t *testing.T) {
 	}
 }
 
-// TestPagesLongerThanACallAreWaitedForByTheNext is of the kind "every walk makes progress": where one page takes longer than a call lasts, cutting the
+// TestPagesLongerThanACallAreWaitedForByTheNext: every walk makes progress. Where one page takes longer than a call lasts, cutting the
 // window would not help, so its reading waits on and the next call takes part in it. The clock is virtual.
 func TestPagesLongerThanACallAreWaitedForByTheNext(t *testing.T) {
 	t.Parallel()

@@ -87,7 +87,7 @@ func (s *troubled) Events(ctx context.Context, q source.EventQuery, link string)
 	return s.fakeGraph.Events(ctx, q, link)
 }
 
-// TestTokensNameTheWindowOfTheStop is of the kind "resume later": a source stops at a window while Graph keeps the one behind it
+// TestTokensNameTheWindowOfTheStop: resume later. A source stops at a window while Graph keeps the one behind it
 // waiting for long. Every token that follows names the window that the source stopped at, so that what goes on from it brings
 // exactly the rest; and nobody waits for the window behind any more. The source is the only one or stands beside another, is
 // stopped by one refusal or by failures in a row, in streams and Lists, in both orders.

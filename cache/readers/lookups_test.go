@@ -30,7 +30,7 @@ func (p *phonebook) UserID(ctx context.Context, upn string) (string, error) {
 	return id, err
 }
 
-// TestLookUpsAreCachedAlike, kind: what is answered from memory is answered faster, so that a name which nobody has must be kept just as
+// TestLookUpsAreCachedAlike: what is answered from memory is answered faster, so that a name which nobody has must be kept just as
 // long as one that somebody has; whether Graph is asked would tell them apart.
 func TestLookUpsAreCachedAlike(t *testing.T) {
 	t.Parallel()
@@ -99,7 +99,7 @@ func (d *daily) Events(ctx context.Context, _ source.EventQuery, _ string) (*sou
 	return &source.Page[source.Item]{Items: []source.Item{{Key: caller}}, ReadAt: time.Now(), Requests: 1}, nil
 }
 
-// TestAUsedUpDayFailsItsOwnerAlone, kind: a shared request fails those who joined it by what is the matter with whoever began it.
+// TestAUsedUpDayFailsItsOwnerAlone: a shared request fails those who joined it by what is the matter with whoever began it.
 func TestAUsedUpDayFailsItsOwnerAlone(t *testing.T) {
 	t.Parallel()
 	for _, lacks := range []graph.Error{

@@ -108,7 +108,7 @@ func download(ctx context.Context, t *testing.T, d *readers.Downloads, period st
 	return string(text)
 }
 
-// TestReportsAreCachedUntilTheirRefreshDateMoves is the kind "what changes once a day is kept for hours": until the refresh date of any
+// TestReportsAreCachedUntilTheirRefreshDateMoves: what changes once a day is kept for hours. Until the refresh date of any
 // report of the tenant moves.
 func TestReportsAreCachedUntilTheirRefreshDateMoves(t *testing.T) {
 	t.Parallel()
@@ -165,7 +165,7 @@ func keptUntilMoved(t *testing.T, csv bool) {
 	ask(list, graph, "D7", 7, "after a date to come")
 }
 
-// TestListsAndDownloadsHaveOneCopyOfAReport is the kind "one answer in two forms is asked for once": downloads and lists of CSV share it, whoever
+// TestListsAndDownloadsHaveOneCopyOfAReport: one answer in two forms is asked for once. Downloads and lists of CSV share it, whoever
 // comes first, and downloads at one time wait for one request.
 func TestListsAndDownloadsHaveOneCopyOfAReport(t *testing.T) {
 	t.Parallel()

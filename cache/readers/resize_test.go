@@ -8,7 +8,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 )
 
-// TestResizeDropsWhatIsAboveTheLimit is of the kind "the cache gives way": whatever is kept is above a new limit no longer than Resize takes, what is
+// TestResizeDropsWhatIsAboveTheLimit: the cache gives way. Whatever is kept is above a new limit no longer than Resize takes, what is
 // read meanwhile and after it keeps to it, and a limit that grows again is used again.
 func TestResizeDropsWhatIsAboveTheLimit(t *testing.T) {
 	t.Parallel()

@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// TestTheStateShowsUseQueuesAndGates is of the kind "what an operator sees": how much of a limit is used, who waits, and for how long Graph asked to wait.
+// TestTheStateShowsUseQueuesAndGates: what an operator sees. How much of a limit is used, who waits, and for how long Graph asked to wait.
 func TestTheStateShowsUseQueuesAndGates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 )
 
-// TestAuditVerifyReportsByExitCode, kind: what the verb says of records, and by which exit code scripts learn it.
+// TestAuditVerifyReportsByExitCode: what the verb says of records, and by which exit code scripts learn it.
 func TestAuditVerifyReportsByExitCode(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -21,7 +21,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// The tests of this file are of the kind "a setting bounds what one call holds": they set it for a gateway in a process of its own
+// The tests of this file hold that a setting bounds what one call holds. They set it for a gateway in a process of its own
 // and see its effect over gRPC, NDJSON and server-sent events.
 
 // end is how a stream or call ended: the reason of its error, its token, and whether the error says to go on at once.

@@ -25,7 +25,7 @@ func inFolder(t *testing.T, files map[string]string) {
 
 const demoPolicy = "rules:\n  - {name: all, match: {authenticated: true}, allow: {rpcs: all, sources: all, view: full, users: all}}\n"
 
-// TestConfigCheckStartsNothing is of the kind "a configuration is checked without starting": the files that it names are read, nothing is listened
+// TestConfigCheckStartsNothing: a configuration is checked without starting. The files that it names are read, nothing is listened
 // on or written, and the exit code tells.
 func TestConfigCheckStartsNothing(t *testing.T) {
 	keys := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32))) + "\n"
@@ -70,7 +70,7 @@ parley: bad.yaml:11:14: caller_rate: is not a whole number, such as 50`)
 	}
 }
 
-// TestConfigShowShowsWhatWouldBeServed is of the kind "what is shown is what would be served": also when something is wrong with it.
+// TestConfigShowShowsWhatWouldBeServed: what is shown is what would be served. Also when something is wrong with it.
 func TestConfigShowShowsWhatWouldBeServed(t *testing.T) {
 	inFolder(t, map[string]string{"parley.yaml": "graph_url: http://127.0.0.1:9\nlog_level: warn\n", "broken.yaml": "log_level: 'warn\n"})
 	t.Setenv("PARLEY_CONFIG_FILE", "parley.yaml")
@@ -89,7 +89,7 @@ func TestConfigShowShowsWhatWouldBeServed(t *testing.T) {
 	}
 }
 
-// TestOtherVerbsNameWhereAValueCameFrom is of the kind "every wrong value at once, with where it came from", for verbs without a file.
+// TestOtherVerbsNameWhereAValueCameFrom: every wrong value at once, with where it came from, for verbs without a file.
 // A probe does not mind variables that it does not know.
 func TestOtherVerbsNameWhereAValueCameFrom(t *testing.T) {
 	t.Setenv("PARLEY_LOG_LEVEL", "loud")
@@ -110,7 +110,7 @@ func TestOtherVerbsNameWhereAValueCameFrom(t *testing.T) {
 	}
 }
 
-// TestStartsBesideAService is of the kind "variables that others set are not ours to refuse": a gateway starts with those that
+// TestStartsBesideAService: variables that others set are not ours to refuse. A gateway starts with those that
 // Kubernetes makes of a Service of its own name.
 func TestStartsBesideAService(t *testing.T) {
 	t.Parallel()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestMemoryLimitOfTheProcess is of the kind "the limit of the machine is the gateway's": it is set at start unless the
+// TestMemoryLimitOfTheProcess: the limit of the machine is the gateway's. It is set at start unless the
 // environment has one, and the cache follows it.
 func TestMemoryLimitOfTheProcess(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The tests of this file are of the kind "memory is bounded": they read what the kernel counts for a gateway in a process of
+// The tests of this file hold that memory is bounded. They read what the kernel counts for a gateway in a process of
 // its own, over a Graph whose users have what a test says. The race detector takes several times the memory, so they run
 // without it.
 

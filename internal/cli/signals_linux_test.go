@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestHangupReadsFilesAgain is of the kind "a signal of others does not end the service": SIGHUP has the files of the configuration read
+// TestHangupReadsFilesAgain: a signal of others does not end the service. SIGHUP has the files of the configuration read
 // again, the gateway lives on, and its metrics tell.
 func TestHangupReadsFilesAgain(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestRevisionNamesTheBuild is of the kind "which build runs": the linker's word goes before the toolchain's, and changed files show.
+// TestRevisionNamesTheBuild: which build runs. The linker's word goes before the toolchain's, and changed files show.
 func TestRevisionNamesTheBuild(t *testing.T) {
 	noted := []debug.BuildSetting{{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "0123abc"}, {Key: "vcs.modified", Value: "false"}}
 	if got := revisionIn(noted); got != "0123abc" {

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 )
 
-// TestFilesThatOthersCanReadAreReported, kind: what others on the machine can read or change is as good as theirs.
+// TestFilesThatOthersCanReadAreReported: what others on the machine can read or change is as good as theirs.
 func TestFilesThatOthersCanReadAreReported(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/internal/fielderror"
 )
 
-// FuzzFile is of the kind "a file is read or answered, whatever is in it": no panic, each error in one line that begins with the place,
+// FuzzFile: a file is read or answered, whatever is in it. No panic, each error in one line that begins with the place,
 // and a file that is read is read the same from what is shown of it.
 func FuzzFile(f *testing.F) {
 	for _, seed := range []string{
@@ -54,7 +54,7 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// TestBrokenFileIsSearchedForALimitedTime is of the kind "a file costs no more than it is long": the first mistake of a large file is
+// TestBrokenFileIsSearchedForALimitedTime: a file costs no more than it is long. The first mistake of a large file is
 // where the library sees it.
 func TestBrokenFileIsSearchedForALimitedTime(t *testing.T) {
 	t.Parallel()

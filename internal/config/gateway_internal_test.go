@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley"
 )
 
-// TestDefaultsOfAGateway is of the kind "defaults are the same everywhere": a gateway that is embedded without limits has those of one
+// TestDefaultsOfAGateway: defaults are the same everywhere. A gateway that is embedded without limits has those of one
 // that is served without settings.
 func TestDefaultsOfAGateway(t *testing.T) {
 	t.Parallel()
@@ -34,7 +34,7 @@ func TestDefaultsOfAGateway(t *testing.T) {
 	}
 }
 
-// TestZeroKeepsItsMeaning is of the kind "a setting of 0 keeps its meaning" where a gateway's configuration has 0 for the default.
+// TestZeroKeepsItsMeaning: a setting of 0 keeps its meaning where a gateway's configuration has 0 for the default.
 func TestZeroKeepsItsMeaning(t *testing.T) {
 	t.Parallel()
 	settings := Settings{CacheSize: "0"}
@@ -53,7 +53,7 @@ var withoutSetting = map[string]bool{
 	"Registerer": true, "Version": true, "Revision": true, "TracerProvider": true, "ExampleUser": true, "Tenants[x].TokenCredential": true,
 }
 
-// TestEveryFieldNamesItsSetting is of the kind "an error names what the reader wrote": the error of any field of a gateway's
+// TestEveryFieldNamesItsSetting: an error names what the reader wrote. The error of any field of a gateway's
 // configuration becomes the error of a setting.
 func TestEveryFieldNamesItsSetting(t *testing.T) {
 	t.Parallel()

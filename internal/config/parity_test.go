@@ -17,7 +17,7 @@ import (
 	"github.com/parley-gateway/parley/internal/configpb"
 )
 
-// TestProtoHasTheSettings is of the kind "one setting, one meaning": the message of the file has each setting of the struct with its
+// TestProtoHasTheSettings: one setting, one meaning. The message of the file has each setting of the struct with its
 // type and its words, a tenant has those of Microsoft Graph, and neither has more.
 func TestProtoHasTheSettings(t *testing.T) {
 	t.Parallel()
@@ -83,7 +83,7 @@ var elsewhere = map[string]bool{
 	"bench": true, "clients": true, "export": true, "gen": true, "internal/config": true, "internal/configpb": true, "tools": true,
 }
 
-// TestOnlyThisPackageNamesSettings is of the kind "one place for settings": no production code outside this package names a variable. Comments of
+// TestOnlyThisPackageNamesSettings: one place for settings. No production code outside this package names a variable. Comments of
 // the contract may: they tell operators what to set.
 func TestOnlyThisPackageNamesSettings(t *testing.T) {
 	t.Parallel()

@@ -24,7 +24,7 @@ func written(t *testing.T, files map[string]string) {
 	}
 }
 
-// TestWhichValueWins is of the kind "the flag wins over the environment, the environment over the file, the file over the default".
+// TestWhichValueWins: the flag wins over the environment, the environment over the file, the file over the default.
 func TestWhichValueWins(t *testing.T) {
 	written(t, map[string]string{"parley.yaml": "caller_rate: 1\ncaller_burst: 1\nsettle_call: 0.5h30m\nlog_format: json\ntls_terminated: yes\nlog_level:\n" +
 		"settle_chat: 0\ngraph_ca_file: ''\ncaller_graph_requests: 1_000\n"})
@@ -39,7 +39,7 @@ func TestWhichValueWins(t *testing.T) {
 	}
 }
 
-// TestVariablesOfServicesAreNoSettings is of the kind "variables that others set are not ours to refuse": those that Kubernetes and Docker make of a
+// TestVariablesOfServicesAreNoSettings: variables that others set are not ours to refuse. Those that Kubernetes and Docker make of a
 // service named parley or parley-grpc, and settings of other verbs and of parley-export.
 func TestVariablesOfServicesAreNoSettings(t *testing.T) {
 	for name, value := range map[string]string{
@@ -61,7 +61,7 @@ func TestVariablesOfServicesAreNoSettings(t *testing.T) {
 	}
 }
 
-// TestShownSettingsAreReadTheSame is of the kind "the configuration is shown as it is, with where each value came from": as a file that makes the same
+// TestShownSettingsAreReadTheSame: the configuration is shown as it is, with where each value came from. As a file that makes the same
 // settings, without secrets.
 func TestShownSettingsAreReadTheSame(t *testing.T) {
 	written(t, map[string]string{"s3cret.txt": "s3cret", "parley.yaml": `
@@ -107,7 +107,7 @@ tenants:
 	}
 }
 
-// TestErrorsOfFieldsNameTheirSettings is of the kind "libraries name fields, the configuration names settings": each error of a join is translated, with
+// TestErrorsOfFieldsNameTheirSettings: libraries name fields, the configuration names settings. Each error of a join is translated, with
 // the place that its value came from, in a tenant too; what is no field of a setting stays.
 func TestErrorsOfFieldsNameTheirSettings(t *testing.T) {
 	written(t, map[string]string{"parley.yaml": "graph_url: https://x\ntenants:\n  a:\n    graph_tenant_id: " + first + "\n    graph_model: A\n"})

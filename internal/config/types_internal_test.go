@@ -2,7 +2,7 @@ package config
 
 import "testing"
 
-// TestProtoyamlReadsRewrittenValues is of the kind "text is read alike wherever it stands": the words and numbers that flags know, in the form that protoyaml
+// TestProtoyamlReadsRewrittenValues: text is read alike wherever it stands. The words and numbers that flags know, in the form that protoyaml
 // knows; an empty want is no value.
 func TestProtoyamlReadsRewrittenValues(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ func (w wrong) answer(t *testing.T) string {
 	return strings.ReplaceAll(err.Error(), dir, "FOLDER")
 }
 
-// TestWrongConfigurations is of the kind "a wrong configuration is answered whole": every mistake at once, each with the place that
+// TestWrongConfigurations: a wrong configuration is answered whole. Every mistake at once, each with the place that
 // the value came from, the setting, what is wrong, and the fix.
 func TestWrongConfigurations(t *testing.T) {
 	for name, w := range wrongConfigurations() {

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 )
 
-// TestKindsOfCallersAreToldAtStart, kind: a rule that believes in a distinction which the issuer does not make keeps the gateway
+// TestKindsOfCallersAreToldAtStart: a rule that believes in a distinction which the issuer does not make keeps the gateway
 // from starting.
 func TestKindsOfCallersAreToldAtStart(t *testing.T) {
 	t.Parallel()
@@ -52,7 +52,7 @@ func TestKindsOfCallersAreToldAtStart(t *testing.T) {
 	}
 }
 
-// TestExposedFilesAreLogged, kind: what the operator has to mend is said at start, without the secret.
+// TestExposedFilesAreLogged: what the operator has to mend is said at start, without the secret.
 func TestExposedFilesAreLogged(t *testing.T) {
 	t.Parallel()
 	settings := settingsFor(t, "http://127.0.0.1:9", nil)
@@ -75,7 +75,7 @@ func TestExposedFilesAreLogged(t *testing.T) {
 	}
 }
 
-// TestTokenMaxLifetime, kind: a setting that counts from the command line to the verifier of tokens.
+// TestTokenMaxLifetime: a setting that counts from the command line to the verifier of tokens.
 func TestTokenMaxLifetime(t *testing.T) {
 	t.Parallel()
 	g := guardOver(t, graphsim.Config{Users: 3, Chats: 2, Messages: 4}, func(settings *config.Settings) {

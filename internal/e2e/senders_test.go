@@ -13,7 +13,7 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 )
 
-// TestAnyOfSeveralSenders is the kind "conditions on different properties of the sender, joined by or": Graph evaluates all of it, so the
+// TestAnyOfSeveralSenders: conditions on different properties of the sender, joined by or. Graph evaluates all of it, so the
 // walk takes the requests of the messages that match and not of all there are, and the events are those that match.
 func TestAnyOfSeveralSenders(t *testing.T) {
 	t.Parallel()

@@ -17,7 +17,7 @@ import (
 	"github.com/parley-gateway/parley/graphsim"
 )
 
-// TestOneCallIsFollowed is of the kind "from the caller's trace to each request to Graph": a call over each transport has a span below the
+// TestOneCallIsFollowed: from the caller's trace to each request to Graph. A call over each transport has a span below the
 // caller's, its windows are below it, and the requests to Graph below these. No span, attribute or exemplar holds a user, a name, a filter
 // or a secret.
 func TestOneCallIsFollowed(t *testing.T) {

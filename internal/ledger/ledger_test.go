@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestAdmissionCountsWhatMayStillBeTaken is of the kind "promised memory": an account that holds nothing yet keeps its floor.
+// TestAdmissionCountsWhatMayStillBeTaken: promised memory. An account that holds nothing yet keeps its floor.
 func TestAdmissionCountsWhatMayStillBeTaken(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(ledger.Config{Limit: 100, Each: 60, Floor: 30})
@@ -54,7 +54,7 @@ func TestAdmissionCountsWhatMayStillBeTaken(t *testing.T) {
 	}
 }
 
-// TestSharedPiecesCountOnce is of the kind "one copy": many hold a window, and one of them after another leaves.
+// TestSharedPiecesCountOnce: one copy. Many hold a window, and one of them after another leaves.
 func TestSharedPiecesCountOnce(t *testing.T) {
 	t.Parallel()
 	l := ledger.New(ledger.Config{Limit: 1000, Each: 100})

@@ -35,7 +35,7 @@ func (g *gated) String() string {
 
 func lost(lines int) []byte { return fmt.Appendf(nil, "lost %d\n", lines) }
 
-// TestNobodyReads, kind: a log that nobody takes must not stop the calls that are logged.
+// TestNobodyReads: a log that nobody takes must not stop the calls that are logged.
 func TestNobodyReads(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestNobodyReads(t *testing.T) {
 	})
 }
 
-// TestLinesInOrder, kind: in the ordinary case a line is written when Write returns, as without the Writer.
+// TestLinesInOrder: in the ordinary case a line is written when Write returns, as without the Writer.
 func TestLinesInOrder(t *testing.T) {
 	t.Parallel()
 	to := &gated{gate: make(chan struct{})}
@@ -99,7 +99,7 @@ func TestLinesInOrder(t *testing.T) {
 	}
 }
 
-// TestClosedWhileStuck, kind: a log that nobody takes does not hold up the end either.
+// TestClosedWhileStuck: a log that nobody takes does not hold up the end either.
 func TestClosedWhileStuck(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -108,7 +108,7 @@ func TestCacheGivesWayFirst(t *testing.T) {
 	})
 }
 
-// TestNobodyIsRefusedForWhatIsGone is of the kind "locked out after load": the last collection saw a full heap, all of it has
+// TestNobodyIsRefusedForWhatIsGone: locked out after load. The last collection saw a full heap, all of it has
 // gone since, and nothing else would make the runtime collect.
 func TestNobodyIsRefusedForWhatIsGone(t *testing.T) {
 	t.Parallel()
@@ -173,7 +173,7 @@ func TestGuardLooksByItself(t *testing.T) {
 	})
 }
 
-// TestTune is of the kind "a full cache takes little more than itself": the more lives, the smaller the part of it that
+// TestTune: a full cache takes little more than itself. The more lives, the smaller the part of it that
 // garbage may take, and the collector is not told the same again and again.
 func TestTune(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-gateway/parley/internal/spans"
 )
 
-// TestUntracedCostsNothing is of the kind "off is free": no memory is allocated where nobody traces.
+// TestUntracedCostsNothing: off is free. No memory is allocated where nobody traces.
 func TestUntracedCostsNothing(t *testing.T) {
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(100, func() {

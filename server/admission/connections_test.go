@@ -43,7 +43,7 @@ func small() admission.Bounds {
 	return admission.Bounds{Unauthenticated: 8, UnauthenticatedPerPeer: 4, Authenticated: 4, Requests: 8, RequestsPerPeer: 4, Watches: 2}
 }
 
-// TestFloodsDisplaceThemselves is of the kind "unauthenticated traffic has a bound per peer and in all": who opens connections
+// TestFloodsDisplaceThemselves: unauthenticated traffic has a bound per peer and in all. Who opens connections
 // without end loses their own, of all addresses of one IPv6 network together, and nobody else loses one.
 func TestFloodsDisplaceThemselves(t *testing.T) {
 	t.Parallel()

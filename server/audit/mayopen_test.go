@@ -9,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 )
 
-// TestMayOpenChangesNothing is of the kind "a check changes nothing": it says what OpenFile would say, and neither creates nor writes the file.
+// TestMayOpenChangesNothing: a check changes nothing. It says what OpenFile would say, and neither creates nor writes the file.
 func TestMayOpenChangesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -14,7 +14,7 @@ import (
 	"github.com/parley-gateway/parley/server/audit"
 )
 
-// TestFileIsItsOwnersAlone, kind: whatever stands at the path, nobody else reads the records or chooses where they go.
+// TestFileIsItsOwnersAlone: whatever stands at the path, nobody else reads the records or chooses where they go.
 func TestFileIsItsOwnersAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -12,7 +12,7 @@ import (
 const promisedFields = "schema instance number time kind intent request_id trace_id caller id application rule policy rpc protocol tenant tenant_id " +
 	"owner conversation sources start_time end_time view reason graph permission identity outcome code events bytes complete milliseconds chain"
 
-// TestPromisedFields is of the kind "what reads audit records of the version before reads those of this one".
+// TestPromisedFields: what reads audit records of the version before reads those of this one.
 func TestPromisedFields(t *testing.T) {
 	t.Parallel()
 	complete := true

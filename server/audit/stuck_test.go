@@ -23,7 +23,7 @@ func (g *gated) Write(line []byte) (int, error) {
 	return g.flaky.Write(line)
 }
 
-// TestAStuckSinkHoldsUpNobody, kind: a sink that neither takes nor refuses must not hold up the gateway with it.
+// TestAStuckSinkHoldsUpNobody: a sink that neither takes nor refuses must not hold up the gateway with it.
 func TestAStuckSinkHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -69,7 +69,7 @@ func TestAStuckSinkHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// TestStuckSinkComesBack, kind: the records of those who waited in time are there, and the log goes on.
+// TestStuckSinkComesBack: the records of those who waited in time are there, and the log goes on.
 func TestStuckSinkComesBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestStuckSinkComesBack(t *testing.T) {
 	})
 }
 
-// TestAFullDiskIsTriedAgain, kind: a sink that refuses is tried again without calls, since a gateway that is not ready gets none.
+// TestAFullDiskIsTriedAgain: a sink that refuses is tried again without calls, since a gateway that is not ready gets none.
 func TestAFullDiskIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestAFullDiskIsTriedAgain(t *testing.T) {
 	})
 }
 
-// TestClosedWhileItFails, kind: nothing stays behind.
+// TestClosedWhileItFails: nothing stays behind.
 func TestClosedWhileItFails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

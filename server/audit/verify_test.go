@@ -56,7 +56,7 @@ func verify(t *testing.T, files ...string) (processes []audit.ProcessReport, pro
 	return processes, problems
 }
 
-// TestChangedRecordsAreFound changes what a process wrote, kind: what is not as it was written shows, as far as a chain without a secret can
+// TestChangedRecordsAreFound changes what a process wrote: what is not as it was written shows, as far as a chain without a secret can
 // show it.
 func TestChangedRecordsAreFound(t *testing.T) {
 	t.Parallel()
@@ -145,7 +145,7 @@ func TestReportListsEachProcess(t *testing.T) {
 	}
 }
 
-// TestLostRecordsShow, kind: a record that could not be written is a missing number in a chain that goes on.
+// TestLostRecordsShow: a record that could not be written is a missing number in a chain that goes on.
 func TestLostRecordsShow(t *testing.T) {
 	t.Parallel()
 	for name, part := range map[string]int{"nothing of it is there": 0, "a part of it is there": 100} {

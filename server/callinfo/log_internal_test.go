@@ -34,7 +34,7 @@ func TestTraceIDs(t *testing.T) {
 	}
 }
 
-// TestLinesNameTheirCall is of the kind "one call is found by one id": every line that is logged under a call has its ids, once, whatever
+// TestLinesNameTheirCall: one call is found by one id. Every line that is logged under a call has its ids, once, whatever
 // floor logs it.
 func TestLinesNameTheirCall(t *testing.T) {
 	t.Parallel()

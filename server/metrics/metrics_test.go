@@ -24,7 +24,7 @@ func (cached) Limit() int64     { return 2 }
 func (cached) Entries() int64   { return 3 }
 func (cached) Evictions() int64 { return 4 }
 
-// TestNamesOfMetrics is of the kind "names are a promise": every metric that the handbook names is there before the first call, with its
+// TestNamesOfMetrics: names are a promise. Every metric that the handbook names is there before the first call, with its
 // labels, and Prometheus' own linter has nothing to say about any.
 func TestNamesOfMetrics(t *testing.T) {
 	t.Parallel()

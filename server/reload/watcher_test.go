@@ -8,7 +8,7 @@ import (
 	"github.com/parley-gateway/parley/server/reload"
 )
 
-// TestWatcherLooksByItself is of the kind "a change is noticed without a call": nobody gets the value, and its reload is reported; after
+// TestWatcherLooksByItself: a change is noticed without a call. Nobody gets the value, and its reload is reported; after
 // Close none is.
 func TestWatcherLooksByItself(t *testing.T) {
 	t.Parallel()

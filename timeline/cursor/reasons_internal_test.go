@@ -7,7 +7,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// TestReasonsTravel is of the kind "a gap says why, also across a resume": every reason comes out of a token as it went in.
+// TestReasonsTravel: a gap says why, also across a resume. Every reason comes out of a token as it went in.
 func TestReasonsTravel(t *testing.T) {
 	t.Parallel()
 	for number, name := range parleyv1.ErrorReason_name {

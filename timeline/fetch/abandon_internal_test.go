@@ -37,7 +37,7 @@ func (l *leaving) Events(ctx context.Context, _ source.EventQuery, link string) 
 	return page, nil
 }
 
-// TestAbandonedWindowsBuildNothing is of the kind "leaving costs nothing": whatever was read of a window when its reader
+// TestAbandonedWindowsBuildNothing: leaving costs nothing. Whatever was read of a window when its reader
 // leaves is dropped at once, be it a part of it or all; neither windows nor pages of a chat's chain are made of it.
 func TestAbandonedWindowsBuildNothing(t *testing.T) {
 	t.Parallel()

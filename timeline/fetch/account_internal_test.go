@@ -36,7 +36,7 @@ func (h *heavy) Events(_ context.Context, q source.EventQuery, link string) (*so
 	return page, nil
 }
 
-// TestLargeRowsMakeNarrowWindows is of the kind "bounded in bytes": few rows that are large are too much for a window, whatever
+// TestLargeRowsMakeNarrowWindows: bounded in bytes. Few rows that are large are too much for a window, whatever
 // its width, and windows behind it are planned for what was seen.
 func TestLargeRowsMakeNarrowWindows(t *testing.T) {
 	t.Parallel()

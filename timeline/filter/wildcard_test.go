@@ -15,7 +15,7 @@ func word(class string) *parleyv1.Event {
 	return &parleyv1.Event{Detail: &parleyv1.Event_Copilot{Copilot: &parleyv1.CopilotDetail{AppClass: class}}}
 }
 
-// TestAStarIsAWildcardInTexts is the kind "a * in a filter": a wildcard in texts that know it, and itself elsewhere and behind a backslash.
+// TestAStarIsAWildcardInTexts: a * in a filter. A wildcard in texts that know it, and itself elsewhere and behind a backslash.
 func TestAStarIsAWildcardInTexts(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -92,7 +92,7 @@ func sortedNumbers(rows int) []string {
 	return append(list, last...)
 }
 
-// TestChatsAreSortedWhereGraphDoesNotSort is the kind "an order that Graph does not keep": refused, unknown to the cloud, or ignored without a word.
+// TestChatsAreSortedWhereGraphDoesNotSort: an order that Graph does not keep. Refused, unknown to the cloud, or ignored without a word.
 func TestChatsAreSortedWhereGraphDoesNotSort(t *testing.T) {
 	t.Parallel()
 	req := query.Conversations{Caller: "c", Owner: "u", User: "u", ByLastMessage: true}

@@ -17,7 +17,7 @@ func run(t *testing.T, args ...string) (code int, out, errOut string) {
 	return code, o.String(), e.String()
 }
 
-// TestMistakesAreToldAtOnce, kind: each wrong flag is named with its fix, in one answer.
+// TestMistakesAreToldAtOnce: each wrong flag is named with its fix, in one answer.
 func TestMistakesAreToldAtOnce(t *testing.T) {
 	t.Parallel()
 	ids := filepath.Join(t.TempDir(), "ids")
