@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/server/reload"
 )
 
-// sharing is what a gateway shares with other replicas. A nil one shares nothing.
+// sharing has the parts of a gateway that it shares with other replicas. A nil one shares nothing.
 type sharing struct {
 	store  *redisstore.Store
 	values *shared.Values

@@ -55,7 +55,7 @@ func (o *Oracle) Users() iter.Seq[Person] {
 	}
 }
 
-// Licensed tells whether a user has Microsoft 365 Copilot: without it, interactions are refused.
+// Licensed reports whether a user has Microsoft 365 Copilot: without it, interactions are refused.
 func (o *Oracle) Licensed(user string) bool {
 	u, ok := o.w.People.Find(user)
 	return ok && o.w.Licensed(u)

@@ -23,7 +23,7 @@ type Request struct {
 	Tenant string `json:"tenant,omitempty"`
 	// User is the object id of a delegated token's user, empty for applications.
 	User string `json:"user,omitempty"`
-	// Authorization tells whether the request carried that header; Headers are the names of all headers, sorted.
+	// Authorization reports whether the request carried that header; Headers are the names of all headers, sorted.
 	Authorization bool     `json:"authorization"`
 	Headers       []string `json:"headers"`
 	// Status is the answer's; 0 = the connection was closed.

@@ -36,7 +36,7 @@ func parseMode(text string) (authMode, error) {
 	return mode, nil
 }
 
-// authenticator is what the configuration asks for.
+// authenticator returns the Authenticator that the configuration asks for.
 func authenticator(cfg *Config) authn.Authenticator {
 	mode := cfg.mode
 	if mode.open() {

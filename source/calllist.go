@@ -28,7 +28,7 @@ type CallRow struct {
 	Version int64
 	// Time is when the call began; zero = the record does not say.
 	Time time.Time
-	// Record is what Graph sent.
+	// Record is the record as Graph sent it.
 	Record []byte
 }
 

@@ -33,7 +33,7 @@ type Page[T any] struct {
 	Unbounded bool
 	// Verified is true when the participants of each call of the page name the user.
 	Verified bool
-	// Doubts are what could not be found out about a page that stands for a whole chain.
+	// Doubts are the doubts about a page that stands for a whole chain.
 	Doubts []Doubt
 	// Unordered is true when an order was asked for that Graph or its cloud does not know.
 	Unordered bool
@@ -43,7 +43,7 @@ type Page[T any] struct {
 	Refreshed string
 }
 
-// Doubt is what could not be found out about a chain of pages.
+// Doubt is a sign that a chain of pages lacks rows, or that something about them could not be found out.
 type Doubt struct {
 	// Reason is why, as the contract names it.
 	Reason parleyv1.ErrorReason

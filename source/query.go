@@ -9,7 +9,7 @@ type EventQuery struct {
 	// Owner is the user segment of the names of the events: an object id, a user principal name that could not be
 	// resolved, or "-" for the whole tenant.
 	Owner string
-	// User is whom Graph is asked about; empty with Owner "-".
+	// User is the user whom Graph is asked about; empty with Owner "-".
 	User string
 	// Conversation is the chat whose own messages are read; empty for all of the user's.
 	Conversation string

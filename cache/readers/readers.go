@@ -27,7 +27,7 @@ type Config struct {
 	Open, Copilot, Chat, Call, Usage, Other time.Duration
 	// Settle is how long after an event its row may still appear; as timeline.Config.Settle.
 	Settle map[parleyv1.Source]time.Duration
-	// Shared is what replicas share; nil = nothing. What was read on behalf of a user is never in it.
+	// Shared has the values that replicas share; nil = they share none. Values that were read on behalf of a user are never in it.
 	Shared *shared.Values
 }
 

@@ -57,7 +57,7 @@ type participants struct {
 
 var _ source.ParticipantVerifier = (*participants)(nil)
 
-// verification is what a record says about a user: nil or source.ErrNotParticipant.
+// verification is the answer of a record about a user: nil or source.ErrNotParticipant.
 type verification struct{ err error }
 
 // verificationSize is the memory of a verification beside its key.

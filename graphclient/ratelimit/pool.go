@@ -17,7 +17,7 @@ type Pool interface {
 	Presence
 }
 
-// Presence says who is there.
+// Presence tells a process of the others that share its pool.
 type Presence interface {
 	// Up reports whether the pool is worth asking.
 	Up() bool
@@ -83,7 +83,7 @@ const (
 	TooLate
 )
 
-// Grant is what a Pool answers to a request.
+// Grant is the answer of a Pool to a request.
 type Grant struct {
 	Outcome Outcome
 	Wait    time.Duration

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// State is what metrics show of the budgets of one Client at one time.
+// State shows the budgets of one Client at one time.
 type State struct {
 	// Limits are the published limits, in the order of the table.
 	Limits []LimitState

@@ -108,7 +108,7 @@ func (cl *Call) Version(now int64) (n int, made int64) {
 	return n, made
 }
 
-// Available tells whether Graph shows the record: generated, and not older than the retention.
+// Available reports whether Graph shows the record: generated, and not older than the retention.
 func (cl *Call) Available(now int64) bool {
 	n, _ := cl.Version(now)
 	return n > 0 && cl.start > now-callRetentionDays*DayMS

@@ -143,7 +143,7 @@ func (r *rule) matches(asked Request) bool {
 	return strings.Contains(strings.ToLower(asked.URL().Path), strings.ToLower(r.Match))
 }
 
-// due tells whether the schedule includes a time, in milliseconds since the faults were set.
+// due reports whether the schedule includes a time, in milliseconds since the faults were set.
 func (r *rule) due(at int64) bool {
 	return at >= r.FromMS && (r.UntilMS == 0 || at < r.UntilMS)
 }

@@ -95,7 +95,7 @@ func (f *fixture) properties(path string, rows []string) []map[string]json.RawMe
 	return tops
 }
 
-// inside tells whether a record's time lies between the bounds of a filter; without bounds every record does.
+// inside reports whether a record's time lies between the bounds of a filter; without bounds every record does.
 func inside(record map[string]json.RawMessage, filter string) bool {
 	bounds := askedInterval.FindStringSubmatch(filter)
 	if bounds == nil || record == nil {

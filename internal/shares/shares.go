@@ -48,7 +48,7 @@ type guest struct {
 	ready chan struct{} // closed when the place is theirs
 }
 
-// Place is what Enter gave. Leave gives it back.
+// Place is a place that Enter gave. Leave gives it back.
 type Place struct {
 	pool   *Pool
 	holder *holder

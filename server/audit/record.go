@@ -72,13 +72,13 @@ type GraphIdentity struct {
 	Identity string
 }
 
-// Outcome is how a call ended.
+// Outcome describes the end of a call.
 type Outcome struct {
 	// Code is the gRPC code as a word, such as OK; ErrorReason the reason of an error.
 	Code, ErrorReason string
 	// Events is how many events, conversations, rows or users were handed out; Bytes how many bytes of a download.
 	Events, Bytes int64
-	// Complete is what the answer said of itself; nil = nothing.
+	// Complete is the answer's own `complete`; nil where it has none.
 	Complete *bool
 }
 

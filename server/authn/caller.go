@@ -54,9 +54,9 @@ const (
 // String is the namespace as policies spell it.
 func (n Namespace) String() string { return [...]string{"token", "uri", "dns"}[n] }
 
-// Caller is who asks. It is never changed once made.
+// Caller is the caller of an RPC. It is never changed once made.
 type Caller struct {
-	// Kind is what the caller is.
+	// Kind is the kind of the caller.
 	Kind Kind
 	// Subject is the token's `sub`, or the certificate's URI or DNS name; empty for anonymous callers.
 	Subject string
@@ -81,11 +81,11 @@ type Caller struct {
 	upn string
 	// thumbprint is that of the client certificate that the token is bound to; nil for a bearer token.
 	thumbprint []byte
-	// proofs are what the credential was accepted by.
+	// proofs are the grounds on which the credential was accepted.
 	proofs [2]proof
 }
 
-// proof is what a credential was accepted by: a key that signed it, authorities that vouch for it.
+// proof is a ground on which a credential was accepted: the key that signed it, or the authorities that vouch for it.
 type proof interface {
 	// recheck returns nil if the credential would be accepted by it now. An error is a *RefusedError.
 	recheck(now time.Time) error

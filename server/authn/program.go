@@ -78,7 +78,7 @@ func tenantOf(issuer string) string {
 	return ""
 }
 
-// marks are what a token says of who is behind it.
+// marks are the claims of a token that show whether a program or a person is behind it.
 type marks struct {
 	// program is true where the token says that it is a program's own, whoever issued it.
 	program bool

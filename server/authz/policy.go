@@ -22,7 +22,7 @@ type Tenant struct {
 	Only bool
 }
 
-// Request is what a call asks for.
+// Request describes the data that a call asks for.
 type Request struct {
 	// RPC is the method's name, such as "ListEvents".
 	RPC string
@@ -40,7 +40,7 @@ type Request struct {
 	Conversation bool
 }
 
-// Answer is what the rules say to a Request.
+// Answer is the answer of the rules to a Request.
 type Answer int
 
 // Answers.

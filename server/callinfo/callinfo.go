@@ -53,7 +53,7 @@ type Info struct {
 	Record audit.Call
 }
 
-// Transport is what the transport knows of a call. NewContext writes it; everybody reads it.
+// Transport has the facts that the transport knows about a call. NewContext writes it; everybody reads it.
 type Transport struct {
 	// TraceID is the id of the trace that the caller's traceparent names; empty where it names none.
 	TraceID string
@@ -67,10 +67,10 @@ type Transport struct {
 	HTTP *HTTPRequest
 }
 
-// Lifetime is what a call holds, and what ends it early. The interceptor hold writes Hold and AbortGRPC, and limits writes Eviction; the
+// Lifetime has the hold of a call, and the functions that end it early. The interceptor hold writes Hold and AbortGRPC, and limits writes Eviction; the
 // streams of the services read them.
 type Lifetime struct {
-	// Hold is what the call holds until its answer is out; nil where it holds nothing.
+	// Hold keeps the resources of the call until its answer is out; nil where it has none.
 	Hold *lifetime.Hold
 	// AbortGRPC ends a stream over gRPC although it waits for its reader; nil = it cannot be ended so.
 	AbortGRPC func(err error)
@@ -80,19 +80,19 @@ type Lifetime struct {
 	hold lifetime.Hold // room for what Hold points to, so that it is allocated with the info
 }
 
-// Identity is who calls. The interceptor identity writes it; limits, recheck and the services read it.
+// Identity is the caller of a call. The interceptor identity writes it; limits, recheck and the services read it.
 type Identity struct {
 	Caller *authn.Caller
 	// CallerID is the caller's stable id, which graphclient reads from the context to count requests by caller.
 	CallerID string
 }
 
-// Access is what the call may read. The services' authorizer writes it, in authorizeUser alone; the interceptors recheck, freshness and
+// Access is the access that a call has. The services' authorizer writes it, in authorizeUser alone; the interceptors recheck, freshness and
 // metrics read it. No method can return it: its signature is generated, and recheck needs it before the first frame of a stream.
 type Access struct {
 	// Tenant is the alias of the tenant that is read.
 	Tenant string
-	// Allowed is what the policy allowed; nil until it did.
+	// Allowed is the request that the policy allowed; nil until it did.
 	Allowed *Allowed
 
 	allowed Allowed // room for what Allowed points to
@@ -105,7 +105,7 @@ type Freshness struct {
 	Recording bool
 }
 
-// Sent is what a call has handed out and what it took. The interceptor audit writes what was handed out, graphclient counts its requests;
+// Sent counts the data that a call has handed out, and its cost. The interceptor audit writes what was handed out, graphclient counts its requests;
 // the log reads both.
 type Sent struct {
 	// Rows are the events, conversations, rows of a report or users that were handed out. Complete is the answer's own word; nil where it
@@ -116,7 +116,7 @@ type Sent struct {
 	GraphRequests atomic.Int64
 }
 
-// Allowed is what the policy allowed a call: the request, and under which conditions.
+// Allowed is a request that the policy allowed, with its conditions.
 type Allowed struct {
 	Request authz.Request
 	// AllUsers is set where the deciding rule is not narrower than all users.

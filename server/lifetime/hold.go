@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Hold is what a call holds until the last byte of its answer is out, such as its place. OnEnd adds to it, and the end releases all. It is
+// Hold keeps the resources of a call, such as its place, until the last byte of its answer is out. OnEnd adds to it, and the end releases all. It is
 // in one of these states:
 //
 //	running ──Answered──▶ answered ──noteSent──▶ over     the usual way over gRPC: the connection says when the last byte is out

@@ -23,9 +23,9 @@ func (m *Metrics) gauges(all []gauge, labels prometheus.Labels) error {
 	return nil
 }
 
-// CacheState is what metrics show of a cache; *cache.Cache is one.
+// CacheState gives metrics the size of a cache; *cache.Cache is one.
 type CacheState interface {
-	// Bytes is what the cache holds, Limit what it may hold.
+	// Bytes is the size of the cached values, Limit its bound.
 	Bytes() int64
 	Limit() int64
 	CacheCounts

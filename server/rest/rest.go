@@ -13,7 +13,7 @@ import (
 // writeTimeout bounds the writing of an answer that is not a stream.
 const writeTimeout = time.Minute
 
-// Config is what a Handler needs.
+// Config has the dependencies of a Handler.
 type Config struct {
 	// Conn runs the methods; an *inproc.Invoker with Conditional among its interceptors.
 	Conn grpc.ClientConnInterface

@@ -19,7 +19,7 @@ type accessGrant struct {
 	allUsers bool
 }
 
-// binding is what cursors are bound to beside the request; permission is empty for the application's.
+// binding returns the values that cursors are bound to beside the request; permission is empty for the application's.
 func (g *accessGrant) binding() (caller, tenant, permission string) {
 	tenant = g.tenant.ID
 	if tenant == "" {

@@ -58,7 +58,7 @@ func lookupIntent(ctx context.Context, target callTarget, decision authz.Decisio
 	return record
 }
 
-// graphIdentity is whom Graph is asked as, for the record of an allowed call.
+// graphIdentity returns as whom Graph is asked, for the record of an allowed call.
 func graphIdentity(target callTarget, decision authz.Decision) audit.GraphIdentity {
 	switch {
 	case decision.Answer != authz.Allowed:

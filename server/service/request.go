@@ -15,7 +15,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// eventsRequest is what ListEventsRequest and StreamEventsRequest have in common.
+// eventsRequest is the common part of ListEventsRequest and StreamEventsRequest.
 type eventsRequest interface {
 	conversationsRequest
 	contentRequest
@@ -32,7 +32,7 @@ type intervalRequest interface {
 	GetEndTime() *timestamppb.Timestamp
 }
 
-// conversationsRequest is what ListConversationsRequest and StreamConversationsRequest have in common.
+// conversationsRequest is the common part of ListConversationsRequest and StreamConversationsRequest.
 type conversationsRequest interface {
 	shapedRequest
 	intervalRequest

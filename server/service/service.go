@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
-// Config is what the services depend on.
+// Config has the dependencies of the services.
 type Config struct {
 	// Engine answers lists and streams.
 	Engine Engine

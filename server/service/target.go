@@ -31,7 +31,7 @@ type accessScope struct {
 	candidates []parleyv1.Source
 }
 
-// accessRequest is what a call asks for, as its caller wrote it. It is never changed once made.
+// accessRequest describes the access that a call asks for, as its caller wrote it. It is never changed once made.
 type accessRequest struct {
 	rpc      string
 	caller   *authn.Caller
@@ -46,7 +46,7 @@ func newAccessRequest(info *callinfo.Info, scope accessScope, field, user string
 	return accessRequest{rpc: info.RPC, caller: info.Caller, callerID: info.CallerID, scope: scope, named: user, field: field}
 }
 
-// callTarget is what an accessRequest was resolved to: the tenant, and the user whose data are read. It is never changed once made; each
+// callTarget is a resolved accessRequest: the tenant, and the user whose data are read. It is never changed once made; each
 // step that finds out more returns another one.
 type callTarget struct {
 	accessRequest

@@ -70,7 +70,7 @@ func (u *usage) ListCopilotUsageTrends(ctx context.Context, req *parleyv1.ListCo
 	return u.engine.ListCopilotUsageTrends(ctx, access.sources, q, req.GetPageToken(), pageSize(req.GetPageSize()))
 }
 
-// usageRequest is what the requests have in common.
+// usageRequest is the common part of the requests.
 type usageRequest interface {
 	GetPeriod() string
 	GetVersion() string

@@ -97,7 +97,7 @@ func TestUnusualRecordsAreReadAsUsualOnes(t *testing.T) {
 	})
 }
 
-// sameBytes tells whether two records become the same bytes. Events may be the same without that, yet comparing those takes much longer.
+// sameBytes reports whether two records become the same bytes. Events may be the same without that, yet comparing those takes much longer.
 func sameBytes(t fataler, table *graphmap.Table, root string, a, b []byte) bool {
 	t.Helper()
 	basic, unmapped := encoded(t, table, root, a)

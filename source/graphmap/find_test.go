@@ -287,7 +287,7 @@ func plain(value any) any {
 	}
 }
 
-// same tells whether a value of an open object is what is wanted. It does what proto.Equal does without its reflection, which takes most
+// same reports whether a value of an open object is what is wanted. It does what proto.Equal does without its reflection, which takes most
 // of a test's time under the race detector.
 func same(got *structpb.Value, want any) bool {
 	switch kind := got.GetKind().(type) {

@@ -39,7 +39,7 @@ type Chunk struct {
 	// Repeats is set after a walk has met a version in the chunk that another window had brought. The window was read well, but
 	// Graph gave the row two times.
 	Repeats atomic.Bool
-	// Participants holds what is known of the user's part in the calls.
+	// Participants has the known parts of the user in the calls.
 	Participants Participants
 	// Held counts the chunk once in the accounts of all calls that hold it.
 	Held ledger.Shared

@@ -40,7 +40,7 @@ type Tenant struct {
 	Read, Refused, Incomplete int64
 	// Missing counts them by the reasons why something is missing.
 	Missing []Missing
-	// Totals are what was read of each source, in the order in which the request asks for them.
+	// Totals count the data that was read of each source, in the order in which the request asks for them.
 	Totals []Total
 }
 
@@ -59,7 +59,7 @@ type Missing struct {
 	Count   int64
 }
 
-// Total is what was read of one source, all users together.
+// Total counts the data that was read of one source, all users together.
 type Total struct {
 	Counts Counts
 	// Settled is the earliest time up to which a user is settled; zero = nobody was read.

@@ -155,7 +155,7 @@ func (c *checker) report(kind string, element protoreflect.Descriptor, text stri
 	c.findings = append(c.findings, fmt.Sprintf("%s: %s %s %s", element.ParentFile().Path(), kind, element.FullName(), text))
 }
 
-// hasGraphOption tells whether an option names a Graph property.
+// hasGraphOption reports whether an option names a Graph property.
 func hasGraphOption(field protoreflect.FieldDescriptor) bool {
 	has := false
 	field.Options().ProtoReflect().Range(func(option protoreflect.FieldDescriptor, value protoreflect.Value) bool {
@@ -171,7 +171,7 @@ var fillers = map[string]bool{
 	"field": true, "value": true, "enum": true, "message": true, "represents": true, "contains": true, "returns": true,
 }
 
-// restates tells whether a comment has no word beyond those of the element's name and its parent's.
+// restates reports whether a comment has no word beyond those of the element's name and its parent's.
 func restates(comment string, element protoreflect.Descriptor) bool {
 	known := map[string]bool{}
 	for _, name := range []protoreflect.Name{element.Name(), element.Parent().Name()} {

@@ -14,7 +14,7 @@ type Cluster struct {
 	Masters, Replicas []*Server // a replica has the place of its master
 }
 
-// slots is how many a cluster has.
+// slots is the number of slots of a cluster.
 const slots = 16384
 
 // StartCluster starts a cluster, and returns when all its servers say that it is whole.

@@ -19,7 +19,7 @@ var site embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// Config is what the page says of the gateway.
+// Config has the facts about the gateway that the page shows.
 type Config struct {
 	// Version of the gateway.
 	Version string
@@ -35,7 +35,7 @@ type Config struct {
 	Tokens bool
 }
 
-// view is what the page's template is filled with.
+// view has the values of the page's template.
 type view struct {
 	Version, GRPCAddr, URL, User, Start string
 	TLS, Tokens, Reflection, Explorer   bool
