@@ -54,7 +54,7 @@ func (d *securityDeps) openPolicy(cfg *Config, reloads *reloads) error {
 		return nil
 	}
 	store, err := authz.Open(cfg.PolicyFile, cfg.aliases(), reloads.options(metrics.FilesPolicy),
-		checkOnBehalf(cfg), authz.CheckCredentials(cfg.OIDC != nil, cfg.ClientCertificates, programs(cfg.OIDC)))
+		checkOnBehalf(cfg), authz.CheckCredentials(authz.AcceptedCredentials{Tokens: cfg.OIDC != nil, Certificates: cfg.ClientCertificates, Programs: programs(cfg.OIDC)}))
 	if err != nil {
 		return fieldError("PolicyFile", err)
 	}

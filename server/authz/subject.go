@@ -95,12 +95,19 @@ func (p *parser) checkSubjects(node *yaml.Node, r *rule) {
 	}
 }
 
-// CheckCredentials returns a check that refuses rules which ask for what the credentials of a deployment cannot tell: the kind of a caller whose issuer does
-// not tell programs from people, and names in certificates or tokens that are not accepted.
-func CheckCredentials(tokens, certificates bool, programs authn.Programs) Check {
+// AcceptedCredentials are the kinds of credentials that a deployment accepts.
+type AcceptedCredentials struct {
+	Tokens, Certificates bool
+	// Programs says how the issuer of the tokens marks programs.
+	Programs authn.Programs
+}
+
+// CheckCredentials returns a check that refuses rules which no accepted credential can meet: rules for a kind of caller that the issuer does
+// not mark, and for names in certificates or tokens that are not accepted.
+func CheckCredentials(accepted AcceptedCredentials) Check {
 	return func(p *Policy) error {
 		for i := range p.rules {
-			if err := p.rules[i].checkCredentials(tokens, certificates, programs); err != nil {
+			if err := p.rules[i].checkCredentials(accepted); err != nil {
 				return fmt.Errorf("rule %s: %w", p.rules[i].name, err)
 			}
 		}
@@ -108,16 +115,16 @@ func CheckCredentials(tokens, certificates bool, programs authn.Programs) Check 
 	}
 }
 
-func (r *rule) checkCredentials(tokens, certificates bool, programs authn.Programs) error {
+func (r *rule) checkCredentials(accepted AcceptedCredentials) error {
 	for _, kind := range r.kinds {
-		if tokens && programs == authn.ProgramsUntold && (kind == authn.KindUser || kind == authn.KindApplication) {
+		if accepted.Tokens && accepted.Programs == authn.ProgramsUntold && (kind == authn.KindUser || kind == authn.KindApplication) {
 			return fmt.Errorf("kind `%s` cannot be told from the tokens of this issuer; say in the settings how it marks the tokens of programs (oidc-programs: %s), "+
 				"or match by role, scope, group, subject or application", kind, strings.Join(authn.ProgramsNames(), ", "))
 		}
 	}
 	for _, s := range r.subjects {
 		// A name whose namespace is left to its form may be meant for the other one.
-		if !s.stated && (s.space == authn.TokenSubject && !tokens || s.space != authn.TokenSubject && !certificates) {
+		if !s.stated && (s.space == authn.TokenSubject && !accepted.Tokens || s.space != authn.TokenSubject && !accepted.Certificates) {
 			other := authn.TokenSubject
 			if s.space == authn.TokenSubject {
 				other = authn.DNSName

@@ -88,7 +88,7 @@ func TestWhatCannotBeToldIsRefused(t *testing.T) {
 		if err := os.WriteFile(path, []byte("rules:\n"+rule("r", c.match, everything)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := authz.Parse(path, []string{"a"}, reload.ReadFile, authz.CheckCredentials(c.tokens, c.certificates, c.programs))
+		_, err := authz.Parse(path, []string{"a"}, reload.ReadFile, authz.CheckCredentials(authz.AcceptedCredentials{Tokens: c.tokens, Certificates: c.certificates, Programs: c.programs}))
 		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "rule r")) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}

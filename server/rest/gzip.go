@@ -77,11 +77,8 @@ func getGzipWriter(w io.Writer) *gzip.Writer {
 	return writer
 }
 
-// putGzipWriter gives a writer back to the pool; finish closes its stream before.
-func putGzipWriter(writer *gzip.Writer, finish bool) {
-	if finish {
-		_ = writer.Close() // the client is gone if this fails
-	}
+// putGzipWriter gives a writer back to the pool.
+func putGzipWriter(writer *gzip.Writer) {
 	writer.Reset(io.Discard)
 	gzipWriters.Put(writer)
 }
@@ -95,6 +92,6 @@ func compress(body []byte) ([]byte, error) {
 	if err == nil {
 		err = writer.Close()
 	}
-	putGzipWriter(writer, false)
+	putGzipWriter(writer)
 	return out.Bytes(), err
 }

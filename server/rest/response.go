@@ -43,7 +43,7 @@ func (r *response) startGzip() {
 func (r *response) undoGzip() {
 	r.Header().Del("Content-Encoding")
 	if r.gzip != nil {
-		putGzipWriter(r.gzip, false)
+		putGzipWriter(r.gzip)
 		r.gzip = nil
 	}
 }
@@ -96,7 +96,10 @@ func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 // end completes the compressed stream, unless the answer was cut.
 func (r *response) end() {
 	if r.gzip != nil {
-		putGzipWriter(r.gzip, r.complete && !r.writeFailed)
+		if r.complete && !r.writeFailed {
+			_ = r.gzip.Close() // the client is gone if this fails
+		}
+		putGzipWriter(r.gzip)
 		r.gzip = nil
 	}
 }
