@@ -275,7 +275,7 @@ func (w *tenantWalk) finishUser(message userMessage) error {
 	if user.hasSlot {
 		<-w.slots
 	}
-	summary, missing := tenant.Judge(resource.User(user.id), message.err, message.complete, message.reports)
+	summary, missing := tenant.Summarize(resource.User(user.id), message.err, message.complete, message.reports)
 	w.tally.Finish(summary, missing)
 	w.out.summaries = append(w.out.summaries, summary)
 	return nil

@@ -21,8 +21,8 @@ type Tally struct {
 	refused, incomplete []string
 }
 
-// Judge returns the summary of a user, and the reasons why something is missing. err is what ended the reading early; nil = nothing did.
-func Judge(name string, err error, complete bool, reports []*parleyv1.SourceReport) (*parleyv1.UserSummary, []cursor.Missing) {
+// Summarize returns the summary of a user, and the reasons why something is missing. err is what ended the reading early; nil = nothing did.
+func Summarize(name string, err error, complete bool, reports []*parleyv1.SourceReport) (*parleyv1.UserSummary, []cursor.Missing) {
 	summary := &parleyv1.UserSummary{User: name, State: parleyv1.UserState_USER_STATE_READ, Complete: complete, Sources: reports}
 	var missing []cursor.Missing
 	for _, report := range reports {

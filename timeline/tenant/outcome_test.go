@@ -37,7 +37,7 @@ func TestGapsOfAUserDecideTheOutcome(t *testing.T) {
 		for _, reason := range test.gaps {
 			report.Gaps = append(report.Gaps, &parleyv1.Gap{Reason: reason})
 		}
-		user, missing := tenant.Judge("users/a", nil, len(test.gaps) == 0, []*parleyv1.SourceReport{report})
+		user, missing := tenant.Summarize("users/a", nil, len(test.gaps) == 0, []*parleyv1.SourceReport{report})
 		if user.GetState() != test.state || user.GetReason() != test.reason || user.GetComplete() != (len(test.gaps) == 0) {
 			t.Errorf("%s: %v", name, user)
 		}
