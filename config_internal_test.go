@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestCacheBytes: the cache follows the memory limit. What nobody chose is small enough, and what somebody chose
+// TestTheCacheFollowsTheMemoryLimit: the cache follows the memory limit. What nobody chose is small enough, and what somebody chose
 // is refused where it leaves too little.
-func TestCacheBytes(t *testing.T) {
+func TestTheCacheFollowsTheMemoryLimit(t *testing.T) {
 	t.Parallel()
 	const mib = 1 << 20
 	for _, c := range []struct {

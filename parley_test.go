@@ -98,9 +98,9 @@ func get(t *testing.T, url string) string {
 	return string(body)
 }
 
-// TestTwoGateways runs two gateways in one process, with listeners and a registry of the test's own: each serves its own tenant, ends
+// TestTwoGatewaysRunInOneProcess runs two gateways in one process, with listeners and a registry of the test's own: each serves its own tenant, ends
 // without the other, and takes its metrics with it.
-func TestTwoGateways(t *testing.T) {
+func TestTwoGatewaysRunInOneProcess(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	users, gateways := make([]string, 2), make([]*parley.Gateway, 2)
@@ -203,8 +203,8 @@ func TestMetricsOfTheProcess(t *testing.T) {
 	}
 }
 
-// TestConfigErrors checks that all mistakes are reported at once, each with the path of its field, and that nothing is left running.
-func TestConfigErrors(t *testing.T) {
+// TestAllMistakesOfAConfigAreReported checks that all mistakes are reported at once, each with the path of its field, and that nothing is left running.
+func TestAllMistakesOfAConfigAreReported(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	write := func(name, text string) string {
@@ -264,8 +264,8 @@ func TestConfigErrors(t *testing.T) {
 
 func errorOf(_ *parley.Gateway, err error) error { return err }
 
-// TestTakenAddress checks that Start names the listener that could not be opened and closes the gateway.
-func TestTakenAddress(t *testing.T) {
+// TestATakenAddressIsNamed checks that Start names the listener that could not be opened and closes the gateway.
+func TestATakenAddressIsNamed(t *testing.T) {
 	t.Parallel()
 	var config net.ListenConfig
 	taken, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -285,8 +285,8 @@ func TestTakenAddress(t *testing.T) {
 	}
 }
 
-// TestUnixSocket serves REST on a socket that no other machine can reach.
-func TestUnixSocket(t *testing.T) {
+// TestRESTIsServedOnAUnixSocket serves REST on a socket that no other machine can reach.
+func TestRESTIsServedOnAUnixSocket(t *testing.T) {
 	t.Parallel()
 	cfg := over(t, simulated(t, 1))
 	var config net.ListenConfig

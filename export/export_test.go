@@ -260,7 +260,7 @@ func TestLateVersionsAreRows(t *testing.T) {
 	equal(t, want, keys(t, rows[dataset.Event](t, out, readManifest(t, out, result.Run), dataset.Events)))
 }
 
-func TestShards(t *testing.T) {
+func TestTheLastShardWritesTheManifest(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	address := (&gateway{users: 9}).serve(t)

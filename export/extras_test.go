@@ -98,7 +98,7 @@ func TestDoubtfulListsAreReported(t *testing.T) {
 	equal(t, []string{"DIRECTORY_INCOMPLETE", "USAGE_INCOMPLETE"}, noticeCodes(readManifest(t, out, result.Run)))
 }
 
-func TestUsage(t *testing.T) {
+func TestUsageIsWrittenOnceForAllShards(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	address := (&gateway{users: 4}).serve(t)
@@ -122,7 +122,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-func TestUsageRefused(t *testing.T) {
+func TestARefusedUsageReportIsANotice(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	o := options(out)

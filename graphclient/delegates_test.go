@@ -95,8 +95,8 @@ func TestOneExchangeForManyCalls(t *testing.T) {
 	}
 }
 
-// TestManyUsers signs many users in at once: one discovery serves all, and each request carries its own user's token.
-func TestManyUsers(t *testing.T) {
+// TestManyUsersSignInByOneDiscovery signs many users in at once: one discovery serves all, and each request carries its own user's token.
+func TestManyUsersSignInByOneDiscovery(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	var mu sync.Mutex
@@ -165,8 +165,8 @@ func TestEntriesAreBounded(t *testing.T) {
 	}
 }
 
-// TestEndedAssertions checks that nothing made of a token is kept longer than a minute after its end, and that it is not exchanged.
-func TestEndedAssertions(t *testing.T) {
+// TestNothingOutlivesAnEndedAssertion checks that nothing made of a token is kept longer than a minute after its end, and that it is not exchanged.
+func TestNothingOutlivesAnEndedAssertion(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		app := fakeClient(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("unexpected") })

@@ -121,9 +121,9 @@ func (g *guarded) resumeTokens(t *testing.T, token, path string) []string {
 	return []string{first, last}
 }
 
-// TestHostileGraph lets Graph lead the gateway astray: no byte goes to another host, and no word of Graph's to the caller or
+// TestNothingLeavesForTheHostsOfAHostileGraph lets Graph lead the gateway astray: no byte goes to another host, and no word of Graph's to the caller or
 // into the log.
-func TestHostileGraph(t *testing.T) {
+func TestNothingLeavesForTheHostsOfAHostileGraph(t *testing.T) {
 	t.Parallel()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

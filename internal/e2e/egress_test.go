@@ -230,8 +230,8 @@ func TestClearTextThroughTheProxy(t *testing.T) {
 	}
 }
 
-// TestProxyTrouble: a proxy that is not reached, or that refuses, is named as the cause.
-func TestProxyTrouble(t *testing.T) {
+// TestProxyTroubleIsNamedAsTheCause: a proxy that is not reached, or that refuses, is named as the cause.
+func TestProxyTroubleIsNamedAsTheCause(t *testing.T) {
 	t.Parallel()
 	p := newTunnel(t)
 	nobody := p.to(t, "")

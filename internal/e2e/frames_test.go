@@ -131,9 +131,9 @@ func bigCall(t *testing.T, sessions, nameLength int) string {
 	return strings.TrimSuffix(callRecord("c1", "https://teams.microsoft.com/l/meetup-join/"+meetingChat+"/0"), "}") + `,"sessions":` + string(text) + `}`
 }
 
-// TestLargeCall: a call record above the limit of a frame is cut by name, alike over gRPC and REST; one below it is whole,
+// TestALargeCallIsCutByName: a call record above the limit of a frame is cut by name, alike over gRPC and REST; one below it is whole,
 // however long its JSON is. GetEvent alone is whole always.
-func TestLargeCall(t *testing.T) {
+func TestALargeCallIsCutByName(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		sessions, nameLength int // in the record
@@ -190,9 +190,9 @@ func TestLargeCall(t *testing.T) {
 	}
 }
 
-// TestLargeMessages: frames and pages end at their limit of wire bytes, whatever the length of their JSON. One message that
+// TestFramesEndAtTheirLimitOfBytes: frames and pages end at their limit of wire bytes, whatever the length of their JSON. One message that
 // is too long alone is cut by name, and each checkpoint leads to exactly the rest.
-func TestLargeMessages(t *testing.T) {
+func TestFramesEndAtTheirLimitOfBytes(t *testing.T) {
 	t.Parallel()
 	const messages, long, small, large = 16, 2, 150 << 10, 3 << 20 // the long one comes early, so that few resumed streams hold it
 	rows := make([]string, 0, messages)

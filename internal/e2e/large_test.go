@@ -13,8 +13,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// TestLargeMessage reads a message of 5 MiB: lists and streams cut its texts and name them, GetEvent alone is whole.
-func TestLargeMessage(t *testing.T) {
+// TestALargeMessageIsCutByName reads a message of 5 MiB: lists and streams cut its texts and name them, GetEvent alone is whole.
+func TestALargeMessageIsCutByName(t *testing.T) {
 	t.Parallel()
 	long := "<p>" + strings.Repeat("a word of many letters and another one ", 5<<20/39) + "</p>"
 	message := fmt.Sprintf(`{"id":"1","chatId":%q,"messageType":"message","createdDateTime":%q,"lastModifiedDateTime":%q,"body":{"contentType":"html","content":%q}}`,

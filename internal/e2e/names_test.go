@@ -13,8 +13,8 @@ import (
 	"github.com/parley-gateway/parley/graphsim"
 )
 
-// TestUsers reads single users by id and name, and users by filter; what the simulator does not evaluate is evaluated here.
-func TestUsers(t *testing.T) {
+// TestUsersAreReadByIDNameAndFilter reads single users by id and name, and users by filter; what the simulator does not evaluate is evaluated here.
+func TestUsersAreReadByIDNameAndFilter(t *testing.T) {
 	t.Parallel()
 	g := serve(t, graphsim.Config{Seed: 11, Users: 40}, nil)
 	oracle, demo := g.sim.Oracle(""), g.sim.DemoUser()
@@ -282,8 +282,8 @@ func TestFilterByAddedNames(t *testing.T) {
 	}
 }
 
-// TestCoverage names per source what it cannot hold, on last pages and in summaries alone; completeness is another matter.
-func TestCoverage(t *testing.T) {
+// TestCoverageGapsAreNamedPerSource names per source what it cannot hold, on last pages and in summaries alone; completeness is another matter.
+func TestCoverageGapsAreNamedPerSource(t *testing.T) {
 	t.Parallel()
 	g := serve(t, graphsim.Config{Seed: 11, Users: 20}, nil)
 	path := "/v1/users/" + g.sim.DemoUser().ID + "/events?pageSize=1000&startTime=" + day(3) + "&endTime=" + day(2)

@@ -160,9 +160,9 @@ func TestEveryUserRefused(t *testing.T) {
 	suspected("0", 1)
 }
 
-// TestPassingTrouble: a 400 whose code calls the trouble temporary, or that says nothing, is asked again, and the answer is
+// TestPassingTroubleIsAskedAgain: a 400 whose code calls the trouble temporary, or that says nothing, is asked again, and the answer is
 // whole; where it lasts it is trouble of Graph, and no mistake of the gateway's.
-func TestPassingTrouble(t *testing.T) {
+func TestPassingTroubleIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]faults.Fault{
 		"serviceUnavailable": {Kind: faults.Status, Status: 400, Code: "serviceUnavailable"},

@@ -85,8 +85,8 @@ func TestUsageInEveryForm(t *testing.T) {
 	}
 }
 
-// TestUsagePeriods holds that D28 is asked of version v2, D30 of v1, and that neither exists in the other.
-func TestUsagePeriods(t *testing.T) {
+// TestEachPeriodHasItsVersionOfTheReport holds that D28 is asked of version v2, D30 of v1, and that neither exists in the other.
+func TestEachPeriodHasItsVersionOfTheReport(t *testing.T) {
 	t.Parallel()
 	const heading = "Report Refresh Date,User Principal Name,Report Period,Prompts submitted for all apps\n2026-07-03,ada@contoso.com,"
 	g := overFixture(t, &fixture{fixed: map[string]string{
@@ -227,8 +227,8 @@ func TestRefusedUsageRedirect(t *testing.T) {
 	}
 }
 
-// TestUsageReports reads the three reports of one tenant in both generations of Graph: what they say of one another agrees.
-func TestUsageReports(t *testing.T) {
+// TestUsageReportsAgreeWithOneAnother reads the three reports of one tenant in both generations of Graph: what they say of one another agrees.
+func TestUsageReportsAgreeWithOneAnother(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"v1.0", "beta"} {
 		t.Run(version, func(t *testing.T) {
