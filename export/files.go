@@ -90,7 +90,7 @@ func (e *Exporter) flush(ctx context.Context) (err error) {
 	return e.journal.ReplaceFrames(f.openTurns())
 }
 
-// writeFrame writes the rows of a writeFrame in its wire format.
+// writeFrame writes the rows of a frame, which comes in its wire format.
 func (f *fileWriters) writeFrame(ctx context.Context, wire []byte) (err error) {
 	if frames.IsBatch(wire) {
 		if f.batch, err = frames.Events(f.batch[:0], wire); err != nil {

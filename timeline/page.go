@@ -29,8 +29,8 @@ type Page struct {
 	cached *cachedPage // nil = the page is not cached
 }
 
-// SourceCounts are numbers of events by parleyv1.Source.
-type SourceCounts [8]int32
+// SourceCounts are numbers of events by parleyv1.Source. The length follows the last source that has events.
+type SourceCounts [parleyv1.Source_SOURCE_RETAINED_CHAT + 1]int32
 
 // add counts events of a source.
 func (c *SourceCounts) add(source parleyv1.Source, events int) {

@@ -109,7 +109,7 @@ func (h *Hold) Answered(stall time.Duration) {
 	}
 }
 
-// noteSent notes that nothing of the answer is still to be written: its last byte is noteSent, or its reader is gone.
+// noteSent notes that nothing of the answer is still to be written: its last byte is sent, or its reader is gone.
 func (h *Hold) noteSent() {
 	h.mu.Lock()
 	h.sent = true

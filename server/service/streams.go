@@ -77,7 +77,7 @@ func (s *streams) countFailed(err error) {
 	}
 }
 
-// sendFrame sends one sendFrame.
+// sendFrame sends one frame.
 func (s *sender[F, P]) sendFrame(frame P) error {
 	part, token := lifetime.PartOf(frame), frame.GetCheckpoint().GetResumeToken()
 	summary := frame.GetSummary()

@@ -100,7 +100,7 @@ type tenantSender struct {
 	shared *streams
 }
 
-// sendFrame sends one sendFrame.
+// sendFrame sends one frame.
 func (s *tenantSender) sendFrame(frame *timeline.TenantFrame) error {
 	part, token := lifetime.PartOf(frame), frame.GetCheckpoint().GetResumeToken()
 	if summary := frame.GetSummary(); summary != nil {

@@ -28,7 +28,7 @@ type Events struct {
 	Start, End time.Time
 	// Finished is set in the last token of a stream.
 	Finished bool
-	// Sources are in the order in which the request asks for them.
+	// Sources are the requested sources, in the order of the enum parleyv1.Source.
 	Sources []Source
 	// OutOfWindow are digests of the latest rows that were delivered out of their window.
 	OutOfWindow []uint64

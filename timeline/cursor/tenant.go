@@ -40,7 +40,7 @@ type Tenant struct {
 	Read, Refused, Incomplete int64
 	// Missing counts them by the reasons why something is missing.
 	Missing []Missing
-	// Totals count the data that was read of each source, in the order in which the request asks for them.
+	// Totals count the data that was read of each source, in the order of the enum parleyv1.Source.
 	Totals []Total
 }
 
