@@ -88,19 +88,33 @@ func (r *calls) find(ctx context.Context, q *source.EventQuery) (*callIndex, int
 	if known := r.cached(ctx, key); known != nil {
 		return known.usable(always), 0, nil
 	}
-	costLimit, name := math.Inf(1), key
-	if !always {
-		if control := cache.ControlOf(ctx); control.NoCache || control.MaxAge != nil {
-			return nil, 0, nil // one caller's wish is no reason to read the calls of all
-		}
-		name += "\x00limited"
-		costLimit = r.askers.costLimit(key, strings.ToLower(q.User), r.cfg.Call)
-		if costLimit == 0 && !r.cache.UnderWay(name, time.Time{}) {
-			return nil, 0, nil
-		}
+	if always {
+		return r.readOrJoin(ctx, q, key, math.Inf(1))
 	}
+	if control := cache.ControlOf(ctx); control.NoCache || control.MaxAge != nil {
+		return nil, 0, nil // one caller's wish is no reason to read the calls of all
+	}
+	costLimit := r.askers.costLimit(key, strings.ToLower(q.User), r.cfg.Call)
+	if costLimit == 0 && !r.cache.UnderWay(readingName(q, key), time.Time{}) {
+		return nil, 0, nil
+	}
+	return r.readOrJoin(ctx, q, key, costLimit)
+}
+
+// readingName is the name under which readings of an index are joined. One that may cost as much as it takes is never joined to one that is limited.
+func readingName(q *source.EventQuery, key string) string {
+	if q.CallIndex == source.IndexAlways {
+		return key
+	}
+	return key + "\x00limited"
+}
+
+// readOrJoin reads the index of a query, or takes part in the reading of another call. A costLimit of 0 only takes part. The results are
+// those of find.
+func (r *calls) readOrJoin(ctx context.Context, q *source.EventQuery, key string, costLimit float64) (*callIndex, int, error) {
+	always := q.CallIndex == source.IndexAlways
 	for {
-		value, joined, err := r.cache.Read(ctx, r.label, name, coalesce.Options{}, func(ctx context.Context) any {
+		value, joined, err := r.cache.Read(ctx, r.label, readingName(q, key), coalesce.Options{}, func(ctx context.Context) any {
 			if known := r.cached(ctx, key); known != nil {
 				return &indexReading{index: known}
 			}
