@@ -13,7 +13,7 @@ type Control struct {
 	MaxAge *time.Duration
 	// OnlyIfCached never fetches: a value that is not there is ErrNotCached.
 	OnlyIfCached bool
-	// OnlyUnderWay is OnlyIfCached, but for values that are being fetched at the moment.
+	// OnlyUnderWay begins no fetch, as OnlyIfCached, but takes part in one that another call has begun.
 	OnlyUnderWay bool
 }
 

@@ -110,7 +110,7 @@ func (e *Engine) fillPage(ctx context.Context, events *eventPage, beside *merge.
 	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
 	defer account.Close()
 	m.Limit(listAhead, window.TargetRows, account)
-	m.Listing(events.size, func() bool { return !events.Empty() })
+	m.SetListPage(events.size, func() bool { return !events.Empty() })
 	if beside != nil {
 		m.PlanBeside(beside)
 	}

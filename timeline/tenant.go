@@ -49,7 +49,7 @@ func (e *Engine) StreamTenantBatches(
 		return err
 	}
 	defer w.close()
-	return frame.Result(w.run(ctx), w.lastToken)
+	return frame.WithResumeToken(w.run(ctx), w.lastToken)
 }
 
 // begin begins the walk, or goes on from a token.

@@ -446,8 +446,8 @@ type Window struct {
 	Key []byte `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	// That event was delivered out of its window.
 	OutOfWindow bool `protobuf:"varint,3,opt,name=out_of_window,json=outOfWindow,proto3" json:"out_of_window,omitempty"`
-	// The window did not fit into a call.
-	Oversized     bool `protobuf:"varint,4,opt,name=oversized,proto3" json:"oversized,omitempty"`
+	// The window could not be read within a call.
+	TooSlow       bool `protobuf:"varint,4,opt,name=too_slow,json=tooSlow,proto3" json:"too_slow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -503,9 +503,9 @@ func (x *Window) GetOutOfWindow() bool {
 	return false
 }
 
-func (x *Window) GetOversized() bool {
+func (x *Window) GetTooSlow() bool {
 	if x != nil {
-		return x.Oversized
+		return x.TooSlow
 	}
 	return false
 }
@@ -1139,12 +1139,12 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	"\vgap_reasons\x18\f \x03(\rR\n" +
 	"gapReasons\x12%\n" +
 	"\x0eaccepted_start\x18\r \x01(\x03R\racceptedStart\x12 \n" +
-	"\vfingerprint\x18\x0e \x01(\x06R\vfingerprint\"r\n" +
+	"\vfingerprint\x18\x0e \x01(\x06R\vfingerprint\"o\n" +
 	"\x06Window\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\rR\x05level\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\"\n" +
-	"\rout_of_window\x18\x03 \x01(\bR\voutOfWindow\x12\x1c\n" +
-	"\toversized\x18\x04 \x01(\bR\toversized\"\xe8\x02\n" +
+	"\rout_of_window\x18\x03 \x01(\bR\voutOfWindow\x12\x19\n" +
+	"\btoo_slow\x18\x04 \x01(\bR\atooSlow\"\xe8\x02\n" +
 	"\x05Pages\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\fR\x04link\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\rR\x05index\x12\x12\n" +

@@ -43,8 +43,8 @@ type Source struct {
 	Answered bool
 	// Finished says that everything was read, or that the source has stopped.
 	Finished bool
-	// Level is the level of the grid by which windows are planned, Longest the longest window that fits into a call (0 = any
-	// does), and Rate the rows in ten hours (0 = not known).
+	// Level is the level of the grid by which windows are planned, Longest the longest window that is read within a call (0 = any
+	// is), and Rate the rows in ten hours (0 = not known).
 	Level   window.Level
 	Longest time.Duration
 	Rate    int
@@ -65,8 +65,8 @@ type Source struct {
 // Window is a window inside which reading goes on.
 type Window struct {
 	window.Window
-	// Oversized says that the window did not fit into a call.
-	Oversized bool
+	// TooSlow says that the window could not be read within a call. The call that goes on reads it in halves.
+	TooSlow bool
 	// Last is the last event that was delivered from the window; nil = none was.
 	Last *Event
 }
@@ -115,7 +115,7 @@ func (s *Source) pack(now time.Time) *cursorpb.Source {
 	}
 	times := []time.Time{s.Reached}
 	if w := s.Window; w != nil {
-		m.Window = &cursorpb.Window{Level: uint32(w.Level), Oversized: w.Oversized}
+		m.Window = &cursorpb.Window{Level: uint32(w.Level), TooSlow: w.TooSlow}
 		times = append(times, w.Start, w.End)
 		if w.Last != nil {
 			times = append(times, w.Last.Time)
@@ -203,8 +203,8 @@ func (s *Source) unpackPosition(now time.Time, m *cursorpb.Source) error {
 			return ErrMalformed
 		}
 		s.Window = &Window{
-			Window:    window.Window{Span: window.Span{Start: times[1], End: times[2]}, Level: window.Level(w.GetLevel())},
-			Oversized: w.GetOversized(),
+			Window:  window.Window{Span: window.Span{Start: times[1], End: times[2]}, Level: window.Level(w.GetLevel())},
+			TooSlow: w.GetTooSlow(),
 		}
 		if len(times) == 4 {
 			s.Window.Last = &Event{Time: times[3], Key: string(w.GetKey()), OutOfWindow: w.GetOutOfWindow()}

@@ -32,9 +32,9 @@ func fullEvents() *Events {
 			Counts:        Counts{Events: 1 << 40, Duplicates: 1 << 30, OutOfWindow: 1 << 20, LeftOut: 1 << 20, Pages: 1 << 33, FromCache: 1 << 32, Requests: 1 << 33},
 			Fingerprint:   ^uint64(0),
 			Window: &Window{
-				Window:    window.Window{Span: window.Span{Start: now.Add(-25 * time.Hour), End: now.Add(-time.Hour)}, Level: window.SixHours},
-				Oversized: src == 2,
-				Last:      &Event{Time: now.Add(-2*time.Hour + 7), Key: strings.Repeat("k", chunk.MaxKey), OutOfWindow: src == 0},
+				Window:  window.Window{Span: window.Span{Start: now.Add(-25 * time.Hour), End: now.Add(-time.Hour)}, Level: window.SixHours},
+				TooSlow: src == 2,
+				Last:    &Event{Time: now.Add(-2*time.Hour + 7), Key: strings.Repeat("k", chunk.MaxKey), OutOfWindow: src == 0},
 			},
 		}
 		for i := range window.MaxGaps {

@@ -61,8 +61,8 @@ func TestLargeRowsMakeNarrowWindows(t *testing.T) {
 			}
 			from := time.Date(2025, 3, 3, 0, 0, 0, 0, time.UTC)
 			b := r.read(t.Context(), &Request{Window: window.Window{Span: window.Span{Start: from, End: c.level.Next(from)}, Level: c.level}})
-			if b.Reread.Cut() != c.split || b.Failed != nil || !c.split && len(b.Entries) < 29 {
-				t.Errorf("split %t, want %t: %v", b.Reread.Cut(), c.split, b.Failed)
+			if b.Reread.Split() != c.split || b.Failed != nil || !c.split && len(b.Entries) < 29 {
+				t.Errorf("split %t, want %t: %v", b.Reread.Split(), c.split, b.Failed)
 			}
 			if most := int64(4<<20 + 40*c.bytes); h.most > most {
 				t.Errorf("%d bytes were held, want at most %d", h.most, most)

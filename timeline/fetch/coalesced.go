@@ -17,7 +17,7 @@ import (
 // A window is one reading: its pages are asked for one after another, none of them comes from the cache, and calls that want the
 // same window at the same time share the reading. A reading ends with the last of its calls. The next call never goes on with it,
 // because rows may have moved in between. Only a reading that waits for its first page when the time is up waits on for a while,
-// and the next call takes part in it. A token says when a window did not fit into its call. The window is then read in halves, and
+// and the next call takes part in it. A token says when a window was too slow for its call. The window is then read in halves, and
 // the windows after it are as narrow, so that every walk comes to its end.
 
 // Read reads a window to its end, or takes part in the reading of another call.
@@ -61,13 +61,19 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 		if !joined {
 			return from.copyForCall()
 		}
-		if from.Failed != nil && from.Failed.Reason == parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT || from.Reread.Unbounded() && req.Unbounded {
-			// The other call's own limit ended its reading, or it asked with bounds, which this call knows to be ignored: read again.
+		if from.mustReadAgain(&req) {
 			continue
 		}
 		r.countCached(from.Chunk)
 		return from.copyForCall()
 	}
+}
+
+// mustReadAgain reports whether the result of another call's reading is none for this call: the other caller's own limit ended the reading, or
+// it was bounded where this call knows that Graph ignores bounds.
+func (res *Result) mustReadAgain(req *Request) bool {
+	limited := res.Failed != nil && res.Failed.Reason == parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT
+	return limited || res.Reread.Unbounded() && req.Unbounded
 }
 
 // copyForCall returns a copy of the result that a call may change. What it points to is shared.

@@ -17,9 +17,9 @@ type Reread uint8
 const (
 	// NoReread: the window was read as it was asked for, to its end or to a failure.
 	NoReread Reread = iota
-	// InPieces: the window holds too much.
+	// InPieces: the window holds too much. Its pieces are read in its place.
 	InPieces
-	// InHalves: the window did not fit into a call.
+	// InHalves: an earlier call could not read the window in its time.
 	InHalves
 	// BoundsIgnored: the window is read without bounds, because Graph did not honour them.
 	BoundsIgnored
@@ -27,8 +27,8 @@ const (
 	BoundsUnsent
 )
 
-// Cut reports whether the window is read in parts.
-func (way Reread) Cut() bool { return way == InPieces || way == InHalves }
+// Split reports whether the window is read in parts.
+func (way Reread) Split() bool { return way == InPieces || way == InHalves }
 
 // Unbounded reports whether the window is read without bounds.
 func (way Reread) Unbounded() bool { return way == BoundsIgnored || way == BoundsUnsent }
@@ -97,7 +97,7 @@ func (res *Result) clip(desc bool) {
 
 // Hold counts the memory of a result in the account until Drop. own says that the result has entries of its own.
 func (r *Reader) Hold(res *Result, own bool) {
-	if res.Chunk == nil || res.Reread.Cut() {
+	if res.Chunk == nil || res.Reread.Split() {
 		return
 	}
 	r.account.Hold(&res.Chunk.Held, res.Chunk.Cost())
@@ -115,7 +115,7 @@ func (r *Reader) Hold(res *Result, own bool) {
 
 // Drop ends Hold.
 func (r *Reader) Drop(res *Result) {
-	if res.Chunk == nil || res.Reread.Cut() {
+	if res.Chunk == nil || res.Reread.Split() {
 		return
 	}
 	r.account.Drop(&res.Chunk.Held)

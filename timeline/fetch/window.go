@@ -24,7 +24,7 @@ type Request struct {
 
 // accepts reports whether a result that was not read for this request will do. A window that cannot be cut is not read in pieces.
 func (req *Request) accepts(res *Result) bool {
-	return res != nil && (!res.Reread.Cut() || !req.Indivisible)
+	return res != nil && (!res.Reread.Split() || !req.Indivisible)
 }
 
 // read reads one window and decides what the doubts on the way mean.

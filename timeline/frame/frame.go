@@ -1,6 +1,6 @@
-// Package frame cuts rows into the frames of a stream and into the pages of a List: it decides when a page or a batch is full, and when a
-// checkpoint is due. The rows come from package merge or package pager above it; below it are only the messages of the
-// contract and the errors of package failure.
+// Package frame divides rows into the frames of a stream and fills the page of a List with them: it decides when a batch is sent, when a
+// checkpoint is due and when a page is ready. Package merge and package pager have the rows, by the interface Rows. Package timeline and
+// package pager collect them, by the interfaces Batch and Page, and make the messages.
 package frame
 
 import (
@@ -23,7 +23,7 @@ const (
 	Waiting              // the next row is still being read
 	Ended                // nothing is left
 	Broken               // nothing can be read any more
-	Paused               // reading has to wait longer than the call may
+	Paused               // reading has to wait longer than the call may; a stream ends with Err, a List with what it has
 )
 
 // Rows are a source of rows that are read while they are delivered.
@@ -32,6 +32,6 @@ type Rows interface {
 	Step() State
 	// Wait returns when Step may have more to say, when the timer fires, or with the error of the context when that ends.
 	Wait(ctx context.Context, timer <-chan time.Time) error
-	// Err is the error that ends the call when the rows are Broken.
+	// Err is the error that ends the call when the rows are Broken, or a stream when they are Paused.
 	Err() error
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
+// Rows of a page, where the request names no number, and at most.
 const (
 	defaultPage = 50
 	maxPage     = 1000
@@ -65,7 +66,7 @@ func Fill(ctx context.Context, rows Rows, page Page) (done bool, err error) {
 			return true, nil
 		case Paused:
 			return false, nil
-		default:
+		case Broken:
 			if page.Empty() {
 				return false, rows.Err()
 			}

@@ -25,7 +25,7 @@ type Batch interface {
 	Add() (Fit, error)
 	// Size is the size of the rows on the wire; 0 = none.
 	Size() int
-	// Send sends the batch and empties it. It sends by Emit, so that errors of the reader are known.
+	// Send sends the batch and empties it. It sends by Emit, which marks the errors of the client.
 	Send() error
 }
 
@@ -69,12 +69,12 @@ type Stream[F any] struct {
 func (s *Stream[F]) Run(ctx context.Context) error {
 	s.lastCheckpoint = time.Now()
 	s.notices.send = func(n *parleyv1.Notice) error { return Emit(s.Emit, s.Frames.Notice(n)) }
-	return Result(s.run(ctx), s.lastToken)
+	return WithResumeToken(s.run(ctx), s.lastToken)
 }
 
-// Result is the error of a stream: one of Emit as it is, and any other with the token of the last checkpoint, if there was one.
-func Result(err error, token string) error {
-	if own := (readerError{}); errors.As(err, &own) {
+// WithResumeToken returns the error of a stream: one of Emit as it is, and any other with the token of the last checkpoint, if there was one.
+func WithResumeToken(err error, token string) error {
+	if own := (emitError{}); errors.As(err, &own) {
 		return own.error
 	}
 	if err == nil || token == "" {
@@ -83,15 +83,15 @@ func Result(err error, token string) error {
 	return &failure.StreamError{Err: err, ResumeToken: token}
 }
 
-// readerError is an error of the reader.
-type readerError struct{ error }
+// emitError is an error of Emit: the client does not take the frame.
+type emitError struct{ error }
 
-func (e readerError) Unwrap() error { return e.error }
+func (e emitError) Unwrap() error { return e.error }
 
-// Emit hands a frame to the reader, and marks an error as the reader's.
+// Emit hands a frame to emit, and marks its error as one of the client's.
 func Emit[F any](emit func(F) error, frame F) error {
 	if err := emit(frame); err != nil {
-		return readerError{err}
+		return emitError{err}
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (s *Stream[F]) run(ctx context.Context) error {
 			err = s.wait(ctx, timer)
 		case Ended:
 			return s.finish()
-		default:
+		case Broken, Paused:
 			if err := s.sendBatch(); err != nil {
 				return err
 			}

@@ -9,7 +9,7 @@ import (
 )
 
 // Walks without a start time begin at the epoch, for history that was imported can be old: with one window up to the current
-// year. Where Graph does not accept that or the window holds too much, it is cut at the millennium and where the source's own
+// year. Where Graph does not accept that or the window holds too much, it is split at the millennium and where the source's own
 // rows begin: Teams became available in March 2017, the Copilot history in 2023. All of them lie a second into their year:
 // windows are asked a second wider, and a Graph that accepts nothing before a year must not be asked for its eve.
 var (
@@ -23,17 +23,17 @@ var (
 // must not be told a minute later that they are more.
 const retentionTolerance = time.Hour
 
-// bounds say which part of the interval is read of one source, and where it is cut.
+// bounds say which part of the interval is read of one source, and where it is split.
 type bounds struct {
 	interval    window.Span // span that is read
 	bornAt      time.Time   // time at which the conversation began, where the interval was narrowed to it; zero = it was not
 	open        bool        // the interval has no start: rows from before 1970 belong to its first window
-	laterStarts []time.Time // times at which history may begin: an era is cut there, and Graph is asked from there after it refused the start
+	laterStarts []time.Time // times at which history may begin: an era is split there, and Graph is asked from there after it refused the start
 	eraEnd      time.Time   // end of an era: before it, a window may span many years
 	clipped     []string    // fields of the filter that narrowed the interval
 }
 
-// setBounds sets the interval of a source and the times at which it is cut.
+// setBounds sets the interval of a source and the times at which it is split.
 func (m *Merger) setBounds(r *sourceReader) {
 	r.interval, r.eraEnd, r.laterStarts = m.span, window.YearOf(m.present.ofWalk), []time.Time{millennium, chatBeginning}
 	m.narrowByFilter(r)
@@ -43,7 +43,7 @@ func (m *Merger) setBounds(r *sourceReader) {
 		r.interval.Start, r.reached, r.finished = r.interval.End, r.interval.End, true
 		return
 	}
-	switch r.src {
+	switch r.src { // any other source begins with Teams and keeps what it has
 	case parleyv1.Source_SOURCE_COPILOT:
 		r.laterStarts[1] = copilotBeginning
 	case parleyv1.Source_SOURCE_CALL:
@@ -122,7 +122,7 @@ func (m *Merger) addBeforeKept(r *sourceReader, resumed bool) {
 		if !resumed {
 			return
 		}
-		lost.Start = m.present.firstCall.Add(-m.cfg.CallsKept)
+		lost.Start = m.present.ofToken.Add(-m.cfg.CallsKept)
 	}
 	if r.desc {
 		lost.End = window.Earlier(lost.End, r.reached)

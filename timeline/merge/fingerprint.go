@@ -46,7 +46,7 @@ type resumeFingerprint struct {
 // fingerprintNow returns the sum for a token at the position of the reader.
 func (r *sourceReader) fingerprintNow() rowSum {
 	f := &r.fingerprint
-	if r.stopped != nil || r.current == nil {
+	if r.stop != nil || r.current == nil {
 		return f.atBoundary
 	}
 	sum := f.missing

@@ -24,7 +24,7 @@ const (
 
 // PlanBeside plans the first window of each source so that it holds the page of a List, by the density of another walk, which ends where
 // this one begins. Graph sends the newest rows of a window first, and the page needs the oldest, so that the window must be read whole.
-// Call PlanBeside after Listing.
+// Call PlanBeside after SetListPage.
 func (m *Merger) PlanBeside(other *Merger) {
 	for i, r := range m.readers {
 		if i < len(other.readers) && other.readers[i].src == r.src {
@@ -115,7 +115,7 @@ func (m *Merger) UseFirstWindow(src parleyv1.Source, f *FirstWindow) {
 // takeFirstWindow returns the window that was read before the walk, if it may be the one to read; nil = it is not.
 func (r *sourceReader) takeFirstWindow(p *pendingRead) *FirstWindow {
 	f := r.firstWindow
-	if p.chain != nil || p.unbounded || p.indivisible || p.oversized {
+	if p.chain != nil || p.unbounded || p.indivisible || p.tooSlow {
 		return nil
 	}
 	r.firstWindow = nil // it is the first window, or of no use

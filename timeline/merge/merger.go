@@ -106,7 +106,7 @@ func (m *Merger) step() (*sourceReader, frame.State) {
 			switch {
 			case !r.poll(m.pool, m.aheadOf(r)):
 				waiting = true
-			case r.stopped != nil && r.head() == nil:
+			case r.stop != nil && r.head() == nil:
 				if state, ends := m.acceptStop(r); ends {
 					return r, state
 				}
@@ -133,7 +133,7 @@ func (m *Merger) step() (*sourceReader, frame.State) {
 
 // acceptStop makes the stop of a source final, unless the stop ends the page or the call: then state says so.
 func (m *Merger) acceptStop(r *sourceReader) (state frame.State, ends bool) {
-	if r.stopped.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && m.patient != nil && m.patient() {
+	if r.stop.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && m.patient != nil && m.patient() {
 		return frame.Paused, true
 	}
 	if m.lacksPlan(r) {
@@ -141,7 +141,7 @@ func (m *Merger) acceptStop(r *sourceReader) (state frame.State, ends bool) {
 		return frame.Ready, false
 	}
 	for _, other := range m.readers {
-		if other != r && other.state == parleyv1.SourceState_SOURCE_STATE_READ && other.stopped == nil {
+		if other != r && other.state == parleyv1.SourceState_SOURCE_STATE_READ && other.stop == nil {
 			r.finalizeStop()
 			return frame.Ready, false
 		}
@@ -152,7 +152,7 @@ func (m *Merger) acceptStop(r *sourceReader) (state frame.State, ends bool) {
 // FinalizeStops makes the stops of all sources final, after Step has returned Broken.
 func (m *Merger) FinalizeStops() {
 	for _, r := range m.readers {
-		if r.stopped != nil {
+		if r.stop != nil {
 			r.finalizeStop()
 		}
 	}
@@ -161,7 +161,7 @@ func (m *Merger) FinalizeStops() {
 // lacksPlan reports whether a source was refused for a user of whom the directory shows that there is no plan for it.
 func (m *Merger) lacksPlan(r *sourceReader) bool {
 	return r.src == parleyv1.Source_SOURCE_COPILOT && m.req.Plan != source.PlanUnchecked && !r.answered &&
-		r.stopped.State == parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER
+		r.stop.State == parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER
 }
 
 // runnerUp is the reader whose head is the next event without r; nil = there is none.
@@ -301,8 +301,8 @@ func (m *Merger) Err() error {
 	var all []*failure.Error
 	for _, r := range m.readers {
 		reason := r.reason
-		if r.stopped != nil {
-			reason = r.stopped.Reason
+		if r.stop != nil {
+			reason = r.stop.Reason
 		}
 		if reason == failure.None {
 			continue

@@ -178,9 +178,9 @@ func (m *Merger) aheadOf(r *sourceReader) int {
 	return m.ahead
 }
 
-// Listing has the walk read nothing ahead of a window that holds size rows. A throttled source ends the page of a List in place of
+// SetListPage has the walk read nothing ahead of a window that holds size rows. A throttled source ends the page of a List in place of
 // being given up while patient returns true.
-func (m *Merger) Listing(size int, patient func() bool) {
+func (m *Merger) SetListPage(size int, patient func() bool) {
 	m.patient = patient
 	for _, r := range m.readers {
 		r.pageRows = size

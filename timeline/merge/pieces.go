@@ -9,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// slowWindow is the time for which the next window may be read before a token says that it does not fit into a call.
+// slowWindow is the time for which the next window may be read before a token says that it is too slow for a call.
 const slowWindow = 10 * time.Second
 
 // isSlow reports whether the window has been read for so long that a later call must not count on its end. outOfTime says that this

@@ -123,14 +123,14 @@ func (r *sourceReader) firstUndelivered(res *fetch.Result, rereads bool) int {
 	return next
 }
 
-// savedPosition returns the position for a token, and whether the window there does not fit into this call.
-func (r *sourceReader) savedPosition(outOfTime bool) (at *position, oversized bool) {
+// savedPosition returns the position for a token, and whether the window there is too slow for a call.
+func (r *sourceReader) savedPosition(outOfTime bool) (at *position, tooSlow bool) {
 	if r.current != nil || len(r.queue) == 0 {
 		return r.position, false
 	}
 	next := r.queue[0].read
-	oversized = next.isSlow(outOfTime)
-	if between := r.position != nil && r.position.window.Empty(); !oversized && !between {
+	tooSlow = next.isSlow(outOfTime)
+	if between := r.position != nil && r.position.window.Empty(); !tooSlow && !between {
 		return r.position, false
 	}
 	var saved position
@@ -140,5 +140,5 @@ func (r *sourceReader) savedPosition(outOfTime bool) (at *position, oversized bo
 	if next != nil && next.chain == nil {
 		saved.window = next.window // perhaps a piece of the window of the position
 	}
-	return &saved, oversized
+	return &saved, tooSlow
 }

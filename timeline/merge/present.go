@@ -11,11 +11,11 @@ import (
 // begins a new present with the call that extends it. This machine's clock and Graph's may differ; the earlier one counts where a row must
 // not be missed.
 type present struct {
-	ofWalk    time.Time            // the walk's present, by this machine's clock
-	saved     time.Time            // the walk's present by the earlier one of both clocks, from a token; zero = this call is the first
-	firstCall time.Time            // time of the first call of all, from before any extension; zero = ofWalk
-	ofGraph   time.Time            // the present of this call, by Graph's clock
-	skew      func() time.Duration // time by which this machine's clock is ahead of Graph's
+	ofWalk  time.Time            // the walk's present, by this machine's clock
+	saved   time.Time            // the walk's present by the earlier one of both clocks, from a token; zero = this call is the first
+	ofToken time.Time            // the walk's present as the token has it, from before this call extends the walk; zero = no token
+	ofGraph time.Time            // the present of this call, by Graph's clock
+	skew    func() time.Duration // time by which this machine's clock is ahead of Graph's
 }
 
 // earliest is the walk's present, by the earlier one of both clocks. Rows that Graph dates later are still to come.

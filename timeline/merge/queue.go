@@ -22,8 +22,8 @@ type task struct {
 type pendingRead struct {
 	window      window.Window
 	chain       *fetch.ReverseChain // nil = a window is read
-	oversized   bool                // the window did not fit into an earlier call
-	indivisible bool                // the window cannot be cut
+	tooSlow     bool                // the window could not be read within an earlier call
+	indivisible bool                // the window cannot be split
 	unbounded   bool                // Graph does not honour bounds
 
 	began    time.Time
@@ -106,11 +106,11 @@ func (pool *readPool) wake() {
 func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 	known, first := r.knownResult(pool.ctx, p)
 	switch {
-	case known != nil && (known.Reread.Cut() || !r.changesEntries() && r.participants.IsDecided(known.Chunk)):
+	case known != nil && (known.Reread.Split() || !r.changesEntries() && r.participants.IsDecided(known.Chunk)):
 		p.result, p.done = known, pool.done
 		r.hold(known)
 		return
-	case known == nil && p.oversized && !r.fetch.UnderWay(pool.ctx, p.window):
+	case known == nil && p.tooSlow && !r.fetch.UnderWay(pool.ctx, p.window):
 		p.result, p.done = &fetch.Result{Window: p.window, Reread: fetch.InHalves}, pool.done
 		if p.window.Level == window.Era {
 			p.result.Reread = fetch.InPieces
@@ -145,7 +145,7 @@ func (r *sourceReader) knownResult(ctx context.Context, p *pendingRead) (known *
 	if known == nil && first == nil && p.chain == nil {
 		known = r.fetch.Cached(ctx, p.window)
 	}
-	if known != nil && known.Reread.Cut() && p.indivisible {
+	if known != nil && known.Reread.Split() && p.indivisible {
 		known = nil
 	}
 	return known, first
@@ -185,9 +185,9 @@ func (r *sourceReader) hold(res *fetch.Result) {
 // readsReverseChain reports whether one ordered chain of pages serves the whole interval: a chat's own messages, newest first.
 func (r *sourceReader) readsReverseChain() bool { return r.desc && r.fetch.Query.Conversation != "" }
 
-// holdsPage reports whether a window is expected to hold the rows of a List's page. It is also true while windows take too long for a
-// call: a second reading at the same time would only slow down the first one.
-func (r *sourceReader) holdsPage(w window.Window) bool {
+// readsAlone reports whether nothing is read ahead of a window of a List: it is expected to hold the rows of the page, or windows take so
+// long that a second reading at the same time would only slow down the first one.
+func (r *sourceReader) readsAlone(w window.Window) bool {
 	return r.density.Longest > 0 || r.density.RowsPerHour()*w.Hours() >= float64(r.pageRows)
 }
 
@@ -201,7 +201,7 @@ func (r *sourceReader) fillQueue(pool *readPool, ahead int) {
 			if r.replace(pool, i) {
 				continue
 			}
-			if i == 0 && r.pageRows > 0 && (t.read.ready() || r.holdsPage(t.read.window)) {
+			if i == 0 && r.pageRows > 0 && (t.read.ready() || r.readsAlone(t.read.window)) {
 				return
 			}
 			started++
@@ -228,7 +228,7 @@ func (r *sourceReader) replace(pool *readPool, i int) bool {
 	case i == 0 && read.result.Reread.Unbounded():
 		r.readUnbounded(pool, read)
 		return true
-	case read.result.Reread.Cut():
+	case read.result.Reread.Split():
 		r.queue = slices.Replace(r.queue, i, i+1, r.split(read)...)
 		return true
 	default:

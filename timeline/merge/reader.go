@@ -32,12 +32,12 @@ type sourceReader struct {
 	selection  // events that belong into the answer (filter.go)
 }
 
-// failures are the windows that could not be read, and the stop of the source.
+// failures are the windows that could not be read, and the failure that stops the source.
 type failures struct {
-	inARow         int      // windows that failed in a row
-	failedRequests []string // Graph's ids of failed requests
-	stopped        *failure.Failure
-	cause          error // cause of the stop
+	inARow         int              // windows that failed in a row
+	failedRequests []string         // Graph's ids of failed requests
+	stop           *failure.Failure // what the source stops at, until finalizeStop; nil = nothing
+	cause          error            // the error behind stop
 }
 
 // delivery is the queue of windows and the window that is being delivered.
@@ -66,10 +66,10 @@ func (r *sourceReader) planRest() {
 	from := r.reached
 	if r.position != nil {
 		// The window of the position is read again as it was, so that it is found in the cache.
-		if r.position.delivered || !r.oversized { // otherwise no earlier call has entered the window
+		if r.position.delivered || !r.tooSlow { // otherwise no earlier call has entered the window
 			r.resumeFrom = r.position
 		}
-		r.queue = append(r.queue, &task{read: &pendingRead{window: r.position.window, oversized: r.oversized}})
+		r.queue = append(r.queue, &task{read: &pendingRead{window: r.position.window, tooSlow: r.tooSlow}})
 		from = r.position.window.End
 		if r.desc {
 			from = r.position.window.Start
@@ -95,7 +95,7 @@ func (r *sourceReader) newReverseChain() *fetch.ReverseChain {
 	return r.fetch.NewReverseChain(rest, window.Span{Start: rest.End, End: r.interval.End})
 }
 
-// plan cuts a span into windows of a level at most.
+// plan splits a span into windows of a level at most.
 func (r *sourceReader) plan(rest window.Span, maxLevel window.Level) *window.Plan {
 	return &window.Plan{Rest: rest, MaxLevel: maxLevel, Desc: r.desc, EraEnd: r.eraEnd}
 }
@@ -108,7 +108,7 @@ func (r *sourceReader) poll(pool *readPool, ahead int) bool {
 			return true
 		case r.current != nil:
 			r.leave()
-		case r.stopped != nil:
+		case r.stop != nil:
 			return true
 		default:
 			r.fillQueue(pool, ahead)
@@ -123,7 +123,7 @@ func (r *sourceReader) poll(pool *readPool, ahead int) bool {
 			r.queue[0] = nil // so that the queue's array does not hold the result
 			r.queue = r.queue[1:]
 			r.enter(res)
-			if r.stopped != nil {
+			if r.stop != nil {
 				r.abandonQueue(pool) // a token names the window that the source stopped at, and none after it
 			}
 		}
@@ -217,7 +217,7 @@ func (r *sourceReader) classifyResult(res *fetch.Result) {
 		r.answered = true
 	}
 	if f.Ends() || !r.answered || r.inARow >= maxFailures {
-		r.stopped, r.cause = f, f.Err
+		r.stop, r.cause = f, f.Err
 		// Nothing of the window is delivered. A row that was not read may lie before one that was, and a walk that is resumed
 		// after the latter would miss it.
 		r.next = len(res.Entries)
@@ -231,7 +231,7 @@ func (r *sourceReader) leave() {
 	res := r.current
 	r.fetch.Drop(res)
 	r.current, r.next = nil, 0
-	if r.stopped != nil {
+	if r.stop != nil {
 		return // the position stays until the stop is final
 	}
 	if r.desc {
@@ -256,19 +256,19 @@ func (r *sourceReader) finish() {
 
 // finalizeStop makes a stop final. The rest of the interval is a gap, and a call that asks the source again goes on there.
 func (r *sourceReader) finalizeStop() {
-	r.state, r.reason = r.stopped.State, r.stopped.Reason
-	r.finished, r.stoppedEarly, r.stopped = true, true, nil
+	r.state, r.reason = r.stop.State, r.stop.Reason
+	r.finished, r.restMissing, r.stop = true, true, nil
 }
 
 // becomeNotApplicable ends the reading of a source that the user has no plan for. Nothing of it is missing.
 func (r *sourceReader) becomeNotApplicable() {
-	r.state, r.reason, r.stopped, r.cause = parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE, failure.None, nil, nil
+	r.state, r.reason, r.stop, r.cause = parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE, failure.None, nil, nil
 	r.finish()
 }
 
 // allGaps returns the gaps, together with the gap of a source that has stopped.
 func (r *sourceReader) allGaps() []window.Gap {
-	if !r.stoppedEarly {
+	if !r.restMissing {
 		return r.gaps
 	}
 	rest := r.interval

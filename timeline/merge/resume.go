@@ -18,14 +18,14 @@ type progress struct {
 	state         parleyv1.SourceState
 	reason        parleyv1.ErrorReason
 	answered      bool      // Graph has answered this source before
-	finished      bool      // nothing is left to deliver
-	stoppedEarly  bool      // the source has stopped: the rest of the interval is a gap
+	finished      bool      // nothing is delivered any more: everything was, or the source has stopped
+	restMissing   bool      // the source has stopped: the rest of the interval is a gap
 	acceptedStart time.Time // start that Graph accepted after it refused the start of the interval; zero = it refused none
 
 	reached        time.Time // boundary up to which whole windows were delivered
 	position       *position // position inside the window that begins at reached; nil = at its beginning
 	positionBuffer position  // what position points to after an event: no memory is taken for each
-	oversized      bool      // that window did not fit into an earlier call
+	tooSlow        bool      // that window could not be read within an earlier call: it is read in halves
 
 	gaps    []window.Gap
 	counts  cursor.Counts // without the counts of fetch; pages, cached pages and requests of earlier calls
@@ -50,7 +50,7 @@ func (m *Merger) resume(sources query.Sources, requested []parleyv1.Source, toke
 	if len(saved.Sources) != len(requested) {
 		return failure.TokenRefused(field)
 	}
-	m.present.firstCall = saved.Present
+	m.present.ofToken = saved.Present
 	if now := window.Earlier(m.present.ofWalk, m.present.ofGraph); saved.Finished && m.req.End.IsZero() && !m.desc && now.After(saved.End) {
 		m.extend(saved, requested, now)
 	} else {
@@ -98,7 +98,7 @@ func (r *sourceReader) restore(s *cursor.Source, available bool) {
 	r.density.Level, r.density.Longest, r.density.SavedRate = s.Level, s.Longest, s.Rate
 	r.reached = window.Later(s.Reached, r.interval.Start)
 	if w := s.Window; w != nil {
-		r.position, r.oversized = &position{window: w.Window}, w.Oversized
+		r.position, r.tooSlow = &position{window: w.Window}, w.TooSlow
 		if last := w.Last; last != nil {
 			r.position.time, r.position.key, r.position.outOfWindow, r.position.delivered = last.Time, last.Key, last.OutOfWindow, true
 		}
@@ -123,7 +123,7 @@ func (r *sourceReader) reopen(available bool) {
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED, parleyv1.SourceState_SOURCE_STATE_FAILED:
 		r.state, r.reason, r.finished = parleyv1.SourceState_SOURCE_STATE_READ, failure.None, false
 	default:
-		r.stoppedEarly = true
+		r.restMissing = true
 	}
 }
 
@@ -146,8 +146,8 @@ func (r *sourceReader) save(outOfTime bool) cursor.Source {
 		Level: r.density.Level, Longest: r.density.Longest, Rate: r.density.Rate(),
 		Reached: r.reached, Counts: r.allCounts(), AcceptedStart: r.acceptedStart, Gaps: r.gaps, Fingerprint: uint64(r.fingerprintNow()),
 	}
-	if at, oversized := r.savedPosition(outOfTime); at != nil {
-		s.Window = &cursor.Window{Window: at.window, Oversized: oversized}
+	if at, tooSlow := r.savedPosition(outOfTime); at != nil {
+		s.Window = &cursor.Window{Window: at.window, TooSlow: tooSlow}
 		if at.delivered {
 			s.Window.Last = &cursor.Event{Time: at.time, Key: at.key, OutOfWindow: at.outOfWindow}
 		}

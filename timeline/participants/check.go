@@ -64,7 +64,7 @@ func (check *Check) IsDecided(s *chunk.Chunk) bool {
 // are read anyway. It reports whether Graph sent calls of others.
 func (check *Check) Verify(ctx context.Context, reader *fetch.Reader, res *fetch.Result, readWhole bool) (contradicted bool) {
 	switch {
-	case check == nil || res.Reread.Cut() || res.Chunk == nil || check.Strict && res.Chunk.Participants.AllVerified.Load():
+	case check == nil || res.Reread.Split() || res.Chunk == nil || check.Strict && res.Chunk.Participants.AllVerified.Load():
 	case check.Strict:
 		return check.verifyStrictly(ctx, reader, res)
 	case !readWhole:
