@@ -47,6 +47,7 @@ type Exporter struct {
 	reader   *dataset.Reader
 	summary  *parleyv1.TenantSummary
 	last     map[string]*parleyv1.UserSummary // by lastSummaries; nil until all users are read
+	missing  []string                         // datasets that could not be read beside the events
 }
 
 type clients struct {
@@ -97,19 +98,25 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 	if e.options.Reason != "" {
 		call = metadata.AppendToOutgoingContext(ctx, "parley-reason", e.options.Reason)
 	}
-	if err := e.runSteps(call); err != nil {
-		if ctx.Err() != nil {
-			return Result{}, fmt.Errorf("%w (%w)", ErrInterrupted, err)
-		}
+	err = e.runSteps(call)
+	if err != nil && ctx.Err() != nil {
+		return Result{}, fmt.Errorf("%w (%w)", ErrInterrupted, err)
+	}
+	if err != nil && len(e.missing) == 0 {
 		return Result{}, err
 	}
-	return e.result(ctx)
+	result, ended := e.result(ctx)
+	if err == nil || !errors.Is(ended, ErrIncomplete) {
+		err = ended
+	}
+	return result, err
 }
 
 // shardName begins the names of what belongs to this shard alone.
 func (e *Exporter) shardName() string { return e.name + "-" + strconv.Itoa(e.options.Shard) }
 
-// runSteps reads, writes files and publishes, from the step on that the state has reached.
+// runSteps reads, writes files and publishes, from the step on that the state has reached. What is there is published even if some datasets
+// are missing, and the error says why they are.
 func (e *Exporter) runSteps(ctx context.Context) error {
 	state := &e.journal.State
 	if state.Published && state.Outcome == incomplete {
@@ -123,17 +130,22 @@ func (e *Exporter) runSteps(ctx context.Context) error {
 			return classify(err)
 		}
 	}
+	var missing error
 	if !state.Finished {
 		e.progress.setState(StateWriting)
-		if err := e.finishFiles(ctx); err != nil {
-			return classify(err)
+		missing = classify(e.finishFiles(ctx))
+		if missing != nil && (len(e.missing) == 0 || ctx.Err() != nil) {
+			return missing
 		}
 	}
 	e.progress.setState(StatePublishing)
 	if !state.Published {
-		return e.publish(ctx)
+		if err := e.publish(ctx); err != nil {
+			e.missing = nil
+			return err
+		}
 	}
-	return nil
+	return missing
 }
 
 // readWithRestart reads all legs. If the gateway refuses the token of the state folder, it reads them once more from the beginning.
@@ -205,6 +217,9 @@ func chunks(ids []string) [][]string { return slices.Collect(slices.Chunk(ids, m
 
 // classify wraps an error of the gateway in ErrIncomplete if another run may help, and in ErrRefused if none does.
 func classify(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errors.Is(err, parleyclient.ErrCut) {
 		return fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}

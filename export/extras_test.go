@@ -53,7 +53,7 @@ func TestConversations(t *testing.T) {
 }
 
 // TestConversationsWithoutGraph: conversations that Graph does not give are told, as long as it gives those of others; where it gives nobody's,
-// the run is incomplete.
+// the run is incomplete, and the next one reads these lists and no events.
 func TestConversationsWithoutGraph(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -67,10 +67,24 @@ func TestConversationsWithoutGraph(t *testing.T) {
 		out := t.TempDir()
 		o := options(out)
 		o.Datasets, o.Stream.Retries = []string{dataset.Conversations}, 2
-		result, err := run(t, (&gateway{users: 6, chats: c.chats}).serve(t), o)
+		g := &gateway{users: 6, chats: c.chats}
+		address := g.serve(t)
+		result, err := run(t, address, o)
 		if c.rows == 0 {
-			if !errors.Is(err, export.ErrIncomplete) {
-				t.Errorf("%s: %v", name, err)
+			m := readManifest(t, out, result.Run)
+			if !errors.Is(err, export.ErrIncomplete) || m.Outcome != "INCOMPLETE" || m.Counts.UsersRead != 6 {
+				t.Errorf("%s: %v, %+v", name, err, m.Manifest)
+			}
+			equal(t, []string{"DATASETS_MISSING"}, noticeCodes(m))
+			g.mu.Lock()
+			g.chats = nil
+			g.mu.Unlock()
+			if result, err = run(t, address, o); err != nil || len(g.requests) != 1 {
+				t.Errorf("%s, again: %v, %d streams", name, err, len(g.requests))
+			}
+			m = readManifest(t, out, result.Run)
+			if m.Outcome != "COMPLETE" || m.Counts.Rows[dataset.Conversations] != 6*3 || len(m.Notices) > 0 {
+				t.Errorf("%s, again: %+v", name, m.Manifest)
 			}
 			continue
 		}

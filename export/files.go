@@ -179,25 +179,36 @@ func (f *fileWriters) openTurns() iter.Seq[*parleyv1.StreamTenantEventsResponse]
 	}
 }
 
-// finishFiles makes files of everything that is left, and writes the datasets that are read when the events are.
+// finishFiles makes files of everything that is left, and writes the datasets that are read when the events are. If one of these cannot be
+// read, e.missing names it and those that come after it.
 func (e *Exporter) finishFiles(ctx context.Context) error {
 	if err := e.flush(ctx); err != nil {
 		return err
 	}
-	for _, extra := range []struct {
+	extras := []struct {
 		name  string
 		write func(context.Context) error
 	}{
 		{dataset.Conversations, e.writeConversations},
 		{dataset.Usage, e.writeUsage},
 		{dataset.Users, e.writeUsers},
-	} {
-		if !e.wants(extra.name) || extra.name != dataset.Users && e.journal.State.Rows[extra.name] > 0 {
+	}
+	for i, extra := range extras {
+		if !e.lacks(extra.name) {
 			continue
 		}
 		e.withdraw(extra.name)
 		if err := extra.write(ctx); err != nil {
-			return err
+			if !errors.Is(classify(err), ErrIncomplete) {
+				return err
+			}
+			e.withdraw(extra.name)
+			for _, left := range extras[i:] {
+				if e.lacks(left.name) {
+					e.missing = append(e.missing, left.name)
+				}
+			}
+			return errors.Join(err, e.journal.Commit())
 		}
 		if err := e.journal.Commit(); err != nil {
 			return err
@@ -205,6 +216,12 @@ func (e *Exporter) finishFiles(ctx context.Context) error {
 	}
 	e.journal.State.Finished = true
 	return e.journal.Commit()
+}
+
+// lacks reports whether a dataset that is read beside the events is still to be written. That of users is in each round, since it has their
+// states.
+func (e *Exporter) lacks(name string) bool {
+	return e.wants(name) && (name == dataset.Users || e.journal.State.Rows[name] == 0)
 }
 
 // withdraw takes the files of a dataset out of the run; publish removes them from the store.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/parley-gateway/parley/export"
 	"github.com/parley-gateway/parley/export/internal/cli"
 	"github.com/parley-gateway/parley/export/internal/dataset"
@@ -66,4 +68,33 @@ func TestProgramWithoutGraph(t *testing.T) {
 		t.Errorf("%v, %+v", err, m.Manifest)
 	}
 	equal(t, wantKeys(6), keys(t, rows[dataset.Event](t, out, m, dataset.Events)))
+}
+
+// TestOutageOutlastsTheEvents has Graph down for some users and still when the list of users is read at the end. What is there is published,
+// and the manifest says what is missing; the next run reads the users who are missing, and the list.
+func TestOutageOutlastsTheEvents(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	o := options(out)
+	o.Stream.Retries = 2
+	g := &gateway{users: 4, incomplete: map[int]bool{2: true}, listing: failure(codes.Unavailable, "GRAPH_UNAVAILABLE", -1)}
+	address := g.serve(t)
+	result, err := run(t, address, o)
+	m := readManifest(t, out, result.Run)
+	if !errors.Is(err, export.ErrIncomplete) || m.Outcome != "INCOMPLETE" || m.Counts.UsersRead != 3 || m.Counts.UsersIncomplete != 1 {
+		t.Errorf("%v, %+v", err, m.Manifest)
+	}
+	equal(t, []string{"DATASETS_MISSING"}, noticeCodes(m))
+	g.mu.Lock()
+	g.listing = nil
+	g.mu.Unlock()
+	if result, err = run(t, address, o); err != nil || len(g.requests) != 2 {
+		t.Fatalf("%v after %d streams", err, len(g.requests))
+	}
+	equal(t, []string{userID(2)}, g.requests[1].GetUserIds())
+	m = readManifest(t, out, result.Run)
+	if m.Outcome != "COMPLETE" || len(m.Notices) > 0 || len(rows[dataset.User](t, out, m, dataset.Users)) != 4 {
+		t.Errorf("%+v", m.Manifest)
+	}
+	equal(t, wantKeys(4), keys(t, rows[dataset.Event](t, out, m, dataset.Events)))
 }

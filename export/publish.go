@@ -130,6 +130,12 @@ func (e *Exporter) manifest(total *tally) *Manifest {
 		Counts: total.counts, SettledUntil: state.SettledUntil, Coverage: total.coverage,
 		Refusals: sortedFailures(total.refusals), Failures: sortedFailures(total.failures), Notices: state.Notices, Files: state.Files,
 	}
+	if len(e.missing) > 0 {
+		m.Outcome = incomplete
+		m.Notices = append(slices.Clone(m.Notices), journal.Notice{
+			Code: "DATASETS_MISSING", Message: "Graph or the gateway did not give what these datasets are made of: " + strings.Join(e.missing, ", "),
+		})
+	}
 	m.Complete = m.Outcome == complete
 	if o.UserIDs != nil {
 		m.Selection = "ids"
