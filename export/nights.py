@@ -45,13 +45,13 @@ class Nights:
     def __init__(self, parley: str, exporter: str, simulator: str, work: pathlib.Path):
         self.parley, self.exporter, self.simulator, self.work = parley, exporter, simulator, work
 
-    def admin(self, path: str, body: dict | None = None) -> dict:
+    def admin(self, path: str, body: dict | list | None = None, method: str | None = None) -> dict:
         data = json.dumps(body).encode() if body else None
-        with urllib.request.urlopen(f"{self.simulator}/_sim/{path}", data) as answer:
+        with urllib.request.urlopen(urllib.request.Request(f"{self.simulator}/_sim/{path}", data, method=method)) as answer:
             return json.load(answer)
 
-    def read(self, at: datetime.datetime, outs: list[str], *arguments: str) -> None:
-        """Exports at an instant into each folder, over one gateway; the exporter must end with 0 each time."""
+    def read(self, at: datetime.datetime, outs: list[str], *arguments: str, code: int = 0) -> None:
+        """Exports at an instant into each folder, over one gateway; the exporter must end with the exit code each time."""
         self.admin("clock", {"now": at.isoformat()})
         serve = [self.parley, "serve", "--graph-url", self.simulator, "--graph-credential", "none", "--audit-file", "/dev/null"]
         serve += [f"--{name}-addr=127.0.0.1:0" for name in ("grpc", "http", "admin")]
@@ -60,7 +60,7 @@ class Nights:
             for out in outs:
                 command = [self.exporter, "--server", server, "--plaintext", "--out", str(self.work / out), *arguments]
                 ended = subprocess.run(command, capture_output=True, text=True, check=False)
-                if ended.returncode:
+                if ended.returncode != code:
                     raise SystemExit(f"{arguments} ended with {ended.returncode}: {ended.stdout}{ended.stderr}")
 
     def tables(self, database: duckdb.DuckDBPyConnection, out: str) -> None:
