@@ -19,7 +19,8 @@ import (
 // sources would rest meanwhile. So a walk reads the first window of these sources for the users that come after the open ones, and keeps
 // it, compressed, until they are opened. No request is added: a window that is being read when its user is opened is waited for.
 //
-// What is kept counts in an account of each source. When that is full, reading ahead waits until users are opened.
+// What is kept counts in an account of each source. When that is full, reading ahead waits until users are opened. While Graph gives no
+// answers, reading ahead rests: it would ask in vain, and pass over users whose windows it could read when Graph is back.
 
 const (
 	// aheadAtOnce is how many windows of a source are read ahead at a time.
@@ -28,6 +29,9 @@ const (
 	aheadReserve = 64 << 10
 	// aheadLinger is how long windows are kept for the call that goes on with a walk.
 	aheadLinger = time.Minute
+	// aheadRest is how long reading ahead rests when Graph begins to give no answers; it doubles up to maxAheadRest.
+	aheadRest    = time.Second
+	maxAheadRest = 30 * time.Second
 )
 
 // tenantAhead is the windows that were read ahead of a walk. Methods of a nil one do nothing.
@@ -146,6 +150,7 @@ func (w *tenantWalk) readSourceAhead(ctx context.Context, from aheadSource, user
 	var group sync.WaitGroup
 	defer group.Wait()
 	slots := make(chan struct{}, aheadAtOnce)
+	var rest resting
 	for i, user := range users {
 		if from.src == parleyv1.Source_SOURCE_COPILOT && user.plan != source.PlanUnchecked {
 			continue
@@ -158,6 +163,7 @@ func (w *tenantWalk) readSourceAhead(ctx context.Context, from aheadSource, user
 		if from.account.Acquire(ctx, aheadReserve, nil) != nil {
 			return
 		}
+		alone := rest.wait(ctx)
 		name := aheadName{user.id, from.src}
 		kept := w.ahead.begin(name, len(users)-i)
 		if kept == nil {
@@ -165,13 +171,56 @@ func (w *tenantWalk) readSourceAhead(ctx context.Context, from aheadSource, user
 			<-slots
 			continue
 		}
-		group.Go(func() {
-			q := w.ofUser(user)
-			size := kept.Read(ctx, &w.engine.merge, w.sources, &q, from.src, from.account)
+		read := func() {
+			q, began := w.ofUser(user), time.Now()
+			size, answered := kept.Read(ctx, &w.engine.merge, w.sources, &q, from.src, from.account)
+			rest.note(began, answered)
 			w.ahead.settle(name, kept, size, from.account)
 			<-slots
-		})
+		}
+		if alone {
+			read()
+			continue
+		}
+		group.Go(read)
 	}
+}
+
+// resting is how reading ahead of a source rests while Graph gives no answers.
+type resting struct {
+	mu       sync.Mutex
+	length   time.Duration // of the present rest; 0 = Graph answers
+	until    time.Time
+	answered time.Time // when Graph last did
+}
+
+// note notes whether Graph answered a reading. One that failed while others were answered is the trouble of one user.
+func (r *resting) note(began time.Time, answered bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch now := time.Now(); {
+	case answered:
+		r.length, r.answered = 0, now
+	case !r.answered.Before(began) || now.Before(r.until) && r.length > 0: // others were answered, or it failed with those that began the rest
+	default:
+		r.length = min(max(2*r.length, aheadRest), maxAheadRest)
+		r.until = now.Add(r.length)
+	}
+}
+
+// wait waits until a rest is over, and reports whether there was one: the next reading is then to be made alone, to see whether Graph is back.
+func (r *resting) wait(ctx context.Context) bool {
+	r.mu.Lock()
+	length, until := r.length, r.until
+	r.mu.Unlock()
+	if length == 0 {
+		return false
+	}
+	select {
+	case <-time.After(time.Until(until)):
+	case <-ctx.Done():
+	}
+	return true
 }
 
 // begin notes that a window is read; nil = it was read, or the walk has begun its user. left is how many users come from this one on.

@@ -206,6 +206,39 @@ func TestFailedReadingAheadIsLeftToTheWalk(t *testing.T) {
 	})
 }
 
+// TestReadingAheadRestsInAnOutage has Graph give no answers for ten minutes, while the calls are read. The users who are open fail; of those
+// behind them few are asked about in vain, and all others are read ahead when Graph is back.
+func TestReadingAheadRestsInAnOutage(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const users, open = 600, 64
+		a := newNightAhead(users)
+		back := time.Now().Add(10 * time.Minute)
+		a.hook(func(_ int, _ source.EventQuery, _ string, p *page) (*page, error) {
+			if time.Now().Before(back) {
+				return nil, fail(graph.KindUnavailable)
+			}
+			return p, nil
+		})
+		inVain, known := 0, 0
+		outage := time.AfterFunc(time.Until(back), func() { inVain = a.asked(chat) })
+		defer outage.Stop()
+		calls := time.AfterFunc(time.Until(a.late)-time.Second, func() { known = a.asked(chat) })
+		defer calls.Stop()
+		n, err := a.read(t.Context(), newEngine(t, timeline.Config{}), "")
+		if err != nil || n.summary.GetUsersIncomplete() != open || n.summary.GetUsersRead() != users-open {
+			t.Errorf("%v, %v", err, n.summary)
+		}
+		// Those who are open, the same number ahead, and then one in half a minute.
+		if most := 2*open + 30; inVain > most {
+			t.Errorf("%d users were asked about in the outage, want at most %d", inVain, most)
+		}
+		if known < users {
+			t.Errorf("%d requests before the calls were known: reading ahead did not go on", known)
+		}
+	})
+}
+
 // TestReadingAheadIsBoundedByMemory has room for some windows only: the others are read when their users are opened, and none twice.
 func TestReadingAheadIsBoundedByMemory(t *testing.T) {
 	t.Parallel()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/window"
 )
@@ -65,11 +66,15 @@ func (p *Packed) Size() int64 { return packedBytes + int64(len(p.chunk)) + p.res
 func (p *Packed) Window() window.Window { return p.window }
 
 // ReadPacked reads a window that Unpack returns later. nil = it could not be read, or must be read in another way: its walk reads it then.
-func (r *Reader) ReadPacked(ctx context.Context, with *Packer, w window.Window) *Packed {
+// answered says that Graph did not fail altogether: it gave rows, or refused them.
+func (r *Reader) ReadPacked(ctx context.Context, with *Packer, w window.Window) (_ *Packed, answered bool) {
 	began := time.Now()
 	res := r.Read(ctx, Request{Window: w})
-	if ctx.Err() != nil || res.Failed != nil || res.Reread.Unbounded() || res.Reread == InHalves {
-		return nil
+	if f := res.Failed; f != nil {
+		return nil, f.Reason != parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && f.Reason != parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED
+	}
+	if ctx.Err() != nil || res.Reread.Unbounded() || res.Reread == InHalves {
+		return nil, true
 	}
 	res.Took = time.Since(began)
 	p := &Packed{window: w, result: res, largest: r.largest.Load(), unfiltered: r.unfiltered.Load()}
@@ -79,7 +84,7 @@ func (r *Reader) ReadPacked(ctx context.Context, with *Packer, w window.Window) 
 		bare.Chunk, bare.Entries = nil, nil
 		p.result, p.chunk = &bare, with.pack(c)
 	}
-	return p
+	return p, true
 }
 
 // Unpack returns the result of a window that was read before, as if it had been read now; nil = it must be read.

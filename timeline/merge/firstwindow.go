@@ -65,27 +65,29 @@ func NewFirstWindow(packer *fetch.Packer) *FirstWindow {
 }
 
 // Read reads the first window of a source as a new walk of the request will ask for it. What comes on the way counts in the account, and
-// size is what stays. A window that cannot be read is left to the walk.
-func (f *FirstWindow) Read(ctx context.Context, cfg *Config, sources query.Sources, req *query.Events, src parleyv1.Source, account *ledger.Account) (size int64) {
+// size is what stays. A window that cannot be read is left to the walk; answered is false if that is because Graph gave no answer.
+func (f *FirstWindow) Read(
+	ctx context.Context, cfg *Config, sources query.Sources, req *query.Events, src parleyv1.Source, account *ledger.Account,
+) (size int64, answered bool) {
 	defer close(f.done)
 	m, err := Open(ctx, cfg, sources, req, query.Resolved{Sources: []parleyv1.Source{src}}, "", "")
 	if err != nil {
-		return 0
+		return 0, true
 	}
 	defer m.Close()
 	m.Limit(1, 1, account)
 	r := m.readers[0]
 	if len(r.queue) == 0 || r.queue[0].plan == nil {
-		return 0
+		return 0, true
 	}
 	w, ok := r.queue[0].plan.Next(&r.density)
 	if !ok {
-		return 0
+		return 0, true
 	}
-	if f.packed = r.fetch.ReadPacked(ctx, f.packer, w); f.packed == nil {
-		return 0
+	if f.packed, answered = r.fetch.ReadPacked(ctx, f.packer, w); f.packed == nil {
+		return 0, answered
 	}
-	return f.packed.Size()
+	return f.packed.Size(), true
 }
 
 // isReady reports whether there is a window that was read, or could not be.
