@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/frame"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -155,21 +156,12 @@ func conversationSources(named []parleyv1.Source) []parleyv1.Source {
 	return slices.Compact(asked)
 }
 
-const (
-	defaultPage = 50
-	maxPage     = 1000
-)
-
-// pageSize applies the rules of page_size; negative ones are refused by validation.
+// pageSize applies the default and the maximum of page_size; negative ones are refused by validation.
 func pageSize(size int32) int {
-	switch {
-	case size <= 0:
-		return defaultPage
-	case size > maxPage:
-		return maxPage
-	default:
-		return int(size)
+	if size <= 0 {
+		return frame.DefaultPage
 	}
+	return min(int(size), frame.MaxPage)
 }
 
 // instant reads an optional time; absent is the zero time.

@@ -1,6 +1,7 @@
 // Package cursor reads and writes the tokens from which a List or a stream goes on. A token is a sealed cursorpb.Cursor. It is
-// bound to the caller and to everything in the request but the page size, and List and Stream accept each other's. Packages merge and
-// pager above it decide what a token holds; package seal below it encrypts it.
+// bound to the caller and to everything in the request but the page size, and List and Stream accept each other's. Events is the token of a
+// walk over events, Pages that of a chain of Graph's pages, Derived that of conversations made of events, and Tenant that of a stream over
+// users. The packages above it decide what a token holds; package seal below it encrypts it.
 package cursor
 
 import (
@@ -24,7 +25,8 @@ const (
 	newest  = 1 // up to this one
 )
 
-// room is how many bytes a message may have so that its token has 1 KiB: sealing adds 33 bytes, and base64 a third.
+// room is how many bytes a message may have so that its token has at most 1 KiB, as all but that of a stream over users: sealing adds 33
+// bytes, and base64 a third.
 const room = 1024*3/4 - 33
 
 // maxReason is more than any number of a parleyv1.ErrorReason. A newer gateway may have reasons that this one does not know.

@@ -7,10 +7,10 @@ import (
 	"github.com/parley-gateway/parley/timeline/failure"
 )
 
-// Rows of a page, where the request names no number, and at most.
+// Numbers of rows of a page, as the contract states them for page_size.
 const (
-	defaultPage = 50
-	maxPage     = 1000
+	DefaultPage = 50 // where the request names none
+	MaxPage     = 1000
 )
 
 // PageSize applies the contract's default and maximum to the page size of a request.
@@ -19,9 +19,9 @@ func PageSize(n int) (int, error) {
 	case n < 0:
 		return 0, failure.Invalid("page_size", "must not be negative")
 	case n == 0:
-		return defaultPage, nil
+		return DefaultPage, nil
 	default:
-		return min(n, maxPage), nil
+		return min(n, MaxPage), nil
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package seen remembers hashes of rows that were delivered, in bounded memory, so that none is delivered twice. Packages merge, fetch and
-// pager above it know what a row is and hash it; it imports nothing of the gateway.
+// Package seen remembers hashes of rows that were delivered, in bounded memory, so that they are recognized when they come again.
+// The packages above it know what a row is and hash it; this one imports nothing of the gateway.
 package seen
 
 import "slices"
