@@ -20,11 +20,9 @@ def main(out: pathlib.Path, exporter: str) -> None:
     assert rows.get("events"), f"no events in {out}"
     spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").config("spark.sql.session.timeZone", "UTC").getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
-    statements = subprocess.run(
-        [exporter, "schema", "--dialect", "spark", "--out", str(out.resolve())], check=True, capture_output=True, text=True
-    ).stdout
-    for statement in statements.split(";"):
-        if any(f" {name} " in statement or f" {name}_" in statement for name in rows):
+    command = [exporter, "schema", "--dialect", "spark", "--datasets", ",".join(rows), "--out", str(out.resolve())]
+    for statement in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split(";"):
+        if statement.strip():
             spark.sql(statement)
     for name, n in rows.items():
         counted = spark.sql(f"SELECT count(*) FROM {name}").first()[0]

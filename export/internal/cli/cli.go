@@ -114,9 +114,10 @@ func (v finishVerb) Run(ctx context.Context, to streams) error {
 }
 
 type schemaVerb struct {
-	Dialect string `help:"duckdb, spark, bigquery, snowflake, or markdown for the tables of the documentation." default:"duckdb"`
-	Out     string `help:"Folder or bucket of the export, for the paths in the statements." placeholder:"PLACE" default:"OUT"`
-	Format  string `help:"parquet or ndjson." default:"parquet"`
+	Dialect  string `help:"duckdb, spark, bigquery, snowflake, or markdown for the tables of the documentation." default:"duckdb"`
+	Out      string `help:"Folder or bucket of the export, for the paths in the statements." placeholder:"PLACE" default:"OUT"`
+	Format   string `help:"parquet or ndjson." default:"parquet"`
+	Datasets string `help:"Datasets to print, with commas between; default: all. DuckDB and Spark refuse a table whose dataset has no file."`
 }
 
 // Run prints the statements.
@@ -128,10 +129,25 @@ func (v schemaVerb) Run(to streams) error {
 	if v.Format != dataset.Parquet && v.Format != dataset.NDJSON {
 		wrong = append(wrong, fmt.Errorf("--format=%s: use parquet or ndjson", v.Format))
 	}
+	tables := dataset.Tables()
+	all := make([]string, 0, len(tables))
+	for _, table := range tables {
+		all = append(all, table.Name)
+	}
+	var names []string
+	for name := range parts(v.Datasets) {
+		if !slices.Contains(all, name) {
+			wrong = append(wrong, fmt.Errorf("--datasets=%s: use some of %s", name, strings.Join(all, ", ")))
+		}
+		names = append(names, name)
+	}
+	if names == nil {
+		names = all
+	}
 	if wrong != nil {
 		return usageError{errors.Join(wrong...)}
 	}
-	_, err := io.WriteString(to.out, dataset.SQL(v.Dialect, v.Out, v.Format))
+	_, err := io.WriteString(to.out, dataset.SQL(v.Dialect, v.Out, v.Format, names))
 	return err
 }
 

@@ -48,10 +48,13 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 		"azure":       {[]string{"--server=a:1", "--out=x", "--auth=azure", "--azure-credential=guess"}, []string{"--scope: say the scope", "--azure-credential=guess: use workload-identity"}},
 		"in the open": {[]string{"--server=a:1", "--out=x", "--plaintext", "--auth=token-file", "--token-file=x"}, []string{"--plaintext: leave it out with --auth=token-file"}},
 		"authorities": {[]string{"--server=a:1", "--out=x", "--ca-file=" + ids}, []string{"--ca-file=" + ids + ": there is no certificate in it"}},
-		"dialect":     {[]string{"schema", "--dialect=cobol", "--format=csv"}, []string{"--dialect=cobol: use one of duckdb, spark", "--format=csv: use parquet or ndjson"}},
-		"finish":      {[]string{"finish", "x"}, []string{"--out: say where the export is"}},
-		"metrics":     {[]string{"--server=a:1", "--out=x", "--metrics-addr=9464"}, []string{"--metrics-addr=9464: say host:port"}},
-		"no flag":     {[]string{"--colour"}, []string{"unknown flag --colour"}},
+		"dialect": {
+			[]string{"schema", "--dialect=cobol", "--format=csv", "--datasets=events,chats"},
+			[]string{"--dialect=cobol: use one of duckdb, spark", "--format=csv: use parquet or ndjson", "--datasets=chats: use some of events, "},
+		},
+		"finish":  {[]string{"finish", "x"}, []string{"--out: say where the export is"}},
+		"metrics": {[]string{"--server=a:1", "--out=x", "--metrics-addr=9464"}, []string{"--metrics-addr=9464: say host:port"}},
+		"no flag": {[]string{"--colour"}, []string{"unknown flag --colour"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,6 +89,15 @@ func TestSchema(t *testing.T) {
 				t.Errorf("%s lacks %q:\n%s", dialect, text, out)
 			}
 		}
+	}
+}
+
+// TestSchemaOfSomeDatasets: who wrote some datasets gets the tables and views of these alone.
+func TestSchemaOfSomeDatasets(t *testing.T) {
+	t.Parallel()
+	code, out, errOut := run(t, "schema", "--datasets=events,users")
+	if code != cli.Done || strings.Count(out, "VIEW ") != 5 || strings.Contains(out, "dataset=turns") {
+		t.Errorf("exit code %d: %s%s", code, out, errOut)
 	}
 }
 

@@ -25,11 +25,14 @@ func types(dialect string) []string {
 	}
 }
 
-// SQL returns statements that make the tables of an export at a place, and views with the newest row of each key.
-func SQL(dialect, out, format string) string {
+// SQL returns statements that make the tables of some datasets of an export at a place, and views with the newest row of each key.
+func SQL(dialect, out, format string, datasets []string) string {
 	var text strings.Builder
 	out = strings.TrimSuffix(out, "/")
 	for _, table := range Tables() {
+		if !slices.Contains(datasets, table.Name) {
+			continue
+		}
 		if dialect == "markdown" {
 			markdown(&text, table)
 			continue
