@@ -18,6 +18,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline"
 )
 
 // derivedSuffixes are what generators append to a field's name for accessors of their own: a field `x` beside a field with
@@ -149,6 +150,16 @@ func TestResourceTypes(t *testing.T) {
 	})
 	if found < 3 {
 		t.Errorf("%d resources", found)
+	}
+}
+
+// TestEventsOfEverySourceAreCounted holds that timeline.SourceCounts has a place for each source of events: it drops the counts of
+// a source behind its last one.
+func TestEventsOfEverySourceAreCounted(t *testing.T) {
+	t.Parallel()
+	last := slices.Max(source.EventSources())
+	if places := len(timeline.SourceCounts{}); int(last) >= places {
+		t.Errorf("timeline.SourceCounts has %d places, so none for %v", places, last)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -22,10 +23,10 @@ const (
 	TransportREST = "rest"
 )
 
-// eventSources are the sources that events come from, as labels name them.
-var eventSources = map[parleyv1.Source]string{ //nolint:gochecknoglobals // a constant in all but type
-	parleyv1.Source_SOURCE_COPILOT: "copilot", parleyv1.Source_SOURCE_CHAT: "chat", parleyv1.Source_SOURCE_CALL: "call",
-	parleyv1.Source_SOURCE_RETAINED_CHAT: "retained_chat",
+// SourceLabel is a source of events in the label "source" of metrics about calls and streams: "retained_chat" for
+// SOURCE_RETAINED_CHAT. Metrics about requests to Graph have the label of the source's API instead, which several sources may share.
+func SourceLabel(src parleyv1.Source) string {
+	return strings.ToLower(strings.TrimPrefix(src.String(), "SOURCE_"))
 }
 
 // calls are the metrics of calls.
@@ -64,8 +65,8 @@ func newCalls() calls {
 	c.sentBy = map[string]map[parleyv1.Source]prometheus.Counter{}
 	for _, transport := range []string{TransportGRPC, TransportREST} {
 		c.sentBy[transport] = map[parleyv1.Source]prometheus.Counter{}
-		for source, name := range eventSources {
-			c.sentBy[transport][source] = c.eventsSent.WithLabelValues(name, transport)
+		for _, src := range source.EventSources() {
+			c.sentBy[transport][src] = c.eventsSent.WithLabelValues(SourceLabel(src), transport)
 		}
 		c.bytesSent.WithLabelValues(transport)
 	}
@@ -111,11 +112,11 @@ func (m *Metrics) FirstFrame(method string, took time.Duration) {
 // EventsSent counts the events of an answer or frame.
 func (m *Metrics) EventsSent(transport string, sent *timeline.SourceCounts) {
 	counters := m.sentBy[transport]
-	for source, events := range sent {
+	for src, events := range sent {
 		if events == 0 {
 			continue
 		}
-		if counter, known := counters[parleyv1.Source(source)]; known {
+		if counter, known := counters[parleyv1.Source(src)]; known {
 			counter.Add(float64(events))
 		}
 	}

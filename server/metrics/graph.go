@@ -8,9 +8,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 	"github.com/parley-gateway/parley/internal/spans"
+	"github.com/parley-gateway/parley/source"
 )
 
 // ClockSkew shows how far this machine's clock is ahead of Graph's, as the tenant's client last saw it. A tenant is shown once.
@@ -85,12 +87,23 @@ func (g *graphLimits) Collect(to chan<- prometheus.Metric) {
 
 // Graph returns the observer of one tenant's Graph client. The counters of its sources are there from now on.
 func (m *Metrics) Graph(tenant string) graph.Observer {
-	for _, source := range []string{graph.SourceCopilot, graph.SourceChat, graph.SourceCall, graph.SourceConversations, graph.SourceUsage, graph.SourceUsers} {
-		m.graphRequests.WithLabelValues(source, tenant, "200")
-		m.graphRequests.WithLabelValues(source, tenant, "429")
-		m.graphSeconds.WithLabelValues(source, tenant)
+	for label := range apiLabels() {
+		m.graphRequests.WithLabelValues(label, tenant, "200")
+		m.graphRequests.WithLabelValues(label, tenant, "429")
+		m.graphSeconds.WithLabelValues(label, tenant)
 	}
 	return graphObserver{m, tenant}
+}
+
+// apiLabels returns the labels of all Graph APIs, each once.
+func apiLabels() map[string]struct{} {
+	labels := map[string]struct{}{}
+	for number := range parleyv1.Source_name {
+		if label := source.Describe(parleyv1.Source(number)).Label; label != "" {
+			labels[label] = struct{}{}
+		}
+	}
+	return labels
 }
 
 type graphObserver struct {

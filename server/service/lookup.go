@@ -93,11 +93,19 @@ func (l *conversationLookup) verify(ctx context.Context) (window.Span, []parleyv
 	if err := l.verifyByEvents(ctx); err != nil {
 		return window.Span{}, nil, err
 	}
-	foreign := []parleyv1.Source{parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_RETAINED_CHAT}
+	foreign := messageSources()
 	if !l.isThread() {
 		foreign = append(foreign, call)
 	}
 	return window.Span{}, foreign, nil
+}
+
+// messageSources returns the sources of chat messages.
+func messageSources() []parleyv1.Source {
+	return slices.DeleteFunc(source.EventSources(), func(src parleyv1.Source) bool {
+		api := source.Describe(src)
+		return !api.HasMessages()
+	})
 }
 
 // lifeOf is the time in which a chat can have Copilot interactions and calls.
@@ -113,8 +121,7 @@ func lifeOf(chat *parleyv1.Conversation) window.Span {
 
 // chat returns the chat, and nil where the user has none of this id and the conversation may be another.
 func (l *conversationLookup) chat(ctx context.Context) (*parleyv1.Conversation, error) {
-	const chat = parleyv1.Source_SOURCE_CHAT
-	if !l.isThread() || !l.mayRead(chat, parleyv1.Source_SOURCE_RETAINED_CHAT, parleyv1.Source_SOURCE_CONVERSATION) {
+	if !l.isThread() || !l.mayRead(append(messageSources(), parleyv1.Source_SOURCE_CONVERSATION)...) {
 		return nil, nil //nolint:nilnil // no chat and no fault
 	}
 	found, err := l.access.chat(ctx, l.id)

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"google.golang.org/grpc"
 
@@ -73,7 +72,7 @@ func (s *streams) countFailed(err error) {
 		return
 	}
 	for _, each := range append([]*failure.Error{failed}, failed.Others...) {
-		s.metrics.StreamIncomplete(sourceLabel(each.Source), reasons.Text(each.Reason))
+		s.metrics.StreamIncomplete(metrics.SourceLabel(each.Source), reasons.Text(each.Reason))
 	}
 }
 
@@ -89,14 +88,9 @@ func (s *sender[F, P]) sendFrame(frame P) error {
 	return s.closer.SendFrame(part, token, func() error { return s.stream.Send(frame) })
 }
 
-// sendBatch sends a sendBatch of encoded events, which is a frame itself.
+// sendBatch sends a batch of encoded events, which is a frame itself.
 func (s *sender[F, P]) sendBatch(batch *timeline.Batch) error {
 	return s.closer.SendFrame(lifetime.Content, "", func() error { return s.stream.SendMsg(batch) })
-}
-
-// sourceLabel is a source as metrics spell it.
-func sourceLabel(src parleyv1.Source) string {
-	return strings.ToLower(strings.TrimPrefix(src.String(), "SOURCE_"))
 }
 
 // countIncomplete counts the sources that keep a summary from being complete.
@@ -105,7 +99,7 @@ func (s *streams) countIncomplete(summary *parleyv1.Summary) {
 		return
 	}
 	for _, report := range summary.GetSources() {
-		label := sourceLabel(report.GetSource())
+		label := metrics.SourceLabel(report.GetSource())
 		switch report.GetState() {
 		case parleyv1.SourceState_SOURCE_STATE_READ:
 			s.countGaps(label, report.GetGaps())

@@ -13,6 +13,7 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/callinfo"
 	"github.com/parley-gateway/parley/server/lifetime"
+	"github.com/parley-gateway/parley/server/metrics"
 	"github.com/parley-gateway/parley/timeline"
 	"github.com/parley-gateway/parley/timeline/query"
 )
@@ -106,7 +107,7 @@ func (s *tenantSender) sendFrame(frame *timeline.TenantFrame) error {
 	if summary := frame.GetSummary(); summary != nil {
 		token = summary.GetResumeToken()
 		for _, failures := range summary.GetFailures() {
-			s.shared.metrics.StreamIncomplete(sourceLabel(failures.GetSource()), failures.GetReason())
+			s.shared.metrics.StreamIncomplete(metrics.SourceLabel(failures.GetSource()), failures.GetReason())
 		}
 	}
 	return s.closer.SendFrame(part, token, func() error { return s.stream.Send(frame) })
