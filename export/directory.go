@@ -103,8 +103,10 @@ func retry[M any](ctx context.Context, e *Exporter, call func(context.Context) (
 		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[singleFrame], error) {
 			next, err := call(ctx)
 			if err != nil {
+				e.progress.setFailed(err)
 				return nil, err
 			}
+			e.progress.setWaiting("")
 			answer = next
 			return singleFrame{}, nil
 		},

@@ -79,7 +79,11 @@ func TestOutageOutlastsTheEvents(t *testing.T) {
 	o.Stream.Retries = 2
 	g := &gateway{users: 4, incomplete: map[int]bool{2: true}, listing: failure(codes.Unavailable, "GRAPH_UNAVAILABLE", -1)}
 	address := g.serve(t)
-	result, err := run(t, address, o)
+	exporter := export.New(dial(t, address), o)
+	result, err := exporter.Run(t.Context())
+	if waiting := exporter.Progress().Waiting; waiting != "GRAPH_UNAVAILABLE" {
+		t.Errorf("the run waited because of %q", waiting)
+	}
 	m := readManifest(t, out, result.Run)
 	if !errors.Is(err, export.ErrIncomplete) || m.Outcome != "INCOMPLETE" || m.Counts.UsersRead != 3 || m.Counts.UsersIncomplete != 1 {
 		t.Errorf("%v, %+v", err, m.Manifest)
@@ -97,4 +101,16 @@ func TestOutageOutlastsTheEvents(t *testing.T) {
 		t.Errorf("%+v", m.Manifest)
 	}
 	equal(t, wantKeys(4), keys(t, rows[dataset.Event](t, out, m, dataset.Events)))
+}
+
+// TestProgressNamesAnAbsentGateway: who looks at a run whose gateway is not there learns that from its progress.
+func TestProgressNamesAnAbsentGateway(t *testing.T) {
+	t.Parallel()
+	o := options(t.TempDir())
+	o.Stream.Retries = 2
+	exporter := export.New(dial(t, "127.0.0.1:1"), o)
+	_, err := exporter.Run(t.Context())
+	if waiting := exporter.Progress().Waiting; !errors.Is(err, export.ErrIncomplete) || waiting != "GATEWAY_UNAVAILABLE" {
+		t.Errorf("%v, the run waited because of %q", err, waiting)
+	}
 }

@@ -1,11 +1,18 @@
 package export
 
 import (
+	"cmp"
+	"errors"
+	"io"
 	"maps"
 	"sync"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
+	parleyclient "github.com/parley-gateway/parley/clients/go"
 	"github.com/parley-gateway/parley/export/internal/journal"
 )
 
@@ -35,7 +42,8 @@ type Progress struct {
 	Open int
 	// Events is how many this process has taken.
 	Events int64
-	// Waiting is the code of the last notice of the gateway since the last checkpoint.
+	// Waiting is why nothing comes: the code of the last notice since the last checkpoint, or the reason of the error after which the exporter
+	// asks again; GATEWAY_UNAVAILABLE = the gateway gave none, or was not reached.
 	Waiting string
 	// GraphRequests are those that the gateway has made for the run; they are known when a stream ends.
 	GraphRequests int64
@@ -70,6 +78,16 @@ func (p *progress) addEvents(n int) { p.change(func(now *Progress) { now.Events 
 func (p *progress) addUser() { p.change(func(now *Progress) { now.Users++ }) }
 
 func (p *progress) setWaiting(code string) { p.change(func(now *Progress) { now.Waiting = code }) }
+
+// setFailed notes why a call is made again.
+func (p *progress) setFailed(err error) {
+	reason := parleyclient.ErrorInfo(err).GetReason()
+	switch {
+	case errors.Is(err, io.EOF) || reason == "STREAM_ENDED" || status.Code(err) == codes.Canceled: // no failure
+	default:
+		p.setWaiting(cmp.Or(reason, "GATEWAY_UNAVAILABLE"))
+	}
+}
 
 func (p *progress) setCheckpoint(checkpoint *parleyv1.TenantCheckpoint) {
 	p.change(func(now *Progress) {

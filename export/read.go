@@ -74,7 +74,12 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 				return nil, err
 			}
 			request.ResumeToken = state.Token
-			return frames.Open(ctx, e.conn, request)
+			stream, err := frames.Open(ctx, e.conn, request)
+			if err != nil {
+				e.progress.setFailed(err)
+				return nil, err
+			}
+			return watched{stream, &e.progress}, nil
 		},
 		Items: e.items,
 	}, state.Token, options)
@@ -88,6 +93,22 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 		}
 	}
 	return e.endLeg()
+}
+
+// watched tells the progress of a stream's failures, after which the client helper opens another one.
+type watched struct {
+	parleyclient.Receiver[*frames.Frame]
+
+	progress *progress
+}
+
+// Recv returns the next frame.
+func (w watched) Recv() (*frames.Frame, error) {
+	next, err := w.Receiver.Recv()
+	if err != nil {
+		w.progress.setFailed(err)
+	}
+	return next, err
 }
 
 // items takes progress and summary from a frame, and returns all other frames.

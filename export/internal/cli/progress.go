@@ -59,7 +59,7 @@ func lines(ctx context.Context, from source, to io.Writer) {
 func line(now, first export.Progress, since time.Duration) string {
 	text := fmt.Sprintf("%d of %s users, %d open, %d events, %.0f events/s", now.Users, total(now), now.Open, now.Events, float64(now.Events)/max(since.Seconds(), 1))
 	if now.Waiting != "" {
-		text += ", the gateway says " + now.Waiting
+		text += ", waiting because of " + now.Waiting
 	}
 	if done := now.Users - first.Users; done > 0 && now.UsersTotal > now.Users {
 		left := time.Duration(float64(since) / float64(done) * float64(now.UsersTotal-now.Users))
