@@ -66,7 +66,7 @@ func (c *Credentials) Authenticate(ctx context.Context) (*Caller, error) {
 	sent := metadata.ValueFromIncomingContext(ctx, "authorization")
 	if len(sent) > 0 {
 		if c.Tokens == nil {
-			return nil, refuse(WhyNotAccess)
+			return nil, refuse(WhyNoTokens)
 		}
 		token, err := bearer(sent)
 		if err != nil {

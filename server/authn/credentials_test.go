@@ -184,7 +184,7 @@ func TestTokenDecidesBeforeTheCertificate(t *testing.T) {
 		"scheme in lower case":          {both, nil, []string{"authorization", strings.Replace(good, "Bearer", "bearer", 1)}, authn.KindUser, ""},
 		"nothing":                       {both, nil, nil, 0, authn.WhyMissing},
 		"tokens only, certificate sent": {&authn.Credentials{Tokens: b.tokens}, state, nil, 0, authn.WhyMissing},
-		"certificates only, token sent": {&authn.Credentials{Certificates: certificates}, state, []string{"authorization", good}, 0, authn.WhyNotAccess},
+		"certificates only, token sent": {&authn.Credentials{Certificates: certificates}, state, []string{"authorization", good}, 0, authn.WhyNoTokens},
 		"certificates only":             {&authn.Credentials{Certificates: certificates}, state, nil, authn.KindCertificate, ""},
 		"nothing accepted":              {&authn.Credentials{}, state, nil, 0, authn.WhyMissing},
 		"open":                          {authn.NoAuthentication{}, state, []string{"authorization", expired}, authn.KindAnonymous, ""},

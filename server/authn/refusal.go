@@ -8,6 +8,7 @@ type Why string
 // Causes of refusals.
 const (
 	WhyMissing     Why = "no credential"
+	WhyNoTokens    Why = "tokens are not accepted here"
 	WhyMalformed   Why = "malformed token"
 	WhyAlgorithm   Why = "algorithm not accepted"
 	WhyUnknownKey  Why = "unknown key"
