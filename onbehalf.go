@@ -77,7 +77,7 @@ func checkOnBehalf(cfg *Config) authz.Check {
 		able = able || cfg.mayDelegate(&tenantCfg)
 	}
 	return func(p *authz.Policy) error {
-		names := p.OnBehalf()
+		names := p.RulesOnBehalf()
 		if len(names) == 0 || able {
 			return nil
 		}

@@ -148,7 +148,7 @@ func TestEveryReasonHasARow(t *testing.T) {
 	}
 	// What sources and gaps fail for has a text of its own when it becomes an error.
 	for reason, r := range table {
-		if r.answers && r.code != codes.OK && r.text == "" && reason != parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED {
+		if r.inAnswers && r.code != codes.OK && r.text == "" && reason != parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED {
 			t.Errorf("%v has no text", reason)
 		}
 	}

@@ -113,7 +113,7 @@ func reference(t *testing.T) string {
 			continue
 		}
 		st, mark := ForReason(reason).GRPCStatus(), ""
-		if r.answers {
+		if r.inAnswers {
 			mark = "✓"
 		}
 		fmt.Fprintf(&page, "| %s | %d | `%s` | %s | %s | %s |\n", codeName(t, st), HTTPStatus(st), reasons.Text(reason), mark, text[0], text[1])

@@ -21,8 +21,8 @@ type row struct {
 	text string
 	// help says what to do. The proto's comment of the reason ends with the same words.
 	help string
-	// answers is true for a reason that gaps and sources of an answer have too.
-	answers bool
+	// inAnswers is true for a reason that also appears within answers: as the reason of a gap or of the state of a source.
+	inAnswers bool
 }
 
 const (
@@ -31,7 +31,10 @@ const (
 )
 
 // table has a row for each reason. The errors of the contract are made of it, and so is the reference in docs/errors.md. It holds
-// no text of Graph's. To add a reason, add its value to error_reason.proto and its row here, then run `make generate`.
+// no text of Graph's.
+//
+// To add a reason: add its value to error_reason.proto, with a comment whose last paragraph is the help of the row; add the row here;
+// and run `make generate`. docs/development.md has the steps for clients.
 var table = map[parleyv1.ErrorReason]row{
 	// About the request.
 
@@ -55,7 +58,7 @@ var table = map[parleyv1.ErrorReason]row{
 		help: "Set `parley-tenant`.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED: {
-		code: codes.FailedPrecondition, answers: true,
+		code: codes.FailedPrecondition, inAnswers: true,
 		help: "Name the user by object id.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED: {
@@ -82,7 +85,7 @@ var table = map[parleyv1.ErrorReason]row{
 	// About what was asked for.
 
 	parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND: {
-		code: codes.NotFound, answers: true,
+		code: codes.NotFound, inAnswers: true,
 		text: "there is no such resource, or the named user has no part in it",
 		help: "Check the name.",
 	},
@@ -93,7 +96,7 @@ var table = map[parleyv1.ErrorReason]row{
 		help: "Ask for a new call again after an hour.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD: {
-		code: codes.FailedPrecondition, answers: true,
+		code: codes.FailedPrecondition, inAnswers: true,
 		text: "the source does not exist in the configured cloud",
 		help: "Name only sources that the cloud has.",
 	},
@@ -126,20 +129,20 @@ var table = map[parleyv1.ErrorReason]row{
 		help: "Ask for chats, one chat's events or usage; sign in as a user; or ask the operator for access.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_CONSENT_REQUIRED: {
-		code: codes.PermissionDenied, answers: true,
+		code: codes.PermissionDenied, inAnswers: true,
 		text: "Graph is asked on behalf of the user here, and neither the user nor an administrator has consented to the " +
 			"delegated permissions of the gateway's application (Chat.Read, for usage Reports.Read.All); consent in Entra ID," +
 			" then call again",
 		help: "Consent in Entra ID, then call again.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_SIGN_IN_REQUIRED: {
-		code: codes.Unauthenticated, answers: true,
+		code: codes.Unauthenticated, inAnswers: true,
 		text: "Graph is asked on behalf of the user here, and Entra ID does not exchange this token for one of Graph; sign in " +
 			"again, for the application id of the gateway itself, and with the claims in the metadata if there are any",
 		help: "Sign in again for the gateway's own application, with `claims` if there are any.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT: {
-		code: codes.ResourceExhausted, retry: retryLater, answers: true,
+		code: codes.ResourceExhausted, retry: retryLater, inAnswers: true,
 		text: "this caller's requests to Graph are used up until midnight UTC",
 		help: "Repeat the call after `RetryInfo`; resume a stream the next day.",
 	},
@@ -188,69 +191,69 @@ var table = map[parleyv1.ErrorReason]row{
 	// About Microsoft Graph and Entra ID.
 
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED: {
-		code: codes.ResourceExhausted, retry: retryLater, answers: true,
+		code: codes.ResourceExhausted, retry: retryLater, inAnswers: true,
 		text: "Graph, or the gateway's own budget below Graph's limits, asks to wait longer than this call may take",
 		help: "Repeat the call after `RetryInfo`; a stream that is resumed asks the source again.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE: {
-		code: codes.Unavailable, retry: retryLater, answers: true,
+		code: codes.Unavailable, retry: retryLater, inAnswers: true,
 		text: "Graph did not give a usable answer",
 		help: "Repeat the call after `RetryInfo`; read the interval of a gap again.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST: {
-		code: codes.Internal, answers: true,
+		code: codes.Internal, inAnswers: true,
 		text: "Graph rejected the gateway's request; its request id helps Microsoft's support",
 		help: "Read the interval of a gap again; report it if it stays.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_CREDENTIAL_REJECTED: {
-		code: codes.FailedPrecondition, http: http.StatusBadGateway, answers: true,
+		code: codes.FailedPrecondition, http: http.StatusBadGateway, inAnswers: true,
 		text: "Graph or Entra ID rejected the gateway's credential; the operator has to renew or consent it",
 		help: "The operator renews the credential, or consents to it.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_PERMISSION_MISSING: {
-		code: codes.PermissionDenied, answers: true,
+		code: codes.PermissionDenied, inAnswers: true,
 		text: "the gateway's application lacks a Graph permission for this; an administrator has to grant it in Entra ID",
 		help: "An administrator grants the permission, or assigns the role, in Entra ID.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED: {
-		code: codes.PermissionDenied, answers: true,
+		code: codes.PermissionDenied, inAnswers: true,
 		text: "Graph refuses this source for this user, mostly because a licence is missing",
 		help: "An administrator assigns a licence.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED: {
-		code: codes.FailedPrecondition, http: http.StatusPaymentRequired, answers: true,
+		code: codes.FailedPrecondition, http: http.StatusPaymentRequired, inAnswers: true,
 		text: "the tenant has no licence that Graph asks for here; an administrator has to buy one. It was not asked again",
 		help: "An administrator buys a licence.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED: {
-		code: codes.FailedPrecondition, http: http.StatusPaymentRequired, answers: true,
+		code: codes.FailedPrecondition, http: http.StatusPaymentRequired, inAnswers: true,
 		text: "Graph asks for payment before it serves this: the evaluation is used up, or billing is not set up for the " +
 			"gateway's application; an administrator has to link an Azure subscription to it, or the operator to set the " +
 			"billing model (graph-model). It was not asked again",
 		help: "An administrator links an Azure subscription, or the operator sets the billing model (`graph-model`).",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_REFUSED: {
-		code: codes.Internal, answers: true,
+		code: codes.Internal, inAnswers: true,
 		text: "Graph gave a link to another host; it was not followed",
 		help: "Read the interval of a gap again; the operator allows a report host (`graph-report-hosts`).",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_LINK_NOT_FOUND: {
-		code: codes.Unavailable, retry: retryLater, answers: true,
+		code: codes.Unavailable, retry: retryLater, inAnswers: true,
 		text: "Graph does not find a page to which it gave the link itself; it was read again once, in vain",
 		help: "Repeat the call after `RetryInfo`; read the interval of a gap again.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP: {
-		code: codes.DataLoss, answers: true,
+		code: codes.DataLoss, inAnswers: true,
 		text: "Graph's pages repeat themselves; what lies behind them could not be read",
 		help: "Read the interval of the gap again.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED: {
-		code: codes.DataLoss, answers: true,
+		code: codes.DataLoss, inAnswers: true,
 		text: "Graph answered with rows far outside the asked interval",
 		help: "Nothing is lost; Graph's date filter is in doubt.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED: {
-		code: codes.Internal, answers: true,
+		code: codes.Internal, inAnswers: true,
 		text: "the source failed in a way that the gateway does not know",
 		help: "Report it; the gateway's log says more.",
 	},
@@ -258,39 +261,39 @@ var table = map[parleyv1.ErrorReason]row{
 	// Reasons of gaps: what was read is delivered, and the call goes on.
 
 	parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT: {
-		code: codes.FailedPrecondition, answers: true,
+		code: codes.FailedPrecondition, inAnswers: true,
 		text: "the interval lies before what the source keeps",
 		help: "Ask for a later start.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION: {
-		code: codes.DataLoss, answers: true,
+		code: codes.DataLoss, inAnswers: true,
 		text: "two readings of one part of the interval differ",
 		help: "Read the interval of the gap again.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES: {
-		code: codes.DataLoss, answers: true,
+		code: codes.DataLoss, inAnswers: true,
 		text: "a part of the interval did not end within the page limit",
 		help: "Ask for less at a time.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS: {
-		code: codes.DataLoss, answers: true,
+		code: codes.DataLoss, inAnswers: true,
 		text: "several parts of the interval could not be read",
 		help: "Read the interval of the gap again.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED: {
-		answers: true,
-		help:    "Filter the rows again.",
+		inAnswers: true,
+		help:      "Filter the rows again.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID: {
-		answers: true,
-		help:    "Keep all of them, or ask again.",
+		inAnswers: true,
+		help:      "Keep all of them, or ask again.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED: {
-		answers: true,
-		help:    "Check the participants of the calls in a gap.",
+		inAnswers: true,
+		help:      "Check the participants of the calls in a gap.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED: {
-		answers: true,
-		help:    "Read the interval of the gap again.",
+		inAnswers: true,
+		help:      "Read the interval of the gap again.",
 	},
 }

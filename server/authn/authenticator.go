@@ -97,12 +97,12 @@ func (c *Credentials) boundCaller(ctx context.Context, caller *Caller) (*Caller,
 	if c.Certificates == nil || !holds(state, caller.thumbprint) {
 		return nil, refuse(WhyBound)
 	}
-	proven, err := c.Certificates.prove(state)
+	checked, err := c.Certificates.check(state)
 	if err != nil {
 		return nil, refuse(WhyBound)
 	}
-	caller.proofs[1] = proven
-	if end := proven.leaf.NotAfter; end.Before(caller.Expires) {
+	caller.acceptedBy[1] = checked
+	if end := checked.leaf.NotAfter; end.Before(caller.Expires) {
 		caller.Expires = end // without the certificate the token is worth nothing
 	}
 	return caller, nil

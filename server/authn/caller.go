@@ -81,13 +81,14 @@ type Caller struct {
 	upn string
 	// thumbprint is that of the client certificate that the token is bound to; nil for a bearer token.
 	thumbprint []byte
-	// proofs are the grounds on which the credential was accepted.
-	proofs [2]proof
+	// acceptedBy is what the credential was accepted by: the key of the token, the authorities of the certificate, or both where
+	// the token is bound to a certificate.
+	acceptedBy [2]rechecker
 }
 
-// proof is a ground on which a credential was accepted: the key that signed it, or the authorities that vouch for it.
-type proof interface {
-	// recheck returns nil if the credential would be accepted by it now. An error is a *RefusedError.
+// rechecker is what a credential was accepted by: the key that signed it, or the authorities that vouch for it.
+type rechecker interface {
+	// recheck returns nil if the credential would still be accepted now. An error is a *RefusedError.
 	recheck(now time.Time) error
 }
 
@@ -98,11 +99,11 @@ func (c *Caller) Recheck(now time.Time) error {
 	if c.PastGrace(now) {
 		return refuse(WhyExpired)
 	}
-	for _, p := range c.proofs {
-		if p == nil {
+	for _, by := range c.acceptedBy {
+		if by == nil {
 			continue
 		}
-		if err := p.recheck(now); err != nil {
+		if err := by.recheck(now); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ type Certificates struct {
 // certificate with several names of the deciding kind is refused, since a rule for one of them would hold for the others; so
 // is a wildcard, which names nobody.
 func (c *Certificates) Identify(state *tls.ConnectionState) (*Caller, error) {
-	proven, err := c.prove(state)
+	checked, err := c.check(state)
 	if err != nil {
 		return nil, err
 	}
@@ -34,11 +34,11 @@ func (c *Certificates) Identify(state *tls.ConnectionState) (*Caller, error) {
 	if !ok {
 		return nil, refuse(WhyCertificate)
 	}
-	return &Caller{Kind: KindCertificate, Namespace: space, Subject: subject, Expires: leaf.NotAfter, proofs: [2]proof{proven}}, nil
+	return &Caller{Kind: KindCertificate, Namespace: space, Subject: subject, Expires: leaf.NotAfter, acceptedBy: [2]rechecker{checked}}, nil
 }
 
-// prove checks the certificate of a connection, whatever its names.
-func (c *Certificates) prove(state *tls.ConnectionState) (*checkedCertificate, error) {
+// check checks the certificate of a connection, whatever its names.
+func (c *Certificates) check(state *tls.ConnectionState) (*checkedCertificate, error) {
 	if state == nil || len(state.PeerCertificates) == 0 {
 		return nil, refuse(WhyMissing)
 	}
@@ -49,17 +49,17 @@ func (c *Certificates) prove(state *tls.ConnectionState) (*checkedCertificate, e
 	if c.Now != nil {
 		now = c.Now
 	}
-	proven := &checkedCertificate{certificates: c, leaf: state.PeerCertificates[0], intermediates: x509.NewCertPool()}
+	checked := &checkedCertificate{certificates: c, leaf: state.PeerCertificates[0], intermediates: x509.NewCertPool()}
 	for _, cert := range state.PeerCertificates[1:] {
-		proven.intermediates.AddCert(cert)
+		checked.intermediates.AddCert(cert)
 	}
-	if now().After(proven.leaf.NotAfter) {
+	if now().After(checked.leaf.NotAfter) {
 		return nil, refuse(WhyExpired)
 	}
-	if err := proven.recheck(now()); err != nil {
+	if err := checked.recheck(now()); err != nil {
 		return nil, err
 	}
-	return proven, nil
+	return checked, nil
 }
 
 // checkedCertificate is a certificate that was checked against the authorities.

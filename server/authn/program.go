@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Programs says how an issuer tells programs from people in its tokens.
+// Programs is the convention by which an issuer marks the tokens of programs, so that they differ from those of people.
 type Programs string
 
-// Ways of telling them apart.
+// Conventions of issuers.
 const (
-	// ProgramsUntold: nothing is known of the issuer, so no rule may ask for the kind of its callers.
-	ProgramsUntold Programs = ""
+	// ProgramsUnknown: nothing is known of the issuer, so no rule may ask for the kind of its callers.
+	ProgramsUnknown Programs = ""
 	// ProgramsEntra: `idtyp`, else a token without a scope whose subject is the service principal.
 	ProgramsEntra Programs = "entra"
 	// ProgramsRFC9068: the subject of a program is its client id.
@@ -32,14 +32,14 @@ func ProgramsNames() []string {
 	return []string{string(ProgramsEntra), string(ProgramsRFC9068), string(ProgramsAuth0), string(ProgramsKeycloak), string(ProgramsOkta)}
 }
 
-// ProgramsOf recognizes an issuer by its URL; ProgramsUntold where the URL does not tell.
+// ProgramsOf recognizes an issuer by its URL; ProgramsUnknown where the URL does not tell.
 func ProgramsOf(issuer string) Programs {
 	if strings.Contains(issuer, TenantPlaceholder) || tenantOf(issuer) != "" {
 		return ProgramsEntra
 	}
 	parsed, err := url.Parse(issuer)
 	if err != nil {
-		return ProgramsUntold
+		return ProgramsUnknown
 	}
 	host, path := strings.ToLower(parsed.Hostname()), parsed.Path
 	below := func(domains ...string) bool {
@@ -55,7 +55,7 @@ func ProgramsOf(issuer string) Programs {
 	case strings.HasPrefix(host, "cognito-idp.") && below(".amazonaws.com"):
 		return ProgramsRFC9068
 	default:
-		return ProgramsUntold
+		return ProgramsUnknown
 	}
 }
 
@@ -145,9 +145,9 @@ func isClientCredentials(grant string) bool {
 	return strings.ReplaceAll(strings.ToLower(grant), "_", "-") == "client-credentials"
 }
 
-// kind says who is behind an accepted token; false refuses one that is no access token, or contradicts itself. Profiled says
+// kind says who is behind an accepted token; false refuses one that is no access token, or contradicts itself. rfc9068 says
 // that its header names it an access token (RFC 9068).
-func (c *claims) kind(from *acceptedIssuer, profiled bool) (Kind, bool) {
+func (c *claims) kind(from *acceptedIssuer, rfc9068 bool) (Kind, bool) {
 	if c.marks.otherType {
 		return 0, false
 	}
@@ -159,7 +159,7 @@ func (c *claims) kind(from *acceptedIssuer, profiled bool) (Kind, bool) {
 		return KindApplication, true
 	case c.idType != "" && c.idType != "user":
 		return 0, false
-	case !c.delegated && !profiled:
+	case !c.delegated && !rfc9068:
 		// An id token has neither scope nor type.
 		return 0, false
 	case c.marks.serviceAccount:

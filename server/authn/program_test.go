@@ -148,10 +148,10 @@ func TestIssuersAreRecognizedByTheirURL(t *testing.T) {
 		"https://kc.example/auth/realms/main": authn.ProgramsKeycloak,
 		oktaOwn:                               authn.ProgramsOkta, "https://id.contoso.example/oauth2/aus1a2b3c4d5e6f7g8h9": authn.ProgramsOkta,
 		"https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Ab1": authn.ProgramsRFC9068,
-		rfc9068: authn.ProgramsUntold, pingOne: authn.ProgramsUntold, "https://is.example/oauth2/token": authn.ProgramsUntold,
-		"https://am.example/am/oauth2/realms/root/realms/alpha": authn.ProgramsUntold,
-		"https://evil-auth0.com/":                               authn.ProgramsUntold, "https://x.okta.com.evil.example/": authn.ProgramsUntold,
-		"https://id.example/realms": authn.ProgramsUntold, "://": authn.ProgramsUntold,
+		rfc9068: authn.ProgramsUnknown, pingOne: authn.ProgramsUnknown, "https://is.example/oauth2/token": authn.ProgramsUnknown,
+		"https://am.example/am/oauth2/realms/root/realms/alpha": authn.ProgramsUnknown,
+		"https://evil-auth0.com/":                               authn.ProgramsUnknown, "https://x.okta.com.evil.example/": authn.ProgramsUnknown,
+		"https://id.example/realms": authn.ProgramsUnknown, "://": authn.ProgramsUnknown,
 	} {
 		if have := authn.ProgramsOf(issuer); have != want {
 			t.Errorf("%s: %q, want %q", issuer, have, want)

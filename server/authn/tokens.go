@@ -44,7 +44,7 @@ type TokensConfig struct {
 	Audiences []string
 	// Tenants are the Entra tenant ids that {tid} stands for; not used without it.
 	Tenants []string
-	// Programs says how the issuer tells programs from people; ProgramsUntold = as its URL tells (ProgramsOf).
+	// Programs says how the issuer tells programs from people; ProgramsUnknown = as its URL tells (ProgramsOf).
 	Programs Programs
 	// MaxLifetime is the longest time from `iat` to `exp` of an accepted token; 0 = no bound.
 	MaxLifetime time.Duration
@@ -115,7 +115,7 @@ func NewTokens(cfg TokensConfig) (*Tokens, error) {
 		keys := newKeySet(issuer, client, cfg.Now, cfg.Logger)
 		t.sets = append(t.sets, keys)
 		entry := &acceptedIssuer{tenant: tenantOf(issuer), programs: cfg.Programs, keys: keys}
-		if entry.programs == ProgramsUntold {
+		if entry.programs == ProgramsUnknown {
 			entry.programs = ProgramsOf(issuer)
 		}
 		t.accepted[issuer] = entry
@@ -218,25 +218,25 @@ func (t *Tokens) verify(ctx context.Context, token string) (*verifiedToken, erro
 	if err != nil {
 		return nil, refusalOf(err)
 	}
-	profiled, ok := accessToken(parsed.Header)
+	rfc9068, ok := accessToken(parsed.Header)
 	if !ok {
 		return nil, refuse(WhyNotAccess)
 	}
-	caller, err := have.caller(from, profiled)
+	caller, err := have.caller(from, rfc9068)
 	if err != nil {
 		return nil, err
 	}
 	if t.maxLifetime > 0 && have.expires.Sub(have.issued) > t.maxLifetime {
 		return nil, refuse(WhyLifetime)
 	}
-	caller.proofs[0] = &signer
+	caller.acceptedBy[0] = &signer
 	return &verifiedToken{claims: have, caller: *caller, signer: signer}, nil
 }
 
 // accessToken reports whether a header's `typ` is one of access tokens, and whether it names the profile of RFC 9068. What other
 // services make of the same key (id tokens that say so, logout tokens, security events, proofs) is none. Media types have no
 // case, and application/ may be left out (RFC 7515, 4.1.9).
-func accessToken(header map[string]any) (profiled, ok bool) {
+func accessToken(header map[string]any) (rfc9068, ok bool) {
 	switch kind := header["typ"].(type) {
 	case nil:
 		_, there := header["typ"]
@@ -280,7 +280,7 @@ func refusalOf(err error) error {
 }
 
 // caller makes the caller of verified claims.
-func (c *claims) caller(from *acceptedIssuer, profiled bool) (*Caller, error) {
+func (c *claims) caller(from *acceptedIssuer, rfc9068 bool) (*Caller, error) {
 	if c.issued.IsZero() || c.subject == "" {
 		return nil, refuse(WhyClaims)
 	}
@@ -301,7 +301,7 @@ func (c *claims) caller(from *acceptedIssuer, profiled bool) (*Caller, error) {
 		}
 		caller.TenantID, caller.ObjectID, caller.AppID = from.tenant, strings.ToLower(c.object), strings.ToLower(c.app)
 	}
-	kind, ok := c.kind(from, profiled)
+	kind, ok := c.kind(from, rfc9068)
 	if !ok {
 		return nil, refuse(WhyNotAccess)
 	}

@@ -68,8 +68,8 @@ func offeredToUsers(req *Request) bool {
 	return only(parleyv1.Source_SOURCE_CHAT) && (req.Conversation || req.RPC == getEvent || req.RPC == downloadHostedContent)
 }
 
-// OnBehalf returns the names of the rules that have Graph asked on behalf of their callers.
-func (p *Policy) OnBehalf() []string {
+// RulesOnBehalf returns the names of the rules that have Graph asked on behalf of their callers.
+func (p *Policy) RulesOnBehalf() []string {
 	var names []string
 	for i := range p.rules {
 		if p.rules[i].onBehalf {

@@ -88,7 +88,7 @@ func TestOnBehalfDecisions(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", name, have, c.want)
 		}
 	}
-	if names := strings.Join(p.OnBehalf(), " "); names != "mine usage" {
+	if names := strings.Join(p.RulesOnBehalf(), " "); names != "mine usage" {
 		t.Errorf("rules on behalf: %q", names)
 	}
 }
@@ -102,11 +102,11 @@ func TestOnBehalfOfPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.OnBehalf()) != len(p.Rules()) || len(p.Rules()) != 2 {
-		t.Errorf("rules %v, on behalf %v", p.Rules(), p.OnBehalf())
+	if len(p.RulesOnBehalf()) != len(p.Rules()) || len(p.Rules()) != 2 {
+		t.Errorf("rules %v, on behalf %v", p.Rules(), p.RulesOnBehalf())
 	}
 	unable := func(p *authz.Policy) error {
-		if len(p.OnBehalf()) > 0 {
+		if len(p.RulesOnBehalf()) > 0 {
 			return errors.New("cannot act on behalf of users")
 		}
 		return nil

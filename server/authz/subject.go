@@ -117,7 +117,7 @@ func CheckCredentials(accepted AcceptedCredentials) Check {
 
 func (r *rule) checkCredentials(accepted AcceptedCredentials) error {
 	for _, kind := range r.kinds {
-		if accepted.Tokens && accepted.Programs == authn.ProgramsUntold && (kind == authn.KindUser || kind == authn.KindApplication) {
+		if accepted.Tokens && accepted.Programs == authn.ProgramsUnknown && (kind == authn.KindUser || kind == authn.KindApplication) {
 			return fmt.Errorf("kind `%s` cannot be told from the tokens of this issuer; say in the settings how it marks the tokens of programs (oidc-programs: %s), "+
 				"or match by role, scope, group, subject or application", kind, strings.Join(authn.ProgramsNames(), ", "))
 		}

@@ -27,9 +27,9 @@ const (
 	retryAfterCut = 3 * time.Second
 )
 
-// frame returns the line of the frame that the stream sent last, without the beginning that spill has written. It is valid until the
+// line returns the line of the frame that the stream sent last, without the beginning that spill has written. It is valid until the
 // next one.
-func (c *call) frame(m marshaler) ([]byte, error) {
+func (c *call) line(m marshaler) ([]byte, error) {
 	l := &c.lines
 	fr, err := readFrame(c.rpc.Answer)
 	if err != nil {

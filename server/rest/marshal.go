@@ -44,7 +44,7 @@ func (m marshaler) Marshal(v any) ([]byte, error) {
 		return v.body()
 	case map[string]any:
 		if c, ok := v["result"].(*call); ok {
-			return c.frame(m)
+			return c.line(m)
 		}
 	case map[string]proto.Message:
 		if st, ok := v["error"].(*spb.Status); ok {
@@ -54,8 +54,8 @@ func (m marshaler) Marshal(v any) ([]byte, error) {
 	return nil, errAnswer
 }
 
-// errorLine is the line that ends a stream by an error. An EventSource has an event `error` of its own. It does not read RetryInfo,
-// so the same wait goes before the event.
+// errorLine is the line that ends a stream with an error. As a server-sent event it is named `failure`, since a browser's EventSource
+// gives its own errors the name `error`; and the wait of RetryInfo goes before it as a field `retry`, which EventSource obeys.
 func (m marshaler) errorLine(st *status.Status) []byte {
 	var b []byte
 	if wait, again := apierror.Retry(st); m.sse && again {
