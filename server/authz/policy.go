@@ -6,11 +6,9 @@ import (
 	"strings"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/authn"
 )
-
-// WholeTenant is the user of `users/-`.
-const WholeTenant = "-"
 
 // Tenant is a tenant of the deployment.
 type Tenant struct {
@@ -28,7 +26,7 @@ type Request struct {
 	RPC string
 	// Tenant is whose data are read.
 	Tenant Tenant
-	// User is the object id of the user whose data are read, WholeTenant, or empty for methods that name no user.
+	// User is the object id of the user whose data are read, resource.AnyUser for those of the whole tenant, or empty for methods that name no user.
 	User string
 	// UPN is the user principal name of a user whose object id is not known yet; User is then empty.
 	UPN string
@@ -242,7 +240,7 @@ func (r *rule) allowsUser(c *authn.Caller, req *Request) Answer {
 		return Denied
 	}
 	user := strings.ToLower(req.User)
-	if user == "" || user == WholeTenant {
+	if user == "" || user == resource.AnyUser {
 		return Denied
 	}
 	switch {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/server/authn"
 	"github.com/parley-gateway/parley/server/authz"
 	"github.com/parley-gateway/parley/server/reload"
@@ -257,7 +258,7 @@ func TestLoopbackAllowsAnonymousEverything(t *testing.T) {
 	t.Parallel()
 	p := authz.Loopback()
 	for _, method := range authz.Methods() {
-		req := authz.Request{RPC: method.Name, Tenant: inB, User: authz.WholeTenant, Sources: method.Sources, View: full}
+		req := authz.Request{RPC: method.Name, Tenant: inB, User: resource.AnyUser, Sources: method.Sources, View: full}
 		if have := p.Decide(authn.Anonymous(), req); have.Answer != authz.Allowed || have.Rule != "loopback" {
 			t.Errorf("%s: %+v", method.Name, have)
 		}

@@ -78,7 +78,7 @@ func TestPagesRoundTrip(t *testing.T) {
 	t.Parallel()
 	p := &Pages{
 		Link: "https://graph.microsoft.com/v1.0/users?$skiptoken=x%3d", Index: 17, Last: 1 << 63, Restarted: true, Concealed: true,
-		Refreshed: "2026-11-20", Gaps: []parleyv1.ErrorReason{parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, Counts: Counts{Events: 5, Pages: 2},
+		Refreshed: "2026-11-20", GapReasons: []parleyv1.ErrorReason{parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP}, Counts: Counts{Events: 5, Pages: 2},
 		Delivered: []uint64{1, 1 << 63, 0},
 	}
 	data, err := p.encode()

@@ -33,8 +33,8 @@ type Pages struct {
 	// Concealed and Refreshed are of the usage report: whether a row had concealed names, and the refresh date.
 	Concealed bool
 	Refreshed string
-	// Gaps are the reasons of the doubts so far; rows of these APIs have no times.
-	Gaps []parleyv1.ErrorReason
+	// GapReasons are the reasons of the gaps so far. These gaps have no span, because rows of these APIs have no times.
+	GapReasons []parleyv1.ErrorReason
 	// Counts are the counts of the report so far.
 	Counts Counts
 	// Users are the counts of the users without a row in the usage report.
@@ -82,7 +82,7 @@ func (p *Pages) encode() ([]byte, error) {
 		m.UserCounts = packCounts(u.Events, u.Duplicates, u.Pages, u.FromCache, u.Requests)
 	}
 	m.Derived = p.Derived.pack()
-	for _, reason := range p.Gaps {
+	for _, reason := range p.GapReasons {
 		m.GapReasons = append(m.GapReasons, uint32(reason))
 	}
 	const heads = 8 // bytes of the version and of what encloses the message and the digests
@@ -116,7 +116,7 @@ func decodePages(plain []byte) (*Pages, error) {
 		if number > maxReason {
 			return nil, ErrMalformed
 		}
-		p.Gaps = append(p.Gaps, parleyv1.ErrorReason(number))
+		p.GapReasons = append(p.GapReasons, parleyv1.ErrorReason(number))
 	}
 	if p.Derived, err = unpackDerived(m.GetDerived()); err != nil {
 		return nil, err

@@ -20,10 +20,10 @@ func TestReasonsTravel(t *testing.T) {
 		if err != nil || e.Sources[0].Reason != reason || e.Sources[0].Gaps[0].Reason != reason {
 			t.Errorf("%s comes out of a token as %v: %v", name, e, err)
 		}
-		if data, err = (&Pages{Gaps: []parleyv1.ErrorReason{reason}}).encode(); err != nil {
+		if data, err = (&Pages{GapReasons: []parleyv1.ErrorReason{reason}}).encode(); err != nil {
 			t.Fatal(err)
 		}
-		if p, err := decodePages(data); err != nil || p.Gaps[0] != reason {
+		if p, err := decodePages(data); err != nil || p.GapReasons[0] != reason {
 			t.Errorf("%s comes out of a token as %v: %v", name, p, err)
 		}
 	}

@@ -97,7 +97,7 @@ func (m *Merger) newReader(sources query.Sources, src parleyv1.Source) *sourceRe
 	r := &sourceReader{
 		src: src, desc: m.desc,
 		progress: progress{
-			state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, TargetRows: window.TargetRows},
+			state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, WindowRows: window.TargetRows},
 		},
 		selection: selection{filter: m.filter, pushed: pushed.Fields, getter: sources.Getters[src]},
 		fetch: &fetch.Reader{
@@ -163,7 +163,7 @@ func (m *Merger) Limit(windows, rows int, account *ledger.Account) {
 		unit := m.cfg.WindowBytes / window.TargetRows
 		if r.fetch.Query.Conversation != "" {
 			unit = account.Each() / int64(rows)
-			r.density.TargetRows = float64(max(rows/2, window.TargetRows))
+			r.density.WindowRows = float64(max(rows/2, window.TargetRows))
 		}
 		r.fetch.Limit(account, unit)
 	}

@@ -84,7 +84,7 @@ func (p *pager[T]) count(page *answer[T]) {
 	if page.notice != nil {
 		p.notices = append(p.notices, page.notice)
 	}
-	if page.doubt != 0 && !slices.Contains(p.position.Gaps, page.doubt) {
+	if page.doubt != 0 && !slices.Contains(p.position.GapReasons, page.doubt) {
 		p.doubt(page.doubt)
 	}
 }
@@ -116,7 +116,7 @@ func (p *pager[T]) filterPart(ctx context.Context) error {
 		doubt = doubt || !known
 		p.hidden[i] = known && !matches
 	}
-	if doubt && !slices.Contains(p.position.Gaps, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED) {
+	if doubt && !slices.Contains(p.position.GapReasons, parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED) {
 		p.doubt(parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED)
 	}
 	return nil

@@ -10,15 +10,15 @@ import (
 
 // doubt records a gap. Rows of these APIs have no times, so that their gaps have no interval.
 func (p *pager[T]) doubt(reason parleyv1.ErrorReason) {
-	if len(p.position.Gaps) < cursor.MaxReasons {
-		p.position.Gaps = append(p.position.Gaps, reason)
+	if len(p.position.GapReasons) < cursor.MaxReasons {
+		p.position.GapReasons = append(p.position.GapReasons, reason)
 	}
 	at, _ := p.current()
 	p.notices = append(p.notices, failure.Notice(at, reason, nil))
 }
 
 // complete reports whether everything was read without a doubt.
-func (p *pager[T]) complete() bool { return p.position.Finished && len(p.position.Gaps) == 0 }
+func (p *pager[T]) complete() bool { return p.position.Finished && len(p.position.GapReasons) == 0 }
 
 // News implements frame.Report.
 func (p *pager[T]) News() []*parleyv1.Notice {
@@ -61,7 +61,7 @@ func (p *pager[T]) reports() []*parleyv1.SourceReport {
 	if r.FilteredByGateway = p.evaluated; !p.unfiltered {
 		r.FilteredByGraph = p.pushed
 	}
-	for _, reason := range p.position.Gaps {
+	for _, reason := range p.position.GapReasons {
 		r.Gaps = append(r.Gaps, &parleyv1.Gap{Reason: reasons.Text(reason)})
 	}
 	if p.second == 0 {

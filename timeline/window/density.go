@@ -13,8 +13,8 @@ const MaxRate = 1<<14 - 1
 type Density struct {
 	// Level is the level of the window that was planned last.
 	Level Level
-	// TargetRows is the number of expected rows up to which a window is planned.
-	TargetRows float64
+	// WindowRows is the number of expected rows up to which a window is planned: TargetRows, or more where memory allows for it.
+	WindowRows float64
 	// SavedRate is the rate of a token, in rows per ten hours; 0 = none.
 	SavedRate int
 	// Longest is the length of the longest window that fits into a call; 0 = any window does.
@@ -82,7 +82,7 @@ func (d *Density) LimitNextByRows(rows, rate float64) {
 func (d *Density) choose(maxLevel Level) Level {
 	if d.hours > 0 {
 		l := Era
-		for l > Hour && d.rows/d.hours*l.hours() > d.TargetRows {
+		for l > Hour && d.rows/d.hours*l.hours() > d.WindowRows {
 			l--
 		}
 		d.Level = min(l, d.Level+1)
@@ -94,7 +94,7 @@ func (d *Density) choose(maxLevel Level) Level {
 // cell returns the part of an hour that is expected to hold few enough rows: an hour, halved as often as needed.
 func (d *Density) cell() time.Duration {
 	c := time.Hour
-	for c > 5*time.Minute && d.hours > 0 && d.rows/d.hours*c.Hours() > 2*d.TargetRows {
+	for c > 5*time.Minute && d.hours > 0 && d.rows/d.hours*c.Hours() > 2*d.WindowRows {
 		c /= 2
 	}
 	return c

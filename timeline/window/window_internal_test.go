@@ -14,7 +14,7 @@ func TestPlannedWindowsMeetOnTheGrid(t *testing.T) {
 	for l := Hour; l <= Era; l++ {
 		for _, desc := range []bool{false, true} {
 			p := Plan{Rest: Span{start, end}, MaxLevel: l, Desc: desc, EraEnd: YearOf(end)}
-			d := Density{Level: l, TargetRows: TargetRows}
+			d := Density{Level: l, WindowRows: TargetRows}
 			var windows []Window
 			for w, ok := p.Next(&d); ok; w, ok = p.Next(&d) {
 				if w.Empty() || w.Start.Before(start) || w.End.After(end) {
@@ -49,7 +49,7 @@ func TestPastYearsAreOneWindow(t *testing.T) {
 	t.Parallel()
 	for _, desc := range []bool{false, true} {
 		whole, eraEnd := Span{start.AddDate(-6, 0, 0), end}, YearOf(end)
-		p, d := Plan{Rest: whole, MaxLevel: Era, Desc: desc, EraEnd: eraEnd}, Density{Level: Era, TargetRows: TargetRows}
+		p, d := Plan{Rest: whole, MaxLevel: Era, Desc: desc, EraEnd: eraEnd}, Density{Level: Era, WindowRows: TargetRows}
 		windows := []Window{{Span{whole.Start, eraEnd}, Era}, {Span{eraEnd, whole.End}, Year}}
 		if desc {
 			slices.Reverse(windows)
@@ -99,7 +99,7 @@ func TestFullHoursAreCut(t *testing.T) {
 		{8000, 10 * time.Minute, 5 * time.Minute},
 		{1e9, 150 * time.Second, 75 * time.Second},
 	} {
-		d := Density{rows: c.rows, hours: 1, TargetRows: TargetRows, Level: Hour}
+		d := Density{rows: c.rows, hours: 1, WindowRows: TargetRows, Level: Hour}
 		d.Observe(Window{Span{at, at.Add(time.Hour)}, Hour}, int(c.rows))
 		p := &Plan{Rest: Span{at, at.Add(24 * time.Hour)}, MaxLevel: Hour}
 		w, _ := p.Next(&d)
