@@ -44,7 +44,7 @@ func (r *Reader) NextPage(ctx context.Context, chain *ReverseChain) *Result {
 	s := &chainStep{r: r, from: chain, res: emptyResult(chain), rows: newRowSet(r, chain.Rest)}
 	defer s.rows.release()
 	s.rows.add(chain.heldBack)
-	s.rows.rows, s.rows.duplicates = 0, 0 // the page before has counted them
+	s.rows.received, s.rows.duplicates = 0, 0 // the page before has counted them
 	s.ask(ctx)
 	reason := failure.None
 	switch s.outcome() {

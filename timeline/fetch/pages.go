@@ -71,7 +71,7 @@ func (r *Reader) readPages(ctx context.Context, w window.Window, q source.EventQ
 // mayPrefetch reports whether the next page may be asked for while rows of the page before it are still coming.
 func (c *windowChain) mayPrefetch(next string, more int) bool {
 	r, rows := c.r, c.rows
-	weight := r.Weigh(rows.rows+more, rows.size+r.pageBytes.Load())
+	weight := r.Weigh(rows.received+more, rows.size+r.pageBytes.Load())
 	split := !rows.unbounded && (c.divisible && c.window.Level.TooMuch(c.tail.Filled+1, weight) || c.halvable && r.needsHalves(rows))
 	return r.Query.Conversation == "" && more > 0 && !split && !c.links.Has(next) && r.reserveAhead(rows)
 }
@@ -111,7 +111,7 @@ const fewestJudged, mostJudged = 2, 8
 // needsPieces reports whether a window that has another page is split. A chat's own messages come newest first and one page at a time,
 // so that splitting saves no time. Such a window is read on unless its first pages promise more than may be held.
 func (r *Reader) needsPieces(w window.Window, pages int, rows *rowSet) bool {
-	weight := r.Weigh(rows.rows, rows.size)
+	weight := r.Weigh(rows.received, rows.size)
 	if r.account.Overdrawn() && weight >= window.TargetRows/2 {
 		return true // smaller windows give memory back earlier
 	}

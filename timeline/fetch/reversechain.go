@@ -139,13 +139,13 @@ func (c *ReverseChain) unseen(r *Reader, items []source.Item, rows *rowSet) []so
 	for i := range items {
 		item, id := &items[i], rowID(&items[i])
 		if !item.NoTime && !c.oldest.IsZero() && r.timeOf(item).After(c.oldest) && c.shown.Has(id) {
-			rows.rows++
+			rows.received++
 			rows.duplicates++
 			continue
 		}
 		if !item.NoTime && c.isAfterBounds(r, item) && c.delivered.Has(r.timeOf(item)) {
 			// Rows come newest first: an earlier call has delivered it.
-			rows.rows++
+			rows.received++
 			rows.trimmed++
 			rows.boundsDoubted = rows.boundsDoubted || !c.unbounded
 			continue

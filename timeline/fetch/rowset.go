@@ -42,10 +42,10 @@ type rowBounds struct {
 
 // rowTally counts what Graph sent.
 type rowTally struct {
-	rows, duplicates, pages int
-	outOfWindow             int       // rows out of the window
-	trimmed                 int       // rows that were not added: earlier calls have delivered them
-	oldestRead              time.Time // time when the oldest page was read
+	received, duplicates, pages int
+	outOfWindow                 int       // rows out of the window
+	trimmed                     int       // rows that were not added: earlier calls have delivered them
+	oldestRead                  time.Time // time when the oldest page was read
 }
 
 func newRowSet(r *Reader, w window.Span) *rowSet {
@@ -82,7 +82,7 @@ func (s *rowSet) lookUp(item *source.Item) (rowRef, bool) {
 
 // add adds the rows of a page.
 func (s *rowSet) add(items []source.Item) {
-	s.rows += len(items)
+	s.received += len(items)
 	s.count(items)
 	for i := range items {
 		item := &items[i]
@@ -162,10 +162,10 @@ func (s *rowSet) isSubset(o *rowSet) bool {
 
 // join adds the rows of the other set that are new or newer.
 func (s *rowSet) join(o *rowSet) {
-	duplicates, rows := s.duplicates, s.rows
+	duplicates, rows := s.duplicates, s.received
 	s.verified = s.verified && o.verified
 	s.add(o.items)
-	s.duplicates, s.rows = duplicates, rows
+	s.duplicates, s.received = duplicates, rows
 }
 
 // build makes the chunk of the rows, sorted in the direction of the walk, and the entries of a result. The chunk holds everything
@@ -183,7 +183,7 @@ func (s *rowSet) build(res *Result) {
 	slices.SortFunc(entries, func(x, y chunk.Entry) int { return s.r.Compare(&x, &y) })
 	c := chunk.New(entries)
 	c.Edge = edge
-	c.Rows, c.Duplicates, c.Pages = s.rows, s.duplicates, s.pages
+	c.Rows, c.Duplicates, c.Pages = s.received, s.duplicates, s.pages
 	res.Trimmed += s.trimmed
 	c.AcceptedStart, c.Trimmed = res.AcceptedStart, res.Trimmed
 	c.ReadAt, c.Unfiltered = s.oldestRead, s.r.unfiltered.Load()

@@ -44,7 +44,7 @@ func (r *Reader) read(ctx context.Context, req *Request) *Result {
 	}
 	res.Failed = end.failed
 	reason := end.reason
-	if end.truncated && rows.rows > 0 {
+	if end.truncated && rows.received > 0 {
 		reason = r.compareHalves(ctx, rows, res)
 		if err := ctx.Err(); err != nil {
 			return r.Abandon(res, err)
