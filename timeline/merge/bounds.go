@@ -43,7 +43,7 @@ func (m *Merger) setBounds(r *sourceReader) {
 		r.interval.Start, r.reached, r.finished = r.interval.End, r.interval.End, true
 		return
 	}
-	switch r.src { // any other source begins with Teams and keeps what it has
+	switch r.src {
 	case parleyv1.Source_SOURCE_COPILOT:
 		r.laterStarts[1] = copilotBeginning
 	case parleyv1.Source_SOURCE_CALL:
@@ -51,6 +51,7 @@ func (m *Merger) setBounds(r *sourceReader) {
 		r.eraEnd = window.Day.Floor(m.present.ofGraph.Add(-m.cfg.CallsKept))
 		r.laterStarts[1] = r.eraEnd
 	default:
+		// The history of any other source begins with Teams. A source whose history begins at another time needs a case of its own.
 	}
 	if r.interval.Start.IsZero() {
 		r.open, r.interval.Start = true, epoch
