@@ -14,12 +14,15 @@ import (
 // A resumed walk reads the window of the token's position again, whole or in pieces. While it is in a piece before the position, it is
 // catching up: its entries in order were delivered, and the position of the token stays until a piece reaches it.
 type position struct {
-	window      window.Window
+	window      window.Window // empty = between two pieces of the token's window; see betweenPieces
 	delivered   bool // an entry was delivered; else the position is the beginning of the window
 	time        time.Time
 	key         string
 	outOfWindow bool // the entry is out of its window: all entries in order were delivered before it
 }
+
+// betweenPieces reports whether the position lies behind a piece of the token's window and before the next one, which is not known yet.
+func (p *position) betweenPieces() bool { return p.window.Empty() }
 
 // deliveredUntil is the time up to which everything was delivered.
 func (r *sourceReader) deliveredUntil() time.Time {
@@ -130,7 +133,7 @@ func (r *sourceReader) savedPosition(outOfTime bool) (at *position, tooSlow bool
 	}
 	next := r.queue[0].read
 	tooSlow = next.isSlow(outOfTime)
-	if between := r.position != nil && r.position.window.Empty(); !tooSlow && !between {
+	if between := r.position != nil && r.position.betweenPieces(); !tooSlow && !between {
 		return r.position, false
 	}
 	var saved position
