@@ -1,4 +1,6 @@
-// Package resource formats and parses the resource names of parley.v1 (AIP-122).
+// Package resource formats and parses the resource names of parley.v1 (AIP-122), such as users/…/events/…. Names of requests enter and
+// leave as ids in plain form; ids of Graph enter and leave as names, in which ids with unusual characters are encoded. A name that is not
+// valid gives an *Error, which says what to write instead.
 package resource
 
 import (

@@ -13,6 +13,9 @@ import (
 // Settings are all scalar settings. A field's flag is its kebab-case name, its environment variable PARLEY_ and the name in
 // upper snake case, its YAML key the name in lower snake case. The command line wins over the environment, the
 // environment over the file, the file over the default.
+//
+// A new setting is also a field of config.proto in internal/configpb, which has the rules of its value; a field of parley.Config; and two
+// lines of gateway.go, which fill that field and name the setting in its errors. docs/development.md has all steps.
 type Settings struct {
 	GRPCAddr  string `name:"grpc-addr" env:"PARLEY_GRPC_ADDR" default:"127.0.0.1:9090" group:"Listeners" help:"Where gRPC is served, host:port; port 0 picks a free one."`
 	HTTPAddr  string `name:"http-addr" env:"PARLEY_HTTP_ADDR" default:"127.0.0.1:8080" group:"Listeners" help:"Where REST and /docs are served, host:port."`

@@ -1,4 +1,6 @@
-// Package callinfo holds the facts of a call that interceptors and services share, in one value of the call's context.
+// Package callinfo holds the facts of a call that interceptors and services share: one Info in the context of each call. An interceptor
+// or a service writes what it finds out, such as the caller or the tenant, and those after it read that: limits, audit, logs and metrics.
+// It decides nothing.
 package callinfo
 
 import (

@@ -1,4 +1,6 @@
-// Package metrics holds the gateway's Prometheus metrics. Their names are fixed by the design; no label holds a user.
+// Package metrics holds the gateway's Prometheus metrics. The server, the Graph clients, the cache and the shared store report to it what
+// happened (Request, Graph, CacheRequest, Shared) or give functions that are asked at each scrape (Places, Memory, GraphLimits). Handler
+// serves all of it as text. The names of metrics and labels are a contract with dashboards and alerts; no label holds a user.
 package metrics
 
 import (

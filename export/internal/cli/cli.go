@@ -1,4 +1,5 @@
-// Package cli is the command line of parley-export: its flags, what it prints, and its exit codes.
+// Package cli is the command line of parley-export. Arguments and environment enter; it makes the options of package export of them, runs
+// the export, prints its progress and its end, and returns the exit code that docs/nightly.md documents.
 package cli
 
 import (

@@ -1,4 +1,5 @@
-// Package store puts the files of an export where they belong: into a folder or a bucket.
+// Package store reads and writes the files of an export in the place that its user names: a folder, or a bucket of S3, Google or Azure.
+// Names and bytes enter. A file appears under its name only when it is whole; in a folder it is written under `_tmp-` until then.
 package store
 
 import (
