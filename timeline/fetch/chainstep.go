@@ -184,8 +184,8 @@ func (s *chainStep) advance() parleyv1.ErrorReason {
 	oldest, found := r.oldestOf(s.rows.items)
 	beforeInterval := (r.ByCreate || next.unbounded) && found && oldest.Before(next.Rest.Start.Add(-2*time.Second))
 	switch {
-	case page.Next == "" && s.mayBeCut():
-		// Once more from here. Rows that appear now were cut before.
+	case page.Next == "" && s.mayBeTruncated():
+		// Once more from here. Rows that appear now were missing from the first reading.
 		next.begin(r, graphPages)
 		next.lastRows = 0
 		return failure.None
@@ -204,9 +204,9 @@ func (s *chainStep) advance() parleyv1.ErrorReason {
 	return failure.None
 }
 
-// mayBeCut reports whether Graph may have ended a chain too early: its last page is empty, and the one before it was short. A chain that
+// mayBeTruncated reports whether Graph may have ended a chain too early: its last page is empty, and the one before it was short. A chain that
 // was begun again has given the answer.
-func (s *chainStep) mayBeCut() bool {
+func (s *chainStep) mayBeTruncated() bool {
 	return s.page.Rows == 0 && s.next.lastRows > 0 && s.r.isShort(s.next.lastRows) && s.next.state != graphPages
 }
 

@@ -86,14 +86,14 @@ func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, 
 	if reason := rows.addPage(page); reason != failure.None {
 		return chainEnd{reason: reason}, true
 	}
-	cut := c.tail.Add(page.Next, page.Rows, r.isShort)
+	truncated := c.tail.Add(page.Next, page.Rows, r.isShort)
 	if rows.boundsIgnored() {
 		return chainEnd{boundsIgnored: true}, true
 	}
 	more, doubt := c.links.Follow(page.Next, n, r.MaxPages)
 	switch {
 	case page.Next == "":
-		return chainEnd{truncated: cut}, true
+		return chainEnd{truncated: truncated}, true
 	case page.Unbounded && n == 1 && rows.wholeWindow && !rows.wantUnbounded:
 		return chainEnd{boundsUnsent: true}, true
 	case doubt != parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP && !rows.unbounded &&
@@ -144,7 +144,7 @@ func (r *Reader) covered(w window.Window, rows *rowSet) float64 {
 	return float64(w.End.Sub(oldest)) / float64(w.End.Sub(start))
 }
 
-// needsHalves reports whether even an hour is cut: its rows are few, but take much more memory than a window is planned for.
+// needsHalves reports whether even an hour is split: its rows are few, but take much more memory than a window is planned for.
 func (r *Reader) needsHalves(rows *rowSet) bool {
 	return rows.wholeWindow && r.rowUnit > 0 && r.Query.Conversation == "" && rows.size >= r.rowUnit*window.TargetRows*5/2
 }

@@ -147,7 +147,7 @@ func raise(value *atomic.Int64, n int64) {
 }
 
 // isShort reports whether a page had fewer rows than Graph was asked for, or than another page had. The caller looks at the last page with
-// rows of a chain that ended with an empty page: a short one may mean that the chain was cut, which a second reading decides.
+// rows of a chain that ended with an empty page: a short one may mean that the chain was truncated, which a second reading decides.
 func (r *Reader) isShort(rows int) bool { return rows < max(r.PageSize, int(r.largest.Load())) }
 
 // timeOf is the time that a row is ordered by.

@@ -18,11 +18,11 @@ type Request struct {
 	Urgent <-chan struct{}
 	// Unbounded says that Graph does not honour bounds: rows out of the window are left out.
 	Unbounded bool
-	// Indivisible says that the window cannot be cut.
+	// Indivisible says that the window cannot be split.
 	Indivisible bool
 }
 
-// accepts reports whether a result that was not read for this request will do. A window that cannot be cut is not read in pieces.
+// accepts reports whether a result that was not read for this request will do. A window that cannot be split is not read in pieces.
 func (req *Request) accepts(res *Result) bool {
 	return res != nil && (!res.Reread.Split() || !req.Indivisible)
 }
@@ -102,7 +102,7 @@ func (r *Reader) readFromAcceptedStart(ctx context.Context, rows *rowSet, res *R
 	return end
 }
 
-// compareHalves decides whether a chain that ended with an empty page was cut: the same window, read in two halves, must hold the
+// compareHalves decides whether a chain that ended with an empty page was truncated: the same window, read in two halves, must hold the
 // same rows. It returns the reason of a doubt, or none.
 func (r *Reader) compareHalves(ctx context.Context, whole *rowSet, res *Result) parleyv1.ErrorReason {
 	w := res.Window

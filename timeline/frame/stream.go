@@ -46,7 +46,7 @@ type Frames[F any] struct {
 	Summary    func(*parleyv1.Summary) F
 }
 
-// Stream cuts rows into frames. A checkpoint follows each batch, and comes at least once a heartbeat.
+// Stream divides rows into frames. A checkpoint follows each batch, and comes at least once a heartbeat.
 type Stream[F any] struct {
 	Rows   Rows
 	Batch  Batch

@@ -15,7 +15,7 @@ import (
 // catching up: its entries in order were delivered, and the position of the token stays until a piece reaches it.
 type position struct {
 	window      window.Window // empty = between two pieces of the token's window; see betweenPieces
-	delivered   bool // an entry was delivered; else the position is the beginning of the window
+	delivered   bool          // an entry was delivered; else the position is the beginning of the window
 	time        time.Time
 	key         string
 	outOfWindow bool // the entry is out of its window: all entries in order were delivered before it

@@ -2,9 +2,9 @@ package window
 
 import "time"
 
-// Plan cuts the rest of a span into windows, in the order of the walk.
+// Plan splits the rest of a span into windows, in the order of the walk.
 type Plan struct {
-	// Rest is the span that is not cut yet.
+	// Rest is the span that is not split yet.
 	Rest Span
 	// MaxLevel is the level of the widest windows.
 	MaxLevel Level

@@ -1,4 +1,4 @@
-// Package window is the UTC grid of the timeline: spans of time, the widths that an interval is cut by, how many rows an hour of
+// Package window is the UTC grid of the timeline: spans of time, the widths that an interval is split by, how many rows an hour of
 // a source holds, and the plan that takes the next window off what is left. It reads nothing and
 // knows no source: package merge above it walks the plan, and package fetch reads the windows. Only the contract is below it.
 package window
@@ -31,8 +31,8 @@ type Window struct {
 	Level Level
 }
 
-// Finer returns the level that the window is split by: the widest level that cuts it into 3 to 62 pieces, else the widest level
-// that cuts it at all. It returns false when no level does.
+// Finer returns the level that the window is split by: the widest level that splits it into 3 to 62 pieces, else the widest level
+// that splits it at all. It returns false when no level does.
 func (w Window) Finer() (Level, bool) {
 	for l := w.Level; l > Hour; {
 		l--
@@ -52,7 +52,7 @@ func (w Window) Finer() (Level, bool) {
 // leastHalf is the length of the shortest window that is still halved. Each half is asked for a second wider on both sides.
 const leastHalf = 4 * time.Second
 
-// Halves cuts the window in two at a whole second. It returns false when the window is too short.
+// Halves splits the window in two at a whole second. It returns false when the window is too short.
 func (w Window) Halves() (first, second Window, ok bool) {
 	middle := w.Start.Add(w.End.Sub(w.Start) / 2).Truncate(time.Second)
 	if w.End.Sub(w.Start) < leastHalf || !middle.After(w.Start) {
