@@ -23,12 +23,12 @@ func (m *Metrics) ClockSkew(tenant string, skew func() time.Duration) error {
 	}}, prometheus.Labels{"tenant": tenant})
 }
 
-// PermissionSuspected shows whether a source refuses every user of the last minutes without a reason. A tenant's source is shown once.
-func (m *Metrics) PermissionSuspected(tenant, source string, suspected func(source string) bool) error {
+// PermissionSuspected shows whether a Graph API refuses every user of the last minutes without a reason. A tenant's API is shown once.
+func (m *Metrics) PermissionSuspected(tenant, api string, suspected func(api string) bool) error {
 	return m.gauges([]gauge{{
 		"parley_graph_permission_suspected", "1 while Graph refuses a source to every user of the last minutes without a reason, so that a permission may be missing, else 0.",
-		func() float64 { return number(suspected(source)) },
-	}}, prometheus.Labels{"tenant": tenant, "source": source})
+		func() float64 { return number(suspected(api)) },
+	}}, prometheus.Labels{"tenant": tenant, "source": api})
 }
 
 // CredentialExpires shows when the certificate of a tenant's login ends. A tenant is shown once.
@@ -114,8 +114,8 @@ type graphObserver struct {
 var _ graph.Observer = graphObserver{}
 
 // GraphRequest implements graph.Observer.
-func (o graphObserver) GraphRequest(ctx context.Context, source string, status int, took time.Duration) {
-	o.m.graphRequests.WithLabelValues(source, o.tenant, strconv.Itoa(status)).Inc()
+func (o graphObserver) GraphRequest(ctx context.Context, api string, status int, took time.Duration) {
+	o.m.graphRequests.WithLabelValues(api, o.tenant, strconv.Itoa(status)).Inc()
 	if status == 0 {
 		return
 	}
@@ -123,12 +123,12 @@ func (o graphObserver) GraphRequest(ctx context.Context, source string, status i
 	if place := spans.Current(ctx); place != (spans.Place{}) {
 		traced = hex.EncodeToString(place.Trace[:])
 	}
-	observe(o.m.graphSeconds.WithLabelValues(source, o.tenant), took, traced)
+	observe(o.m.graphSeconds.WithLabelValues(api, o.tenant), took, traced)
 }
 
 // GraphWait implements graph.Observer.
-func (o graphObserver) GraphWait(source string, waited time.Duration) {
-	o.m.graphWait.WithLabelValues(source).Observe(waited.Seconds())
+func (o graphObserver) GraphWait(api string, waited time.Duration) {
+	o.m.graphWait.WithLabelValues(api).Observe(waited.Seconds())
 }
 
 // CredentialState implements graph.Observer.
