@@ -194,9 +194,9 @@ func (x *Instants) GetNanos() []int32 {
 // Events is a position in the merged events of several sources.
 type Events struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The present of the first page, the start and the end of the interval, since 1970.
+	// The present of the walk (of its first call, or of the one that extended it last), the start and the end of the interval, since 1970.
 	Times *Instants `protobuf:"bytes,1,opt,name=times,proto3" json:"times,omitempty"`
-	// Seconds by which Graph's clock was behind the present of the first page.
+	// Seconds by which Graph's clock was behind the present of the walk.
 	ClockLag uint32 `protobuf:"varint,2,opt,name=clock_lag,json=clockLag,proto3" json:"clock_lag,omitempty"`
 	// Everything was delivered.
 	Finished bool `protobuf:"varint,3,opt,name=finished,proto3" json:"finished,omitempty"`
@@ -291,13 +291,13 @@ type Source struct {
 	// Rows in ten hours, as far as is known.
 	Rate uint32 `protobuf:"varint,7,opt,name=rate,proto3" json:"rate,omitempty"`
 	// The time that everything was delivered up to. Then, if reading goes on inside a window: its start and end, and the time of
-	// the last event that was delivered from it, if there is one. Since the present of the first page.
+	// the last event that was delivered from it, if there is one. Since the present of the walk.
 	Times *Instants `protobuf:"bytes,8,opt,name=times,proto3" json:"times,omitempty"`
 	// The window inside which reading goes on.
 	Window *Window `protobuf:"bytes,9,opt,name=window,proto3" json:"window,omitempty"`
 	// Counts of the report: events, duplicates, out of window, left out, pages, from cache, Graph requests.
 	Counts []uint64 `protobuf:"varint,10,rep,packed,name=counts,proto3" json:"counts,omitempty"`
-	// Starts and ends of the gaps in turn, since the present of the first page.
+	// Starts and ends of the gaps in turn, since the present of the walk.
 	Gaps *Instants `protobuf:"bytes,11,opt,name=gaps,proto3" json:"gaps,omitempty"`
 	// The reasons of the gaps: numbers of parley.v1.ErrorReason.
 	GapReasons []uint32 `protobuf:"varint,12,rep,packed,name=gap_reasons,json=gapReasons,proto3" json:"gap_reasons,omitempty"`

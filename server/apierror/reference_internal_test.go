@@ -19,6 +19,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 var update = flag.Bool("update", false, "write the reference of docs/errors.md anew")
@@ -60,6 +61,16 @@ func comments(t *testing.T, enum protoreflect.FullName) map[protoreflect.EnumNum
 		said[value.Number()] = [2]string{strings.Join(strings.Fields(what), " "), strings.Join(strings.Fields(help), " ")}
 	}
 	return said
+}
+
+// TestEveryReasonInAnswersIsExplained: a reason of a gap or of the state of a source has a message for the notice about it.
+func TestEveryReasonInAnswersIsExplained(t *testing.T) {
+	t.Parallel()
+	for reason, row := range table {
+		if row.inAnswers && failure.Explain(reason, nil) == "" {
+			t.Errorf("%v has no message in timeline/failure/explain.go", reason)
+		}
+	}
 }
 
 // TestHelpEndsTheCommentOfEachReason holds the contract against the table: the comment of each reason ends with the help of its row.

@@ -34,7 +34,7 @@ const (
 // no text of Graph's.
 //
 // To add a reason: add its value to error_reason.proto, with a comment whose last paragraph is the help of the row; add the row here;
-// and run `make generate`. docs/development.md has the steps for clients.
+// and run `make generate`. docs/development.md has the other steps.
 var table = map[parleyv1.ErrorReason]row{
 	// About the request.
 

@@ -46,7 +46,8 @@ type Verifier interface {
 	Verify(ctx context.Context, token string) (*Caller, error)
 }
 
-// Credentials accepts tokens, certificates, or both. Where a call has a token, the token alone decides.
+// Credentials accepts tokens, certificates, or both. Where a call has a token, it decides, together with
+// the certificate that it may be bound to; no certificate makes up for a bad token.
 type Credentials struct {
 	// Tokens reads bearer tokens; nil = none are accepted.
 	Tokens Verifier

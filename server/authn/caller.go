@@ -54,7 +54,7 @@ const (
 // String is the namespace as policies spell it.
 func (n Namespace) String() string { return [...]string{"token", "uri", "dns"}[n] }
 
-// Caller is the caller of an RPC. It is never changed once made.
+// Caller is the caller of an RPC. It is not changed after Authenticate has returned it.
 type Caller struct {
 	// Kind is the kind of the caller.
 	Kind Kind

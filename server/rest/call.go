@@ -173,8 +173,8 @@ func (c *call) end() {
 	}
 }
 
-// finish completes the answer of a stream that ended without a frame, of which the mux wrote nothing. If an EventSource came back
-// after the end of its stream, a 204 stops it from coming again.
+// finish marks the answer as complete. Of a stream that ended without a frame the mux wrote nothing: its status is written here. If an
+// EventSource came back after the end of its stream, a 204 stops it from coming again.
 func (c *call) finish() {
 	switch {
 	case c.out.headersSent:

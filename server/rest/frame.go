@@ -84,7 +84,7 @@ type frame struct {
 	message proto.Message
 	// pieces are the lists of events of an encoded batch; message is nil then.
 	pieces [][]byte
-	// kind is the JSON name of the member that is set: batch, notice, checkpoint, summary.
+	// kind is the JSON name of the member that is set: batch, notice, checkpoint, summary or, over users, user.
 	kind string
 	// token is the resume token of a checkpoint or summary.
 	token string

@@ -42,8 +42,8 @@ func (a *authorizer) authorizeUser(ctx context.Context, field, user string, scop
 
 // resolve finds the tenant and the user of a request, and asks the policy about them.
 //
-// Rules about some users decide by object id. For a user principal name the policy is asked twice: first whether any rule could
-// allow the call, then, after the look-up, whether one does. A call that no rule could allow causes no look-up.
+// Rules about some users decide by object id. For a user principal name the policy is asked first whether any rule could allow the
+// call, and, after the look-up, whether one does, unless a rule for all users has allowed it already. A call that no rule could allow causes no look-up.
 func (a *authorizer) resolve(ctx context.Context, request accessRequest) (callTarget, authz.Decision, error) {
 	target, err := a.findTenant(ctx, request)
 	if err != nil {
@@ -65,9 +65,9 @@ func (a *authorizer) resolve(ctx context.Context, request accessRequest) (callTa
 	return target, decision, err
 }
 
-// chooseSources returns the target with the candidates among which the call reads: as many as one rule allows together. Where none is
-// allowed, the policy is asked about the first. Graph is asked with the permission that it would be asked with for the first one alone. A
-// target without candidates stays as it is.
+// chooseSources returns the target with the candidates that the call reads. Each is tried in turn: it is chosen if a rule allows it together
+// with those chosen before it, and Graph is asked with the same permission as for the first chosen one. Where none is allowed, the policy is
+// asked about the first candidate. A target without candidates stays as it is.
 func (a *authorizer) chooseSources(target callTarget) callTarget {
 	if target.scope.candidates == nil {
 		return target

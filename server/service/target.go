@@ -19,8 +19,8 @@ const (
 	fieldName   = "name"
 )
 
-// accessScope is the part of a request that the policy decides about and the audit records show: sources, view and interval. The user
-// is not in it.
+// accessScope is the part of a request that the audit records show, and that the policy decides about but for the interval: sources, view,
+// interval, and whether it is about one conversation. The user is not in it.
 type accessScope struct {
 	sources    []parleyv1.Source
 	view       parleyv1.EventView // defaults applied; unspecified for methods without a view

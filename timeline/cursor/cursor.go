@@ -1,7 +1,7 @@
 // Package cursor reads and writes the tokens from which a List or a stream goes on. A token is a sealed cursorpb.Cursor. It is
 // bound to the caller and to everything in the request but the page size, and List and Stream accept each other's. Events is the token of a
-// walk over events, Pages that of a chain of Graph's pages, Derived that of conversations made of events, and Tenant that of a stream over
-// users. The packages above it decide what a token holds; package seal below it encrypts it.
+// walk over events, Pages that of a chain of Graph's pages and, in its part Derived, of conversations made of events, and Tenant that of
+// a stream over users. The packages above it decide what a token holds; package seal below it encrypts it.
 package cursor
 
 import (
@@ -37,7 +37,7 @@ var (
 	// ErrVersion says that another version of the gateway made the token: it has a version that this package does not read, or a field
 	// that it does not know.
 	ErrVersion = errors.New("the token has another version")
-	// ErrMalformed says that this package did not write the content of a token, or that it is a position of the other kind.
+	// ErrMalformed says that this package did not write the content of a token, or that it is a position of another kind.
 	ErrMalformed = errors.New("malformed cursor")
 )
 

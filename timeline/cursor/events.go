@@ -21,8 +21,8 @@ const (
 
 // Events is a position in the merged events of several sources.
 type Events struct {
-	// Present is the time when the first page was asked for. EarlierPresent is the same by the earlier of this machine's and Graph's
-	// clocks, with the distance rounded up to a whole second.
+	// Present is the time of the first call of the walk, or of the call that extended it last. EarlierPresent is the same by the earlier of
+	// this machine's and Graph's clocks, with the distance rounded up to a whole second.
 	Present, EarlierPresent time.Time
 	// Start and End bound the interval; a zero Start is open.
 	Start, End time.Time
@@ -65,9 +65,11 @@ type Source struct {
 // Window is a window inside which reading goes on.
 type Window struct {
 	window.Window
-	// TooSlow says that the window could not be read within a call. The call that goes on reads it in halves.
+	// TooSlow says that the window could not be read within a call. The call that goes on reads it in halves, an era in
+	// pieces, unless it is cached by then or still being read.
 	TooSlow bool
-	// Last is the last event that was delivered from the window; nil = none was.
+	// Last is the last event that was delivered from the window; nil = none was. While a resumed walk reads pieces before its position, it
+	// is that position, which lies outside of the window.
 	Last *Event
 }
 

@@ -12,10 +12,11 @@ import (
 var explanations = map[parleyv1.ErrorReason]string{
 	parleyv1.ErrorReason_ERROR_REASON_SEVERAL_DOUBTS:            "Several doubts lie close together in this span",
 	parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD:       "The source does not exist in this cloud and was not asked",
+	parleyv1.ErrorReason_ERROR_REASON_USER_ID_REQUIRED:          "The user's object id could not be looked up, and this source needs it",
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE:         "Graph did not answer, or its answer was broken; reading went on behind this span",
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_REJECTED_REQUEST:    "Graph rejected a request for this span",
 	parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP:               "Graph led to a page that had been read before",
-	parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED:     "Graph sent rows from far outside this span; they are marked out_of_window",
+	parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED:     "Graph sent rows from far outside this span; they are marked out_of_window, or left out where Graph honours no bounds",
 	parleyv1.ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED:  "Graph sent calls that name people and not the user; they are included",
 	parleyv1.ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED:  "Calls whose records do not prove that the user took part, or could not be read, were left out",
 	parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT:         "The source does not reach back as far as asked",

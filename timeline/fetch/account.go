@@ -29,7 +29,7 @@ func (r *Reader) Limit(account *ledger.Account, unit int64) { r.account, r.rowUn
 func (r *Reader) Full() bool { return r.account.Full() }
 
 // Weigh returns how full a window is: the number of its rows, or more if they are large. A window is planned for a weight of
-// window.TargetRows.
+// Density.WindowRows.
 func (r *Reader) Weigh(rows int, size int64) int {
 	if r.rowUnit <= 0 {
 		return rows

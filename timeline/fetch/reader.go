@@ -45,7 +45,7 @@ type Reader struct {
 	MaxPages int
 	// PageSize is the number of rows that Graph is asked for in one page.
 	PageSize int
-	// Start is the start of the interval. With OpenStart the first window holds all older rows, too.
+	// Start is the start of the interval. With OpenStart the window that begins there holds all older rows, too.
 	Start     time.Time
 	OpenStart bool
 	// LaterStarts are the times from which Graph is asked after it refused Start, in ascending order.

@@ -46,7 +46,7 @@ type Page interface {
 	Enough() bool
 }
 
-// Fill adds rows to a page until it is full, time is up, or nothing is left; then it reports true. Rows that are broken are an
+// Fill adds rows to a page until it is full, time is up, or nothing is left. done is true in the last case alone. Rows that are broken are an
 // error only of an empty page; otherwise the next page says so.
 func Fill(ctx context.Context, rows Rows, page Page) (done bool, err error) {
 	for {

@@ -27,7 +27,7 @@ const retentionTolerance = time.Hour
 type bounds struct {
 	interval    window.Span // span that is read
 	bornAt      time.Time   // time at which the conversation began, where the interval was narrowed to it; zero = it was not
-	open        bool        // the interval has no start: rows from before 1970 belong to its first window
+	open        bool        // the interval has no start: rows from before 1970 belong to its oldest window
 	laterStarts []time.Time // times at which history may begin: an era is split there, and Graph is asked from there after it refused the start
 	eraEnd      time.Time   // end of an era: before it, a window may span many years
 	clipped     []string    // fields of the filter that narrowed the interval

@@ -200,7 +200,8 @@ func (r *sourceReader) emitTime(e *chunk.Entry) time.Time {
 	}
 }
 
-// isDuplicate reports whether the same version of an entry was delivered before in this walk.
+// isDuplicate reports whether the same version of an entry was delivered before: in this call, as far as m.seen remembers, or in an earlier
+// one, as far as the token tells.
 func (m *Merger) isDuplicate(r *sourceReader, e *chunk.Entry) bool {
 	if m.cannotRepeat(r) {
 		return false

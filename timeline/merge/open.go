@@ -178,7 +178,7 @@ func (m *Merger) aheadOf(r *sourceReader) int {
 	return m.ahead
 }
 
-// SetListPage has the walk read nothing ahead of a window that holds size rows. A throttled source ends the page of a List in place of
+// SetListPage has the walk read nothing beyond a window that holds size rows. A throttled source ends the page of a List in place of
 // being given up while patient returns true.
 func (m *Merger) SetListPage(size int, patient func() bool) {
 	m.patient = patient

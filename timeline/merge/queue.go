@@ -66,14 +66,14 @@ func (p *pendingRead) resultAsNext(pool *readPool) *fetch.Result {
 		return nil
 	}
 	if failed := p.result.Failed; failed != nil && pool.ctx.Err() != nil && failure.IsContext(failed.Err) {
-		return nil // the walk has ended
+		return nil // the call has ended
 	}
 	return p.result
 }
 
-// readPool runs the readings of a walk in goroutines, and waits for their end.
+// readPool runs the readings of a Merger in goroutines, and waits for their end.
 type readPool struct {
-	ctx    context.Context //nolint:containedctx // lives as long as the walk
+	ctx    context.Context //nolint:containedctx // lives as long as the Merger
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 	yields atomic.Bool   // see Merger.YieldMemory
@@ -185,7 +185,7 @@ func (r *sourceReader) hold(res *fetch.Result) {
 // readsReverseChain reports whether one ordered chain of pages serves the whole interval: a chat's own messages, newest first.
 func (r *sourceReader) readsReverseChain() bool { return r.desc && r.fetch.Query.Conversation != "" }
 
-// readsAlone reports whether nothing is read ahead of a window of a List: it is expected to hold the rows of the page, or windows take so
+// readsAlone reports whether nothing is read beyond a window of a List: it is expected to hold the rows of the page, or windows take so
 // long that a second reading at the same time would only slow down the first one.
 func (r *sourceReader) readsAlone(w window.Window) bool {
 	return r.density.Longest > 0 || r.density.RowsPerHour()*w.Hours() >= float64(r.pageRows)

@@ -46,7 +46,7 @@ type delivery struct {
 	current     *fetch.Result // window that is being delivered; nil = none
 	next        int           // index of the next entry of the current window
 	last        time.Time     // time of the last event that was delivered in its order
-	pageRows    int           // rows of a List's page; nothing is read ahead of a window that holds them; 0 = no List
+	pageRows    int           // rows of a List's page; nothing is read beyond a window that holds them; 0 = no List
 	used        []UsedWindow  // windows of a List
 	firstWindow *FirstWindow  // read before the walk began; nil = it was not, or is no longer of use
 }

@@ -198,7 +198,7 @@ func (n *notices) take() []*parleyv1.Notice {
 	return news
 }
 
-// UsedWindow is a window that a walk went through.
+// UsedWindow is a window that a call went through.
 type UsedWindow struct {
 	// Store is the cache of the source, and Key the key of the chunk there; empty = the window was read for this call.
 	Store readers.Windows
@@ -207,7 +207,7 @@ type UsedWindow struct {
 	Chunk *chunk.Chunk
 }
 
-// CachedWindows returns the windows that the walk went through, if all of them were cached and nothing that the walk found depends
+// CachedWindows returns the windows that the call went through, if all of them were cached and nothing that it found depends
 // on when it is asked for. until is the time when that changes; zero = never. first says that the walk began with this call.
 func (m *Merger) CachedWindows(first bool) (windows []UsedWindow, until time.Time, ok bool) {
 	for _, r := range m.readers {

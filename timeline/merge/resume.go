@@ -23,9 +23,9 @@ type progress struct {
 	acceptedStart time.Time // start that Graph accepted after it refused the start of the interval; zero = it refused none
 
 	reached        time.Time // boundary up to which whole windows were delivered
-	position       *position // position inside the window that begins at reached; nil = at its beginning
+	position       *position // position inside the window that the walk enters at reached; nil = no window was entered
 	positionBuffer position  // what position points to after an event: no memory is taken for each
-	tooSlow        bool      // that window could not be read within an earlier call: it is read in halves
+	tooSlow        bool      // that window could not be read within an earlier call; see cursor.Window
 
 	gaps    []window.Gap
 	counts  cursor.Counts // without the counts of fetch; pages, cached pages and requests of earlier calls

@@ -62,7 +62,8 @@ type Events struct {
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everything.
 	Filter string
-	// Fingerprint is bound to tokens like the other fields.
+	// Fingerprint is what else tokens are bound to: the permission by which Graph is asked, names that are added, the anchor. It has
+	// nothing to do with the fingerprint of delivered rows in a token.
 	Fingerprint string
 	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool

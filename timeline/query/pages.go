@@ -31,7 +31,7 @@ type Conversations struct {
 	Filter string
 	// Narrow says that the caller may not read every user: no count tells what others have read before.
 	Narrow bool
-	// Fingerprint is bound to tokens like the other fields.
+	// Fingerprint is what else tokens are bound to, as Events.Fingerprint.
 	Fingerprint string
 	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
@@ -104,7 +104,7 @@ type Usage struct {
 	Filter string
 	// Inactive includes users with a licence and without a row in the report.
 	Inactive bool
-	// Fingerprint is bound to tokens like the other fields.
+	// Fingerprint is what else tokens are bound to, as Events.Fingerprint.
 	Fingerprint string
 	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
@@ -139,7 +139,7 @@ type UsageCounts struct {
 	// Report, Period and Version are as in source.UsageQuery.
 	Report          source.UsageReport
 	Period, Version string
-	// Fingerprint is bound to tokens like the other fields.
+	// Fingerprint is what else tokens are bound to, as Events.Fingerprint.
 	Fingerprint string
 }
 
@@ -156,7 +156,7 @@ type Users struct {
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everybody.
 	Filter string
-	// Fingerprint is bound to tokens like the other fields.
+	// Fingerprint is what else tokens are bound to, as Events.Fingerprint.
 	Fingerprint string
 
 	compiled compiled

@@ -11,7 +11,7 @@ const (
 	MostOfChain    = 1 << 14 // hashes in each generation for a chain, which has no other order to recognize repetitions by
 )
 
-// Set remembers delivered versions: all rows out of their window, and the latest of the others. It has two generations of hashes,
+// Set remembers delivered versions: the latest 2048 rows out of their window, and the latest of the others. It has two generations of hashes,
 // and forgets the previous one after the current one is full.
 type Set struct {
 	// Most is the number of hashes in each generation; at least 4096.

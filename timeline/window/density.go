@@ -15,7 +15,7 @@ type Density struct {
 	Level Level
 	// WindowRows is the number of expected rows up to which a window is planned: TargetRows, or more where memory allows for it.
 	WindowRows float64
-	// SavedRate is the rate of a token, in rows per ten hours; 0 = none.
+	// SavedRate is the rate of a token or of the walk on the other side of an anchor, in rows per ten hours; 0 = none.
 	SavedRate int
 	// Longest is the length of the longest window that fits into a call; 0 = any window does.
 	Longest time.Duration
@@ -34,7 +34,7 @@ func (d *Density) Rate() int {
 // RowsPerHour returns the estimated number of rows per hour; 0 = nothing is known.
 func (d *Density) RowsPerHour() float64 { return float64(d.Rate()) / 10 }
 
-// Observe takes into account how many rows a window had that was read to its end.
+// Observe takes into account how full a window was that was read to its end: rows are its weight, which fetch.Reader.Weigh tells.
 func (d *Density) Observe(w Window, rows int) {
 	const fade = 0.9 // the part of its weight that a window keeps after each later one
 	d.rows = d.rows*fade + float64(rows)

@@ -5,8 +5,8 @@ import "time"
 // Level is a width of the grid. A cell of one level lies within one cell of the next.
 type Level uint8
 
-// The levels, from the narrowest to the widest. An era is everything before the current year: while nothing is known about a source,
-// its empty years cost one request together.
+// The levels, from the narrowest to the widest. An era is everything before the current year, or before what Graph keeps
+// (Plan.EraEnd): while nothing is known about a source, its empty years cost one request together.
 const (
 	Hour Level = iota
 	SixHours

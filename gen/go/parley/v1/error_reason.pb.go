@@ -202,7 +202,8 @@ const (
 	//
 	// Read the interval of the gap again.
 	ErrorReason_ERROR_REASON_PAGING_LOOP ErrorReason = 38
-	// Graph sent rows from far outside the asked window. They are delivered, marked `out_of_window`.
+	// Graph sent rows from far outside the asked window. They are delivered, marked `out_of_window`. Where most rows are such ones, Graph
+	// does not honour its bounds, and what lies outside of the asked interval is left out.
 	//
 	// Nothing is lost; Graph's date filter is in doubt.
 	ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED ErrorReason = 39
