@@ -5,6 +5,7 @@ package cachebench_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 )
@@ -19,30 +20,35 @@ func heapInUse() int64 {
 }
 
 // TestResidentMemory has streams and lists fill a cache with several times what it may hold, of pages and of the windows
-// and answers that are made of them. It is not parallel: others would be counted.
+// and answers that are made of them. What the cache keeps of them varies a little, so the middle one of several caches counts. It is not
+// parallel: others would be counted.
 //
 //nolint:paralleltest // see above
 func TestResidentMemory(t *testing.T) {
-	const size, users, most = 16 << 20, 60, 1.1
-	play(t, now, size, daysAgo(30), 30*time.Minute, func(h *house) {
-		before := heapInUse()
-		for i := range users {
-			user := fmt.Sprint("u", i)
-			h.stream(user, daysAgo(30), daysAgo(1))
-			token := ""
-			for range 10 {
-				token = h.list(user, daysAgo(30), daysAgo(1), token, 50)
+	const size, users, most, caches = 16 << 20, 60, 1.1, 5
+	var live []int64
+	for range caches {
+		play(t, now, size, daysAgo(30), 30*time.Minute, func(h *house) {
+			before := heapInUse()
+			for i := range users {
+				user := fmt.Sprint("u", i)
+				h.stream(user, daysAgo(30), daysAgo(1))
+				token := ""
+				for range 10 {
+					token = h.list(user, daysAgo(30), daysAgo(1), token, 50)
+				}
+				h.list(fmt.Sprint("u", i/2), daysAgo(30), daysAgo(20), "", 100)
 			}
-			h.list(fmt.Sprint("u", i/2), daysAgo(30), daysAgo(20), "", 100)
-		}
-		clear(h.times)
-		got := heapInUse() - before
-		t.Logf("limit %.1f MiB, counted %.1f MiB, live heap %.1f MiB", float64(size)/(1<<20), float64(h.cache.Bytes())/(1<<20), float64(got)/(1<<20))
-		if counted := h.cache.Bytes(); counted < size*8/10 || counted > size+size/20 {
-			t.Errorf("a full cache of %d bytes counts %d", size, counted)
-		}
-		if float64(got) > most*size {
-			t.Errorf("a full cache takes %.2f times its limit, at most %.2f are allowed", float64(got)/size, most)
-		}
-	})
+			clear(h.times)
+			live = append(live, heapInUse()-before)
+			if counted := h.cache.Bytes(); counted < size*8/10 || counted > size+size/20 {
+				t.Errorf("a full cache of %d bytes counts %d", size, counted)
+			}
+		})
+	}
+	slices.Sort(live)
+	t.Logf("limit %d bytes, live heap %d", size, live)
+	if got := float64(live[caches/2]) / size; got > most {
+		t.Errorf("a full cache takes %.2f times its limit, at most %.2f are allowed", got, most)
+	}
 }
