@@ -42,7 +42,7 @@ type Observer interface {
 }
 
 // Results as the Observer sees them; of look-ups the first five. A refused value was not taken, because it is too large or
-// because cached ones are asked for more often; a lost one is a value that the store had no time for. The twoQueue holds
+// because cached ones are asked for more often; a lost one is a value that ristretto had no time for. The twoQueue holds
 // values of both kinds all the same, unless they are too large.
 const (
 	resultHit       = "hit"
@@ -130,7 +130,7 @@ func (c *Cache) Close() {
 	}
 }
 
-// Bytes returns the memory of everything that is cached, by size.
+// Bytes returns the room that cached values take of the limit. Most count twice, because both halves of the store hold them.
 func (c *Cache) Bytes() int64 {
 	if c.store == nil {
 		return 0

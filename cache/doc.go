@@ -8,8 +8,8 @@
 // behind a link counts as fresh only if it was read after the page that carries the link: a chain never mixes pages of an older and
 // a newer reading.
 //
-// There are three layers, outermost first: coalescing (callers who want the same value at the same time share one fetch),
-// two exact LRUs of half of the size together, and ristretto with sizes in resident bytes. The first LRU, on probation,
+// A look-up goes through three layers: two exact LRUs of half of the size together, ristretto with sizes in resident bytes, and, for what
+// neither has, coalescing: callers who want the same value at the same time share one fetch. The first LRU, on probation,
 // holds new values: ristretto's Set is asynchronous and may be refused, so it alone would miss those. The second one, protected,
 // holds values that were read more than once in the first or were asked for after they had left it: ristretto's counts are too lossy to
 // hold them against a scan, and it does not see the reads that the LRUs answer. Errors are never cached. A lost value only costs another fetch.

@@ -99,7 +99,7 @@ func (s *store[V]) entries() int64 { return max(s.inRest.Load(), s.queue.entries
 // largest is the size of the largest value that can be held.
 func (s *store[V]) largest() int64 { return s.rest.MaxCost() }
 
-// bytes returns the sum of the sizes of all values.
+// bytes returns the sizes of both halves. A value that both hold counts twice, as it does against the limit.
 func (s *store[V]) bytes() int64 { return s.rest.MaxCost() - s.rest.RemainingCost() + s.queue.bytes() }
 
 // resize changes the limit and drops what is above it: of ristretto everything, for it cannot be asked for what to drop.

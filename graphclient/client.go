@@ -13,7 +13,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/ratelimit"
 )
 
-// Client sends requests to Graph for one tenant, application and user. It is
+// Client sends requests to Graph for one tenant and application, or for one user of them. It is
 // safe for concurrent use.
 type Client struct {
 	cfg             Config

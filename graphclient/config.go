@@ -34,7 +34,7 @@ type Config struct {
 	BaseURL string
 	// TenantID and ClientID identify whom the budgets belong to.
 	TenantID, ClientID string
-	// Credential gives the tokens; see NewCredential. Nil sends no
+	// Credential gives the tokens; see auth.NewCredential. Nil sends no
 	// Authorization and is accepted with a loopback BaseURL only.
 	Credential azcore.TokenCredential
 	// HTTP lends its Transport, nothing else: no jar, no redirects, no timeout.

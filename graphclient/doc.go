@@ -16,11 +16,13 @@
 //
 // A request passes these steps, outermost first:
 //
+//	payment    refuses a route that asked for payment lately
 //	retry      repeats a GET while tries, deadline and cause allow it
+//	day        counts a request against the day of its caller
 //	identify   client-request-id, User-Agent, Accept-Encoding
 //	authorize  the bearer token; one refresh after 401, one claims challenge
 //	limit      request budgets and the shared Retry-After gates
-//	observe    metrics and a debug log line, both without a path
+//	observe    metrics, a debug log line and a span; of the path the span has a template without ids
 //	wire       the exact request target, then the caller's http.RoundTripper
 //
 // What the package promises about privacy: no log line, error text or metric

@@ -112,7 +112,7 @@ func (p *identify) Do(req *policy.Request) (*http.Response, error) {
 	return req.Next()
 }
 
-// observe counts, times and logs a request. It sees no path.
+// observe counts, times, logs and traces a request. Of the path it has a template without ids, for the span alone.
 type observe struct {
 	observer graph.Observer
 	logger   *slog.Logger
@@ -164,7 +164,7 @@ func (k *call) endSpan(span *spans.Active, status int, id string) {
 	span.End(failed)
 }
 
-// pathWords are the words of Graph's paths, by their lower-case form: links to next pages are free in it. Everything else in a path may
+// pathWords are the words of Graph's paths, by their lower-case form: links to next pages may write them in any case. Everything else in a path may
 // name somebody.
 var pathWords = byLowerCase( //nolint:gochecknoglobals // a constant in all but type
 	"v1.0", "beta", "users", "copilot", "interactionHistory", "getAllEnterpriseInteractions", "chats", "getAllMessages", "getAllRetainedMessages",

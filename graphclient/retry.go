@@ -33,7 +33,8 @@ const minThrottleWait = time.Second
 
 // throttleWait bounds the time that one call waits for Graph's throttling. An answer that
 // names its wait uses up none of the tries while the wait ends before the deadline
-// or, without one, within the request's patience from the first such answer on.
+// or, without one, within the request's patience from the first such answer on. A throttled answer
+// that is not waited for so ends the call once Tries requests were sent, these ones included.
 type throttleWait struct {
 	patience time.Duration
 	until    time.Time
@@ -167,7 +168,7 @@ func (c *Client) try(parent context.Context, k *call, accept func(context.Contex
 
 	err := c.sendOnce(ctx, k, accept)
 	if err == nil && k.streaming {
-		return nil // a download: its reader calls k.end
+		return nil // a download: its reader calls k.endTry
 	}
 	cancel(nil)
 	return err

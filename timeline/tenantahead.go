@@ -34,7 +34,7 @@ const (
 	maxAheadRest = 30 * time.Second
 )
 
-// tenantAhead is the windows that were read ahead of a walk. Methods of a nil one do nothing.
+// tenantAhead is the windows that were read ahead of a walk. noteLeft and use of a nil one do nothing.
 type tenantAhead struct {
 	packer  *fetch.Packer
 	sources []aheadSource

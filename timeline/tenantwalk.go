@@ -45,7 +45,7 @@ type tenantWalk struct {
 	slots    chan struct{}
 	ahead    *tenantAhead // nil = nothing is read ahead of users who are not open
 
-	refusedToAll int // users in a row who met what holds for everybody, although something of theirs was known
+	refusedToAll int // users in a row to whom Graph refused all for a reason that holds for everybody, although some source of theirs was known
 
 	list    userList    // users that are left
 	hasList bool        // list is known
@@ -91,7 +91,7 @@ type userMessage struct {
 	done     bool
 	complete bool
 	reports  []*parleyv1.SourceReport
-	err      error // why nothing of the user could be read to its end; nil = it was
+	err      error // what ended reading the user early; nil = nothing did
 	stopped  error // why some sources of the user could not be read, if others were
 }
 

@@ -69,7 +69,7 @@ func concernsOneCaller(err error) bool {
 	return ok && (graphErr.Kind == graph.KindCallerLimit || graphErr.Kind == graph.KindThrottled && graphErr.OwnBudget)
 }
 
-// prioritized is the context of a shared fetch whose priority is the highest of all who wait for it.
+// prioritized is the context of a coalesced fetch whose priority is the highest of all who wait for it.
 type prioritized struct {
 	context.Context //nolint:containedctx // it is one
 }

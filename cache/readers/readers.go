@@ -92,7 +92,7 @@ func (s *scoped) settles(end time.Time) time.Time {
 	return end.Add(settle)
 }
 
-// windowLife is how long a window is cached that ends at end and was read at a time. It was settled then by the earlier of both clocks.
+// windowLife is how long a window is cached that ends at end and was read at a time. Whether it was settled then goes by the earlier of both clocks.
 func (s *scoped) windowLife(end, read time.Time) time.Duration {
 	switch {
 	case s.settles(end).After(read):

@@ -11,8 +11,8 @@ import (
 // of a query, one after the other, so that the result is the state of one time. Readers of events that Decorator.Events returned are Readings.
 type Readings interface {
 	// Read returns the result of read for the key of a window, starting it unless it is under way; joined is true for a caller
-	// who found it so. Pages that read asks for with its context are asked of Graph, each time: they are neither taken from
-	// the cache nor cached.
+	// who found it so. Pages that read asks for with its context are neither taken from the cache nor cached; but a page of
+	// calls may be made of a cached index (Decorator.Calls), and a remembered refusal answers in Graph's place (Refusals).
 	// A reading whose first page has not come when the time of its last caller is up goes on for a minute: a later caller takes
 	// part in it. Cutting the window into pieces would not help, for no page of them need be quicker.
 	Read(ctx context.Context, key string, opts coalesce.Options, read func(context.Context) any) (value any, joined bool, err error)

@@ -21,10 +21,11 @@ const (
 	maxRefusals    = 1 << 15
 )
 
-// Refusals remembers for a while which users a source refuses as such: those without a licence and those it does not know.
+// Refusals remembers for a while which users a source refuses as such: those without a licence, those it does not know,
+// and those whose refusal does not say whom it is about (a 403 or 402 without a reason).
 // A reading of many users then costs one request for each of them, not one for each window. Whatever may be different the
-// next moment (429, 5xx, broken answers), and what concerns the application and not the user (missing roles, billing,
-// credentials), is never remembered.
+// next moment (429, 5xx, broken answers), and what Graph says concerns the application and not the user (missing roles,
+// billing, credentials), is never remembered.
 type Refusals struct {
 	life   time.Duration
 	shared *shared.Values // nil = replicas share none

@@ -51,7 +51,7 @@ const (
 	// KindGone is Graph's 410.
 	KindGone
 	// KindThrottled is Graph's 429, or a budget or gate of our own whose wait
-	// would outlast the deadline (Status is then 0; see Own). RetryAfter is set.
+	// would outlast the deadline (Status is then 0; see Unsent). RetryAfter is set.
 	KindThrottled
 	// KindUnavailable is a 5xx, a broken connection, a cut body or a timeout.
 	KindUnavailable
@@ -59,7 +59,7 @@ const (
 	KindLoginUnavailable
 	// KindLinkRefused is a link to another origin. Nothing was sent to it.
 	KindLinkRefused
-	// KindTooLarge is an answer larger than Config.MaxBody.
+	// KindTooLarge is an answer larger than MaxBody of graphclient.Config or, of a download, MaxDownload.
 	KindTooLarge
 	// KindMalformed is a complete answer that is not what was asked for.
 	KindMalformed
@@ -138,7 +138,7 @@ type Error struct {
 	Reason string
 	// Final marks a failure that is not repeated, whatever its kind.
 	Final bool
-	// Unsent marks a request that a budget or gate of our own refused.
+	// Unsent marks a request that was not sent: a budget, a gate, the caller's day or the payment breaker refused it.
 	Unsent bool
 
 	message  string // Graph's words

@@ -84,9 +84,10 @@ func newBudget(perSecond float64, burst int) *budget {
 }
 
 // acquire waits for a turn. It returns at once with a wait time when the turn
-// would come too late: behind the deadline or, without one, after more than a
-// minute. Background requests without one do queue for longer at a limit per
-// second, which moves on all the time, but not at one counted over minutes.
+// would come too late: behind the deadline or, without one, behind the request's
+// patience at a closed gate, or after more than a minute in all. Background requests
+// without one do queue for longer at a limit per second, which moves on all the time,
+// but not at one counted over minutes.
 // probe is to be handed to release.
 func (b *budget) acquire(ctx context.Context, r *graph.Request) (probe bool, tooLong time.Duration, err error) {
 	now := time.Now()

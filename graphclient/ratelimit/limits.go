@@ -48,8 +48,8 @@ type LimitRow struct {
 type LimitTable []LimitRow
 
 // DefaultLimits are Microsoft's published numbers per application and tenant
-// (throttling limits of Teams, call records and reports, 2026). Clients use
-// 83 % of them, which is what Teams enforces over longer times; see Limit.
+// (throttling limits of Teams, call records and reports, 2026). Over longer
+// times clients use 83 % of them, which is what Teams enforces; see Limit.rate.
 func DefaultLimits() LimitTable {
 	const second = time.Second
 	return LimitTable{

@@ -20,7 +20,7 @@ type LimitState struct {
 	// Source and Limit name it: the source of its requests, and their kind with the scope, such as messages_tenant.
 	Source, Limit string
 	// Used is the part of the published number that was sent lately; of a limit per user or resource, that of the one who used most.
-	// Clients keep it at 83 % or less.
+	// Over longer times clients keep it at 83 %; a burst after a quiet time can take it up to 1.
 	Used float64
 }
 

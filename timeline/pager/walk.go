@@ -23,8 +23,8 @@ import (
 // A walk over conversations of several kinds goes through the chats first, as one chain of pages, and then through the conversations
 // that are derived from events. These need all events of the interval before the first of them is known, since each tells its counts. So
 // every call that comes to them reads the interval, whose windows are cached, and groups it anew; the token holds the place of the last
-// conversation in their order. The order is by the last event: an event that comes late moves its conversation on, never back before
-// the place.
+// conversation in their order. The order is by the last event. Ascending, an event that comes late moves its conversation on, never
+// back before the place. Newest first it moves it before the place: one that was not delivered yet is then left out.
 
 // Derivation is what one reading of the interval gave.
 type Derivation struct {
@@ -49,7 +49,7 @@ type walk struct {
 	sources query.Sources
 	filter  *filter.Filter
 
-	chats     *pager[*parleyv1.Conversation] // its position seals the token; its pages are not read where no chats are asked for
+	chats     *pager[*parleyv1.Conversation] // the token is its position, sealed; its pages are not read where no chats are asked for
 	hasChats  bool                           // chats are asked for
 	pos       *cursor.Derived
 	fromStart bool            // this call has seen all chats that its walk handed out
@@ -323,7 +323,7 @@ func (w *walk) token() (string, error) { return w.chats.token() }
 
 func (w *walk) finished() bool { return w.pos.Finished && !w.inChats() }
 
-// mayHoldMore reports whether a full page ends before the end is looked for.
+// mayHoldMore reports whether a full page has a token although nothing more was looked for. Among the derived conversations it is always so.
 func (w *walk) mayHoldMore() bool { return !w.inChats() || w.chats.mayHoldMore() }
 
 func (w *walk) close() {
