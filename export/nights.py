@@ -66,10 +66,8 @@ class Nights:
     def tables(self, database: duckdb.DuckDBPyConnection, out: str) -> None:
         """Makes the tables and views of an export, in a schema of its name."""
         database.execute(f"CREATE SCHEMA {out}; USE {out}")
-        command = [self.exporter, "schema", "--dialect", "duckdb", "--out", str(self.work / out)]
-        for statement in subprocess.run(command, check=True, capture_output=True, text=True).stdout.split(";"):
-            if re.search(r"VIEW events\w* ", statement):
-                database.execute(statement)
+        command = [self.exporter, "schema", "--dialect", "duckdb", "--datasets", "events", "--out", str(self.work / out)]
+        database.execute(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     def manifests(self, out: str) -> list[dict]:
         return [json.loads(path.read_text()) for path in sorted(self.work.glob(f"{out}/_runs/*/manifest.json"))]

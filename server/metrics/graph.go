@@ -87,23 +87,16 @@ func (g *graphLimits) Collect(to chan<- prometheus.Metric) {
 
 // Graph returns the observer of one tenant's Graph client. The counters of its sources are there from now on.
 func (m *Metrics) Graph(tenant string) graph.Observer {
-	for label := range apiLabels() {
+	for number := range parleyv1.Source_name { // sources of one API share its label
+		label := source.Describe(parleyv1.Source(number)).Label
+		if label == "" {
+			continue
+		}
 		m.graphRequests.WithLabelValues(label, tenant, "200")
 		m.graphRequests.WithLabelValues(label, tenant, "429")
 		m.graphSeconds.WithLabelValues(label, tenant)
 	}
 	return graphObserver{m, tenant}
-}
-
-// apiLabels returns the labels of all Graph APIs, each once.
-func apiLabels() map[string]struct{} {
-	labels := map[string]struct{}{}
-	for number := range parleyv1.Source_name {
-		if label := source.Describe(parleyv1.Source(number)).Label; label != "" {
-			labels[label] = struct{}{}
-		}
-	}
-	return labels
 }
 
 type graphObserver struct {

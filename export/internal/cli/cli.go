@@ -130,20 +130,14 @@ func (v schemaVerb) Run(to streams) error {
 	if v.Format != dataset.Parquet && v.Format != dataset.NDJSON {
 		wrong = append(wrong, fmt.Errorf("--format=%s: use parquet or ndjson", v.Format))
 	}
-	tables := dataset.Tables()
-	all := make([]string, 0, len(tables))
-	for _, table := range tables {
-		all = append(all, table.Name)
-	}
-	var names []string
-	for name := range parts(v.Datasets) {
-		if !slices.Contains(all, name) {
-			wrong = append(wrong, fmt.Errorf("--datasets=%s: use some of %s", name, strings.Join(all, ", ")))
+	names := slices.Collect(parts(v.Datasets))
+	for _, name := range names {
+		if !dataset.Known(name) {
+			wrong = append(wrong, fmt.Errorf("--datasets=%s: use some of %s", name, strings.Join(dataset.Names(), ", ")))
 		}
-		names = append(names, name)
 	}
 	if names == nil {
-		names = all
+		names = dataset.Names()
 	}
 	if wrong != nil {
 		return usageError{errors.Join(wrong...)}

@@ -74,10 +74,18 @@ func Tables() []Table {
 	}
 }
 
-// Known reports whether there is a dataset of the name.
-func Known(name string) bool {
-	return slices.ContainsFunc(Tables(), func(t Table) bool { return t.Name == name })
+// Names are the names of all datasets, in the order of Tables.
+func Names() []string {
+	tables := Tables()
+	names := make([]string, 0, len(tables))
+	for _, table := range tables {
+		names = append(names, table.Name)
+	}
+	return names
 }
+
+// Known reports whether there is a dataset of the name.
+func Known(name string) bool { return slices.Contains(Names(), name) }
 
 // Date is a day, as days since 1970-01-01; 0 = absent.
 type Date int32
