@@ -67,7 +67,7 @@ func Varint(message []byte, number protowire.Number) uint64 {
 	return value
 }
 
-// find returns what follows the tag of a message's first field of a number and a type; nil when there is none.
+// find returns the encoded value of a message's first field of a number and a type, without its tag; nil when there is none.
 func find(message []byte, number protowire.Number, wanted protowire.Type) []byte {
 	for len(message) > 0 {
 		n, kind, head := protowire.ConsumeTag(message)

@@ -14,6 +14,7 @@ type authMode struct {
 	oidc, mtls bool
 }
 
+// open reports whether nobody is asked who they are.
 func (m authMode) open() bool { return !m.oidc && !m.mtls }
 
 // parseMode reads Config.AuthMode.
@@ -52,7 +53,8 @@ func authenticator(cfg *Config) authn.Authenticator {
 	return auth
 }
 
-// checkAuthentication refuses combinations that would leave open what somebody believes to be shut.
+// checkAuthentication refuses combinations that would leave open what somebody believes to be shut. It sets the mode of the configuration
+// and, without authentication, the policy that is absent.
 func checkAuthentication(c *Config) error {
 	var err error
 	if c.mode, err = parseMode(c.AuthMode); err != nil {

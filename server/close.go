@@ -15,7 +15,7 @@ import (
 // REST ask for another connection. Then connections over gRPC are told to go (GOAWAY), open streams end with STREAM_ENDED and their resume
 // token, new ones are refused, running calls may end, and the listeners close. Calls that still come are served where there was a delay, and
 // refused where there was none. What still runs when ctx ends (or
-// Config.DrainTime after the delay, if ctx has no deadline) is cut. Close waits for every goroutine of the server; later calls return
+// Config.DrainTime after the delay, if ctx has no deadline) is broken off. Close waits for every goroutine of the server; later calls return
 // the first one's result.
 func (s *Server) Close(ctx context.Context) error {
 	s.stop.Do(func() {
@@ -64,7 +64,7 @@ func (s *Server) close(ctx context.Context) error {
 	var errWeb error
 	both.Go(func() {
 		errWeb = stopHTTP(ctx, s.web)
-		// Requests that were cut find their context ended.
+		// Requests that were broken off find their context ended, and return.
 		s.requests.Lock()
 		defer s.requests.Unlock()
 	})
@@ -86,7 +86,7 @@ func stopGRPC(ctx context.Context, server *grpc.Server) {
 	server.GracefulStop()
 }
 
-// stopHTTP waits for running requests until ctx ends, then cuts them; that is no error.
+// stopHTTP waits for running requests until ctx ends, then closes their connections; that is no error.
 func stopHTTP(ctx context.Context, server *http.Server) error {
 	err := server.Shutdown(ctx)
 	if err == nil {

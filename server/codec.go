@@ -60,7 +60,8 @@ func (p *twoParts) slice(head, body []byte) mem.BufferSlice {
 	return p.parts[:]
 }
 
-// batchFrame returns the StreamEventsResponse of a batch: tag and length, then the pieces of the batch.
+// batchFrame returns the frame of a batch: tag and length, then the pieces of the batch. It is the same in StreamEventsResponse and
+// StreamTenantEventsResponse, where the field of the batch has the same number.
 func batchFrame(batch *timeline.Batch) mem.BufferSlice {
 	size := 0
 	for _, piece := range batch.Pieces {

@@ -69,9 +69,9 @@ type Config struct {
 	OpenAPI, Descriptor, FullDescriptor []byte
 	// CallTime is the deadline of a List or Get that has none; 0 = 20 s.
 	CallTime time.Duration
-	// MaxDeadline cuts the deadlines of Lists and Gets; 0 = 2 min.
+	// MaxDeadline caps the deadlines of Lists and Gets; 0 = 2 min.
 	MaxDeadline time.Duration
-	// StreamAge is when a stream ends with its token, STREAM_ENDED; 0 = 30 min. StreamStall is how long its reader may take
+	// StreamAge is when a stream ends with its token, STREAM_ENDED; 0 = 30 min. StreamStall is how long its client may take
 	// nothing; 0 = 2 min.
 	StreamAge, StreamStall time.Duration
 	// CallerShare is the part of MaxCalls and of MaxStreams that a caller may hold while others wait, times the weight that the

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/server/rest/explorer"
 )
 
-// pages serves what is not the API: health for probes, the documents, and the files that generators need.
+// pages serves the paths outside of the API: health for probes, the documents, and the files that generators need.
 func (s *Server) pages() (http.Handler, error) {
 	site, err := docs.New(docs.Config{Version: s.cfg.Version, GRPCAddr: s.GRPCAddr, Reflection: s.cfg.Reflection, Explorer: s.cfg.Explorer != nil, Tokens: s.cfg.mode.oidc, User: s.cfg.ExampleUser})
 	if err != nil {

@@ -21,13 +21,13 @@ import (
 )
 
 const (
-	maxRequest       = 64 << 10 // bytes of a gRPC request; a token and a filter are the largest parts
+	maxRequest       = 64 << 10 // bytes of a gRPC request; a thousand user ids take 38 KiB, a token 16
 	maxMetadata      = 32 << 10 // bytes of a call's headers
 	maxHTTPHeader    = 64 << 10 // bytes of a REST request's line and headers
 	maxStreamsPerTCP = 256      // calls at one time on one connection
 )
 
-// publicOptions are those of the gRPC listener.
+// publicOptions returns the options of the gRPC listener's server.
 func publicOptions(cfg *Config, conns *lifetime.ConnAges) []grpc.ServerOption {
 	creds := insecure.NewCredentials()
 	if cfg.TLS != nil {
@@ -66,8 +66,8 @@ func (s *Server) newGRPC(list interceptor.List, transport ...grpc.ServerOption) 
 	return server
 }
 
-// newWeb makes the HTTP server of REST. It has no write timeout, which would cut streams; package rest bounds the
-// writing of everything else. It has no read timeout, which would end streams too: requests have no bodies.
+// newWeb makes the HTTP server of REST. It has no write timeout and no read timeout, since either would end streams. Package rest bounds
+// the writing of every other answer, and the reading of the body of a POST.
 func newWeb(handler http.Handler, c *Config) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -78,7 +78,7 @@ func newWeb(handler http.Handler, c *Config) *http.Server {
 	}
 }
 
-// serveWeb returns what serves REST, over TLS where it is configured.
+// serveWeb returns a function that serves REST on a listener, over TLS where it is configured.
 func (s *Server) serveWeb(listener net.Listener) func() error {
 	if s.cfg.TLS != nil {
 		s.web.TLSConfig = s.cfg.TLS.Config()
@@ -87,8 +87,8 @@ func (s *Server) serveWeb(listener net.Listener) func() error {
 	return func() error { return s.web.Serve(listener) }
 }
 
-// front is what stands before REST: pages of named origins may read answers, and without authentication only
-// requests that name this machine are answered.
+// front returns the middlewares before REST: pages of named origins may read answers, and without authentication only
+// requests that name this machine are answered. Close waits for the requests inside it.
 func (s *Server) front(next http.Handler) http.Handler {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.RLock()
@@ -108,7 +108,7 @@ func (s *Server) front(next http.Handler) http.Handler {
 	return handler
 }
 
-// recovered turns a panic of REST into a cut connection, whose value is not logged.
+// recovered breaks the connection of a REST request that panics. It logs where the panic happened, and not its value.
 func (s *Server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -117,7 +117,7 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 			case http.ErrAbortHandler:
 				panic(p) //nolint:forbidigo // net/http breaks the connection without a log line
 			default:
-				interceptor.LogPanic(r.Context(), s.cfg.Logger, "REST", p) // the client sees a cut connection
+				interceptor.LogPanic(r.Context(), s.cfg.Logger, "REST", p) // the client sees a broken connection
 				panic(http.ErrAbortHandler)                                //nolint:forbidigo // the same
 			}
 		}()

@@ -57,7 +57,7 @@ func countRequests(next http.Handler) http.Handler {
 		defer request.End()
 		next.ServeHTTP(w, r.WithContext(request))
 		if r.ProtoMajor > 1 && !request.Authenticated() {
-			// HTTP/2 would write a short answer after this, and wait for its reader where nobody counts it.
+			// HTTP/2 would write a short answer after this, and wait for its client where nobody counts it.
 			_ = http.NewResponseController(w).Flush()
 		}
 	})

@@ -54,8 +54,8 @@ type replacement struct {
 	value  protoreflect.Value
 }
 
-// prune returns m itself if every field of it is kept, otherwise a copy of the kept ones. Fields that this contract does not know
-// are never kept.
+// prune returns m itself and false if every field of it is kept, otherwise a copy of the kept fields and true. Fields that this contract
+// does not know are never kept.
 func (k *marks) prune(m protoreflect.Message) (protoreflect.Message, bool) {
 	changed := len(m.GetUnknown()) > 0
 	var replaced []replacement
@@ -66,12 +66,12 @@ func (k *marks) prune(m protoreflect.Message) (protoreflect.Message, bool) {
 			changed = true
 		case inner == nil: // a value, kept whole
 		case fd.IsList():
-			if list, cut := inner.pruneList(m, fd, v.List()); cut {
+			if list, pruned := inner.pruneList(m, fd, v.List()); pruned {
 				changed, replaced = true, append(replaced, replacement{fd.Number(), list})
 			}
 		default:
-			if pruned, cut := inner.prune(v.Message()); cut {
-				changed, replaced = true, append(replaced, replacement{fd.Number(), protoreflect.ValueOfMessage(pruned)})
+			if message, pruned := inner.prune(v.Message()); pruned {
+				changed, replaced = true, append(replaced, replacement{fd.Number(), protoreflect.ValueOfMessage(message)})
 			}
 		}
 		return true
@@ -95,19 +95,19 @@ func (k *marks) prune(m protoreflect.Message) (protoreflect.Message, bool) {
 	return out, true
 }
 
-// pruneList returns a new list of the pruned elements, if any of them had to be cut.
+// pruneList returns a new list of the pruned elements; false when every element stays whole.
 func (k *marks) pruneList(m protoreflect.Message, fd protoreflect.FieldDescriptor, list protoreflect.List) (protoreflect.Value, bool) {
 	var out protoreflect.List
 	for i := range list.Len() {
-		pruned, cut := k.prune(list.Get(i).Message())
-		if cut && out == nil {
+		message, pruned := k.prune(list.Get(i).Message())
+		if pruned && out == nil {
 			out = m.NewField(fd).List()
 			for j := range i {
 				out.Append(list.Get(j))
 			}
 		}
 		if out != nil {
-			out.Append(protoreflect.ValueOfMessage(pruned))
+			out.Append(protoreflect.ValueOfMessage(message))
 		}
 	}
 	if out == nil {

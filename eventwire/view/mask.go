@@ -130,7 +130,7 @@ func (m *Mask) AppendList(dst, list []byte) ([]byte, error) {
 			return dst, fmt.Errorf("%w: %w", ErrWire, protowire.ParseError(size))
 		}
 		list = list[head+size:]
-		// The length is known after the message is cut; room for it is left as the whole message would need.
+		// The length is known once the message is pruned; room for it is left as the whole message would need.
 		dst = protowire.AppendTag(dst, number, kind)
 		at := len(dst)
 		room := protowire.SizeVarint(uint64(len(message)))

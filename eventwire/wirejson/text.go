@@ -85,7 +85,7 @@ func special(text []byte, i int) int {
 	for ; i+8 <= len(text); i += 8 {
 		x := binary.LittleEndian.Uint64(text[i:])
 		quote, slash := x^(ones*'"'), x^(ones*'\\')
-		// A high bit for each byte below ' ', or equal to either. What a borrow adds lies behind the first one.
+		// A high bit for each byte below ' ', or equal to either. A borrow sets wrong bits only above the first one.
 		if found := ((x-ones*' ')&^x | (quote-ones)&^quote | (slash-ones)&^slash) & highs; found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}

@@ -27,12 +27,12 @@ func DefaultBounds() Bounds {
 	return Bounds{Unauthenticated: 2048, UnauthenticatedPerPeer: 1024, Authenticated: 8192, Requests: 2048, RequestsPerPeer: 1024, Watches: 16}
 }
 
-// Connections bounds connections. For each connection too many one is cut, the one that has been idle for longest: of the
-// unauthenticated ones a connection of the peer with most of them, of the authenticated ones a connection of the caller with most.
-// So new connections always find a place, and a flood displaces itself. It is safe for concurrent use.
+// Connections bounds connections. For each connection too many, it closes the one that has been idle for longest: among unauthenticated
+// connections, one of the peer that has most of them; among authenticated ones, one of the caller that has most. So new connections always
+// find a place, and a flood displaces itself. It is safe for concurrent use.
 type Connections struct {
 	bounds  Bounds
-	evicted func() // counts a connection that was cut
+	evicted func() // counts a connection that was closed to make room
 
 	mu              sync.Mutex
 	unauthenticated class
@@ -47,7 +47,7 @@ type class struct {
 	size   int
 }
 
-// NewConnections returns empty Connections. It calls evicted for each connection that it cuts.
+// NewConnections returns empty Connections. It calls evicted for each connection that it closes.
 func NewConnections(bounds Bounds, evicted func()) *Connections {
 	return &Connections{
 		bounds: bounds, evicted: evicted, pending: make(map[string]int),
@@ -57,9 +57,9 @@ func NewConnections(bounds Bounds, evicted func()) *Connections {
 
 // Connection is one connection. A nil one has no bounds.
 type Connection struct {
-	of   *Connections
-	peer string
-	cut  func()
+	of     *Connections
+	peer   string
+	hangUp func() // closes the connection without waiting
 
 	// The rest is guarded by of.mu.
 	class   *class // nil = gone
@@ -70,9 +70,9 @@ type Connection struct {
 	watches int
 }
 
-// Enter adds a connection from an address, and may cut others to make room. The function cut closes the connection without waiting.
-func (c *Connections) Enter(from net.Addr, cut func()) *Connection {
-	conn := &Connection{of: c, peer: peerOf(from), cut: cut, open: make(map[*Request]struct{})}
+// Enter adds a connection from an address, and may close others to make room. The function hangUp closes the connection without waiting.
+func (c *Connections) Enter(from net.Addr, hangUp func()) *Connection {
+	conn := &Connection{of: c, peer: peerOf(from), hangUp: hangUp, open: make(map[*Request]struct{})}
 	c.mu.Lock()
 	var gone *Connection
 	switch own := c.unauthenticated.groups[conn.peer]; {
@@ -139,7 +139,7 @@ func (k *Connection) Begin(ctx context.Context, messageTimeout time.Duration) *R
 	}
 	c := k.of
 	c.mu.Lock()
-	if k.class == nil { // it was cut, which its transport has not seen yet
+	if k.class == nil { // it was closed to make room, which its transport has not seen yet
 		c.mu.Unlock()
 		return r
 	}
@@ -316,11 +316,11 @@ func (c *Connections) each(f func(*Connection)) {
 	}
 }
 
-// evict cuts a connection, if there is one, that was taken out.
+// evict closes a connection that was taken out to make room; nil = none was.
 func (c *Connections) evict(k *Connection) {
 	if k != nil {
 		c.evicted()
-		k.cut()
+		k.hangUp()
 	}
 }
 

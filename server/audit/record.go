@@ -1,6 +1,7 @@
-// Package audit records who read whose data: an `intent` before the first look-up and an `outcome` at the end, as JSON lines of a
-// stable schema, to a sink of their own. What cannot be recorded is not done. Records hold ids, never content: no message
-// body, token, filter literal or user name. The records of one process are numbered and chained by digests; Verifier checks both.
+// Package audit records who read whose data, as JSON lines of a stable schema. Each call has a Call: the interceptor audit opens it, the
+// authorizer of package service writes an Intent into it before the first look-up, and the interceptor ends it with the Outcome. A Log
+// numbers the records, chains them by digests and writes them to its Sink; Verifier checks both. A call whose intent cannot be recorded
+// reads nothing. Records hold ids, never content: no message body, token, filter literal or user name.
 package audit
 
 import (

@@ -61,7 +61,7 @@ type process struct {
 // NewVerifier returns a Verifier that has read nothing.
 func NewVerifier() *Verifier { return &Verifier{byName: map[string]*process{}} }
 
-// Read reads one file; the name is for findings. An error is one of reading, not of what was read.
+// Read reads one file; the name is for findings. An error says that the file could not be read; faults of the records are findings.
 func (v *Verifier) Read(name string, from io.Reader) error {
 	lines := bufio.NewReaderSize(from, 64<<10)
 	for number := 1; ; number++ {
@@ -131,8 +131,8 @@ func (v *Verifier) checkLine(at Finding, line []byte, whole bool) {
 // checkChain checks a record's digest against the record before it.
 func (v *Verifier) checkChain(at Finding, p *process, line []byte) (intact bool) {
 	const tail = len(chainMember) + 2*sha256.Size + len(`"}`)
-	cut := max(len(line)-tail, 0)
-	body, member := line[:cut], line[cut:]
+	end := max(len(line)-tail, 0)
+	body, member := line[:end], line[end:]
 	var have [sha256.Size]byte
 	hexed, ok := bytes.CutPrefix(member, []byte(chainMember))
 	if ok {
@@ -219,7 +219,7 @@ func (v *Verifier) addFinding(at Finding, problem string) {
 }
 
 // Report returns the processes in the order in which they first appear, and all findings; more is how many were not kept.
-// Intents without an outcome are findings of their process: calls under way, calls that were cut with the process, and records
+// Intents without an outcome are findings of their process: calls under way, calls that ended with the process, and records
 // that are missing at the end.
 func (v *Verifier) Report() (processes []ProcessReport, findings []Finding, more int) {
 	findings = slices.Clone(v.findings)

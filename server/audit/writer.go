@@ -208,7 +208,7 @@ func (w *writer) encode(batch []*pending) (line []byte, records int) {
 	return line, records
 }
 
-// advance moves the chain behind the records of a piece that are whole in the file, and returns their number. n of the size bytes of the piece
+// advance moves the chain past the records of a piece that are whole in the file, and returns their number. n of the size bytes of the piece
 // are there; a record of which only a part is there leaves a torn line.
 func (w *writer) advance(n, size, records int) (whole int) {
 	end := 0 // of the last whole record

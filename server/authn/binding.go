@@ -17,7 +17,7 @@ type binding struct {
 	unknown bool
 }
 
-// read reads the claim; one that cannot be read makes the token invalid.
+// read reads the claim, and reports whether it can be read: a claim that cannot makes the token invalid.
 func (b *binding) read(raw json.RawMessage) bool {
 	if raw == nil {
 		return true

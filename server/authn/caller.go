@@ -79,14 +79,14 @@ type Caller struct {
 
 	// upn is the name that a user signs in with, as the token states it. It identifies nobody and is written nowhere.
 	upn string
-	// thumbprint is that of the client certificate that the token is bound to; nil for a bearer token.
+	// thumbprint is the SHA-256 of the client certificate that the token is bound to; nil for a bearer token.
 	thumbprint []byte
-	// acceptedBy is what the credential was accepted by: the key of the token, the authorities of the certificate, or both where
+	// acceptedBy checks the credential again: by the key of the token, by the authorities of the certificate, or by both where
 	// the token is bound to a certificate.
 	acceptedBy [2]rechecker
 }
 
-// rechecker is what a credential was accepted by: the key that signed it, or the authorities that vouch for it.
+// rechecker checks an accepted credential again: by the key that signed it, or by the authorities that vouch for it.
 type rechecker interface {
 	// recheck returns nil if the credential would still be accepted now. An error is a *RefusedError.
 	recheck(now time.Time) error

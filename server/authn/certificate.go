@@ -102,6 +102,7 @@ func (c *checkedCertificate) recheck(now time.Time) error {
 	return nil
 }
 
+// subjectOf returns the one name by which a certificate names its holder; false when there is none, or more than one.
 func subjectOf(leaf *x509.Certificate) (Namespace, string, bool) {
 	switch {
 	case len(leaf.URIs) == 1:

@@ -70,11 +70,12 @@ func (c *claims) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// readText reads a string, and reports whether the claim is one or absent.
 func readText(raw json.RawMessage, to *string) bool {
 	return raw == nil || string(raw) != "null" && json.Unmarshal(raw, to) == nil
 }
 
-// readList reads one string or an array of strings.
+// readList reads one string or an array of strings, and reports whether the claim is one of the two or absent.
 func readList(raw json.RawMessage, to *[]string) bool {
 	if raw == nil {
 		return true
@@ -100,7 +101,7 @@ func readList(raw json.RawMessage, to *[]string) bool {
 // lastSecond is the end of the year 9999.
 const lastSecond = 253402300799
 
-// readTime reads a NumericDate (RFC 7519); parts of a second are cut.
+// readTime reads a NumericDate (RFC 7519), rounded down to a second, and reports whether the claim is one or absent.
 func readTime(raw json.RawMessage, to *time.Time) bool {
 	if raw == nil {
 		return true

@@ -124,7 +124,7 @@ func (k *keySet) find(kid string) *signingKey {
 	return found
 }
 
-// keyMissing is the refusal of a key that is not there.
+// keyMissing returns the refusal of a token whose key is not in the set, or of any token while there is no set.
 func (k *keySet) keyMissing() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -134,7 +134,7 @@ func (k *keySet) keyMissing() error {
 	return refuse(WhyUnknownKey)
 }
 
-// refresh is one fetch.
+// refresh fetches the keys and puts them into force. When the fetch fails, the older keys stay in force.
 func (k *keySet) refresh(ctx context.Context) (map[string]*signingKey, error) {
 	limited, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
@@ -155,6 +155,7 @@ func (k *keySet) refresh(ctx context.Context) (map[string]*signingKey, error) {
 	return keys, err
 }
 
+// fetch finds the key set by discovery and reads its keys. It returns errNoKeys for a set that holds no key of the issuer.
 func (k *keySet) fetch(ctx context.Context) (map[string]*signingKey, error) {
 	var found struct {
 		Issuer string `json:"issuer"`

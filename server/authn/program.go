@@ -140,7 +140,7 @@ func (m *marks) read(all map[string]json.RawMessage) bool {
 	return true
 }
 
-// isClientCredentials knows a grant under its names: Auth0's client-credentials, OAuth's client_credentials.
+// isClientCredentials reports whether a grant is that of a program, under either of its names: Auth0's client-credentials, OAuth's client_credentials.
 func isClientCredentials(grant string) bool {
 	return strings.ReplaceAll(strings.ToLower(grant), "_", "-") == "client-credentials"
 }

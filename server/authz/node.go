@@ -35,7 +35,7 @@ func (p *parser) unknown(node *yaml.Node, what, name string, known []string) {
 	p.failf(node, "unknown %s %q; known are %s", what, shorten(name), strings.Join(known, ", "))
 }
 
-// shorten cuts a value for a message.
+// shorten returns at most the first 64 bytes of a value, for a message.
 func shorten(text string) string {
 	const most = 64
 	if len(text) > most {

@@ -26,7 +26,7 @@ type Request struct {
 	RPC string
 	// Tenant is whose data are read.
 	Tenant Tenant
-	// User is the object id of the user whose data are read, resource.AnyUser for those of the whole tenant, or empty for methods that name no user.
+	// User is the object id of the user whose data are read, resource.AnyUser for the data of the whole tenant, or empty for methods that name no user.
 	User string
 	// UPN is the user principal name of a user whose object id is not known yet; User is then empty.
 	UPN string
@@ -57,7 +57,7 @@ type Decision struct {
 	// Rule is the name of the rule that allows the call; empty when none does.
 	Rule string
 	// AllUsers is set where the rule allows the data of every user. Where it is not set, data are handed out only if they are
-	// proved to be those of the requested user.
+	// proved to be the requested user's.
 	AllUsers bool
 	// OnBehalf is set where the rule has Graph asked on behalf of the caller, with the permission that the user has there and
 	// not with the application's.
@@ -103,7 +103,7 @@ func Loopback() *Policy {
 	return &Policy{rules: []rule{everything}, digest: "builtin:loopback"}
 }
 
-// Decide answers whether a caller may make a request. The first rule that allows it whole is named.
+// Decide decides whether a caller may make a request. The decision names the first rule that allows the whole request.
 func (p *Policy) Decide(caller *authn.Caller, req Request) Decision {
 	decision := Decision{Digest: p.digest}
 	if caller == nil || len(req.Sources) == 0 {
@@ -184,6 +184,7 @@ func (p *Policy) Weight(caller *authn.Caller) float64 {
 	return cmp.Or(weight, 1)
 }
 
+// matches reports whether the rule is for a caller.
 func (r *rule) matches(c *authn.Caller) bool {
 	switch {
 	case c == nil,
@@ -209,6 +210,7 @@ func (r *rule) allowsAllButUser(c *authn.Caller, req *Request) bool {
 		!slices.ContainsFunc(req.Sources, func(src parleyv1.Source) bool { return !slices.Contains(r.sources, src) })
 }
 
+// allowsTenant reports whether the rule allows a caller a tenant: each, the listed ones, or the one that vouches for the caller.
 func (r *rule) allowsTenant(c *authn.Caller, tenant Tenant) bool {
 	switch {
 	case r.everyTenant:
@@ -223,6 +225,7 @@ func (r *rule) allowsTenant(c *authn.Caller, tenant Tenant) bool {
 	}
 }
 
+// sameTenant reports whether a tenant vouches for a caller.
 func sameTenant(c *authn.Caller, tenant Tenant) bool {
 	return c.TenantID != "" && strings.EqualFold(c.TenantID, tenant.ID)
 }

@@ -1,6 +1,6 @@
 // Package callinfo holds the facts of a call that interceptors and services share: one Info in the context of each call. An interceptor
-// or a service writes what it finds out, such as the caller or the tenant, and those after it read that: limits, audit, logs and metrics.
-// It decides nothing.
+// or a service writes what it finds out, such as the caller or the tenant, and others read it: limits, audit, logs and metrics. The package
+// decides nothing.
 package callinfo
 
 import (
@@ -55,9 +55,11 @@ type Info struct {
 	Record audit.Call
 }
 
-// Transport has the facts that the transport knows about a call. NewContext writes it; everybody reads it.
+// Transport has the facts that the transport knows about a call. NewContext writes it, and where spans of the call are recorded, the
+// interceptor trace writes TraceID and Traced anew; everybody reads it.
 type Transport struct {
-	// TraceID is the id of the trace that the caller's traceparent names; empty where it names none.
+	// TraceID is the id of the trace that the call belongs to: the caller's, as its traceparent says, or else that of the recorded spans.
+	// It is empty where there is neither.
 	TraceID string
 	// Traced is set where spans of the call are recorded.
 	Traced bool
@@ -69,12 +71,12 @@ type Transport struct {
 	HTTP *HTTPRequest
 }
 
-// Lifetime has the hold of a call, and the functions that end it early. The interceptor hold writes Hold and AbortGRPC, and limits writes Eviction; the
-// streams of the services read them.
+// Lifetime has the hold of a call, and the functions that end it early. The interceptor hold writes Hold and AbortGRPC, and limits writes Eviction; limits
+// and the streams of the services read them.
 type Lifetime struct {
 	// Hold keeps the resources of the call until its answer is out; nil where it has none.
 	Hold *lifetime.Hold
-	// AbortGRPC ends a stream over gRPC although it waits for its reader; nil = it cannot be ended so.
+	// AbortGRPC ends a stream over gRPC although it waits for its client; nil = it cannot be ended so.
 	AbortGRPC func(err error)
 	// Eviction ends a stream for others; nil for unary calls.
 	Eviction *lifetime.Eviction
@@ -89,8 +91,9 @@ type Identity struct {
 	CallerID string
 }
 
-// Access is the access that a call has. The services' authorizer writes it, in authorizeUser alone; the interceptors recheck, freshness and
-// metrics read it. No method can return it: its signature is generated, and recheck needs it before the first frame of a stream.
+// Access is the access that a call has. The services' authorizer writes it, in authorizeUser alone. The interceptors recheck and answer
+// headers read Allowed; metrics, logging and trace read Tenant. No method can return it: its signature is generated, and recheck needs it
+// before the first frame of a stream.
 type Access struct {
 	// Tenant is the alias of the tenant that is read.
 	Tenant string
@@ -108,7 +111,7 @@ type Freshness struct {
 }
 
 // Sent counts the data that a call has handed out, and its cost. The interceptor audit writes what was handed out, graphclient counts its requests;
-// the log reads both.
+// logging and trace read both.
 type Sent struct {
 	// Rows are the events, conversations, rows of a report or users that were handed out. Complete is the answer's own word; nil where it
 	// has none.
@@ -204,7 +207,7 @@ func (i *Info) EndSoon() {
 	}
 }
 
-// AbortStream ends a stream even while it waits for its reader. Over gRPC, err is the status of the stream.
+// AbortStream ends a stream even while it waits for its client. Over gRPC, err is the status of the stream.
 func (i *Info) AbortStream(err error) {
 	switch {
 	case i.AbortGRPC != nil:

@@ -121,7 +121,8 @@ func (c *Invoker) Invoke(ctx context.Context, method string, args, reply any, op
 	return nil
 }
 
-// serverContext is the context of the handler: what was outgoing is incoming, and the peer is the caller's.
+// serverContext returns the context of the handler: the outgoing metadata of ctx are its incoming ones, and its peer has the TLS state of the
+// call.
 func serverContext(ctx context.Context) context.Context {
 	md, _ := metadata.FromOutgoingContext(ctx)
 	if call := FromContext(ctx); call != nil && call.TLS != nil {

@@ -48,7 +48,7 @@ func (a auditing) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServer
 	return err
 }
 
-// audited is a stream that adds up what it sends.
+// audited is a stream that counts the data that it sends.
 type audited struct {
 	grpc.ServerStream
 

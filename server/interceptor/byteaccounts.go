@@ -12,7 +12,8 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// answerAccount counts the bytes of a unary call: first the bytes that its answer is expected to take, then those that it takes.
+// answerAccount counts the bytes of a unary call: first the bytes that its answer is expected to take, then the bytes
+// of the answer itself.
 type answerAccount struct {
 	*ledger.Account
 

@@ -11,7 +11,7 @@ import (
 // byteShares divides the bytes that calls hold between callers, as places are divided: a caller who is alone may hold all. When another
 // caller finds no room, the largest calls of the caller who holds most above a share end.
 //
-// The rule differs from that of places (shares.Pool) in three ways, so they are two implementations. A place has a fixed cost, and the
+// The rule differs from the rule of places (shares.Pool) in three ways, so they are two implementations. A place has a fixed cost, and the
 // newest work gives way; bytes change while a call runs, are measured when room is needed, and the largest call gives way. Nobody queues
 // for bytes: a unary call is refused at once where its own caller holds most, and a stream looks again. The share of bytes has no
 // minimum; each caller may have one place.

@@ -8,7 +8,7 @@ import (
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-// call makes the info of a call that all others read and write.
+// call puts a new callinfo.Info into the context of a call; all other interceptors read and write it.
 type call struct{ protocol string }
 
 func (c call) unary(ctx context.Context, req any, rpc *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

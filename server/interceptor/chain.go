@@ -1,5 +1,7 @@
 // Package interceptor holds the interceptors between a protocol and the services, one a file, each with its own dependencies. Chain
-// lists their order. They find out who calls and bound what a call takes; package service decides what the caller may read.
+// lists their order. A call comes with its metadata and its decoded request, from grpc-go or from package inproc; the answer or the
+// frames of the service go back through the same interceptors, and errors leave as errors of the contract. The interceptors find out who
+// calls, bound what a call takes and record it; package service decides what the caller may read. All of them share one callinfo.Info.
 package interceptor
 
 import (
@@ -37,9 +39,9 @@ type Config struct {
 	Tracer Tracer
 	Logger *slog.Logger
 	Now    func() time.Time
-	// CallTime is the deadline of a call that has none, MaxDeadline the latest of the others.
+	// CallTime is the time of a call without a deadline, MaxDeadline the longest time of any other call.
 	CallTime, MaxDeadline time.Duration
-	// StreamStall is how long a reader may take nothing of an answer.
+	// StreamStall is how long a client may take nothing of an answer.
 	StreamStall time.Duration
 	// Handlers counts the goroutines on which streams over gRPC run.
 	Handlers *sync.WaitGroup
@@ -63,29 +65,31 @@ var requestRules = sync.OnceValues(func() (protovalidate.Validator, error) { ret
 // Chain lists the interceptors of a protocol in the order in which a call meets them. Both protocols have the same ones, but for
 // those that only one of them needs. The order matters:
 //
-//  1. Call makes the info of the call that all others read and write. Trace, where calls are traced, makes its span.
+//  1. Call puts a callinfo.Info into the context, which all other interceptors read and write. Trace, where calls are traced, begins the
+//     span of the call.
 //  2. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
 //  3. Hold begins the hold of the call, which lasts until the last byte of its answer is out, and lets streams be ended that wait
-//     for their reader.
+//     for their client.
 //  4. Answer headers writes the request id, and where the answer came from.
 //  5. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
 //     INTERNAL, which is counted; the log line of such a call is the panic's.
 //  6. Errors converts what comes from below into the errors of the contract; nothing above it converts.
-//  7. Request headers refuses odd headers before anybody reads one of them.
+//  7. Request headers refuses headers that are doubled or not printable, before anybody reads one of them.
 //  8. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
 //  9. Audit opens the audit record of the call, into which the service writes what it is about to read, and ends it with the outcome. It
 //     stands above everything that can refuse a known caller.
 //  10. Reading ends a call whose request cannot be read (REST alone). Its caller is known, counted and logged by then.
 //  11. Recheck authorizes the caller again before each part of a stream. It stands below audit, which records its refusals.
-//  12. Deadline gives a call without a deadline its own and cuts those that are too far, so that waiting for a place counts.
+//  12. Deadline gives a call without a deadline one, and caps the deadline of every other call. It stands above limits, so that
+//     waiting for a place counts.
 //  13. Limits takes a place, within the share of the caller. Streams of health and reflection have limits of their own (health and
 //     reflection limits).
 //  14. Freshness reads cache-control and notes where the answer comes from.
 //  15. Validation checks the request against the rules in its proto. The service then authorizes the call.
 //  16. Conditional compares an answer with what the caller has (REST alone). It stands below audit, which records that nothing
 //     was handed out.
-//  17. Selection cuts an answer to the fields that the caller selects. It stands below conditional, so that the entity tag is that of
-//     the answer as it goes out.
+//  17. Selection leaves out of an answer the fields that the caller does not select. It stands below conditional, so that the entity tag
+//     is that of the answer as it goes out.
 func Chain(cfg *Config, protocol string) (List, error) {
 	validator, err := requestRules()
 	if err != nil {

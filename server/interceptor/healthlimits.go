@@ -7,7 +7,8 @@ import (
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
-// healthAndReflection bounds the streams that need no caller, those of health and reflection. They end when the server stops, which they would hold up.
+// healthAndReflection bounds the streams of health and reflection, which need no caller. They end soon after the server begins to stop,
+// since they would hold it up.
 func (l *Limits) healthAndReflection(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	if callinfo.IsAPI(rpc.FullMethod) {
 		return next(srv, stream)

@@ -11,9 +11,9 @@ import (
 )
 
 // holding begins the hold of a call, which lasts until the last byte of its answer is out, and lets streams be ended that wait for their
-// reader.
+// client.
 type holding struct {
-	stall    time.Duration   // that a reader may take nothing
+	stall    time.Duration   // that a client may take nothing
 	handlers *sync.WaitGroup // of streams over gRPC
 	errors   errorConverter
 }
@@ -45,17 +45,17 @@ func (h holding) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 	return answer, nil
 }
 
-// stream lets a stream over gRPC be ended although it waits for its reader: the handler runs on a goroutine of its own,
+// stream lets a stream over gRPC be ended although it waits for its client: the handler runs on a goroutine of its own,
 // which the end of the call wakes. Close waits for it.
 func (h holding) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	info := callinfo.FromContext(stream.Context())
 	if info.HTTP != nil {
 		return next(srv, stream)
 	}
-	ended, cut := make(chan error, 1), make(chan error, 1)
+	ended, aborted := make(chan error, 1), make(chan error, 1)
 	info.AbortGRPC = func(err error) {
 		select {
-		case cut <- h.errors.convert(stream.Context(), rpc.FullMethod, err):
+		case aborted <- h.errors.convert(stream.Context(), rpc.FullMethod, err):
 		default:
 		}
 	}
@@ -70,7 +70,7 @@ func (h holding) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServe
 	select {
 	case err := <-ended:
 		return err
-	case err := <-cut:
+	case err := <-aborted:
 		return err
 	}
 }

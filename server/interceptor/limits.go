@@ -38,8 +38,8 @@ type LimitsConfig struct {
 	// Memory and Ledger bound the memory of calls; the ledger may be nil.
 	Memory MemoryGate
 	Ledger *ledger.Ledger
-	// Shutdown begins when new streams are to be refused, and new calls unless Announced: balancers have had time to notice the stop, so
-	// what still comes was on its way and is served.
+	// Shutdown is the signal after which new streams are refused, and other new calls too unless Announced is set. Announced says that
+	// balancers had time to notice the stop before it: calls that still come were on their way, and are served.
 	Shutdown  *lifetime.Shutdown
 	Announced bool
 	// Shed counts a refusal by its cause.
@@ -150,7 +150,7 @@ func errShuttingDown() *apierror.Error {
 	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN)
 }
 
-// errShare ends work of a caller who holds more than a share while others wait.
+// errShare is the error of a call that ends because others wait for its place and its caller holds more than a share.
 func errShare() *apierror.Error {
 	return overloaded("others wait for a place, and this caller holds more than a share; go on from the resume token, if there is one")
 }

@@ -38,7 +38,7 @@ func (c counting) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServ
 	return err
 }
 
-// exemplar is the trace that shows what a measured time went by; empty where none is recorded.
+// exemplar is the id of the trace that shows where a measured time went; empty where none is recorded.
 func exemplar(info *callinfo.Info) string {
 	if info.Traced {
 		return info.TraceID

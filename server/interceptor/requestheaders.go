@@ -60,7 +60,7 @@ func printable(text string) bool {
 	return true
 }
 
-// errHeader names an odd header. One that was to say who calls leaves the caller unknown.
+// errHeader is the error of a header that cannot be used. Without a usable Authorization the caller is unauthenticated.
 func errHeader(key, problem string) error {
 	if key == headerAuthorization {
 		return apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_UNAUTHENTICATED, problem).WithField(key)

@@ -21,8 +21,8 @@ import (
 // queryFields is the query parameter that stands for the header.
 const queryFields = "fields"
 
-// selection cuts the resources of an answer to the fields that the caller selects. The view of the call is applied before; what an answer
-// holds beside resources is kept.
+// selection leaves out of the resources of an answer the fields that the caller does not select. The view of the call is applied before; the
+// rest of an answer stays as it is.
 type selection struct{}
 
 func (selection) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-// Tracer begins spans, and knows those of callers.
+// Tracer begins spans, below the span of the caller where there is one.
 type Tracer interface {
 	spans.Tracer
 	// Remote returns a context below a span of the caller's, which the caller has recorded or not.
@@ -55,7 +55,7 @@ func (t tracing) begin(ctx context.Context, method string) (context.Context, *sp
 	return below, span
 }
 
-// end ends the span of a call with what the call's line in the log says.
+// end ends the span of a call. Its attributes are the facts of the call's log line.
 func end(ctx context.Context, span *spans.Active, err error) {
 	if !span.Traced() {
 		return

@@ -16,8 +16,8 @@ import (
 )
 
 // ConnAges knows the connections of the gRPC listener and their ages. The library renews connections after an age, so that
-// callers spread over replicas that were added; a stream that is still open then has a time of grace to end. The library cuts it
-// after that, so it is ended with its token a little before.
+// callers spread over replicas that were added; a stream that is still open then has a time of grace to end. After that
+// the library closes the connection, so the stream is ended with its token a little before.
 type ConnAges struct {
 	age, grace     time.Duration
 	messageTimeout time.Duration // until the message of a call must have come

@@ -10,10 +10,10 @@ import (
 // in one of these states:
 //
 //	running ──Answered──▶ answered ──noteSent──▶ over     the usual way over gRPC: the connection says when the last byte is out
-//	running ──noteSent──▶ sent ──Answered──▶ over         the reader is gone before the method has answered
+//	running ──noteSent──▶ sent ──Answered──▶ over         the client is gone before the method has answered
 //	any ──End──▶ over                                     the request over REST has ended, or the method failed
 //
-// EndSoon, and an answer that is not read in time, arm a timer. When it fires, an answered call is given up: over REST its writing is
+// EndSoon, and an answer that the client does not take in time, arm a timer. When it fires, an answered call is given up: over REST its writing is
 // aborted, over gRPC its connection breaks, or on a connection of several callers only the hold ends. A call that is still running is
 // looked at again after the same time.
 type Hold struct {
@@ -58,7 +58,7 @@ func (h *Hold) End() {
 	}
 }
 
-// EndSoon ends the hold after a moment (closeWithin): an answer that was not read by then is given up. Over gRPC its connection breaks
+// EndSoon ends the hold after a moment (closeWithin): an answer that the client has not taken by then is given up. Over gRPC its connection breaks
 // too, since the library cannot take back bytes that it has queued.
 func (h *Hold) EndSoon() {
 	h.mu.Lock()
@@ -95,7 +95,7 @@ func (h *Hold) giveUp() {
 	}
 }
 
-// Answered notes that the method has answered. An answer that is not read within stall is given up.
+// Answered notes that the method has answered. An answer that the client does not take within stall is given up.
 func (h *Hold) Answered(stall time.Duration) {
 	h.mu.Lock()
 	h.answered = true
@@ -109,7 +109,7 @@ func (h *Hold) Answered(stall time.Duration) {
 	}
 }
 
-// noteSent notes that nothing of the answer is still to be written: its last byte is sent, or its reader is gone.
+// noteSent notes that nothing of the answer is still to be written: its last byte is sent, or the client is gone.
 func (h *Hold) noteSent() {
 	h.mu.Lock()
 	h.sent = true

@@ -12,11 +12,11 @@ import (
 )
 
 // StreamCloser ends one stream at a place from which it can be resumed: never between a batch and its checkpoint, unless the
-// caller's own deadline or the bound of Stop comes first, or the reader takes too long.
+// caller's own deadline or the bound of Stop comes first, or the client takes too long.
 type StreamCloser struct {
 	cancel context.CancelCauseFunc
-	abort  func(err error) // ends the stream although it waits for its reader
-	stall  time.Duration   // that a reader may take nothing
+	abort  func(err error) // ends the stream although it waits for its client
+	stall  time.Duration   // that a client may take nothing
 
 	mu         sync.Mutex
 	stopping   error  // why it ends; nil = it does not
@@ -26,7 +26,8 @@ type StreamCloser struct {
 	forceTimer *time.Timer
 }
 
-// closeWithin is how long a stopped stream may take to its next checkpoint, and an answer to be read, before it is ended all the same.
+// closeWithin is how long a stopped stream may take to its next checkpoint, and a client to take an answer, before either is ended all the
+// same.
 const closeWithin = 300 * time.Millisecond
 
 // Streams decides when the streams of a server end.
@@ -35,12 +36,12 @@ type Streams struct {
 	Conns    *ConnAges
 	// MaxAge is when a stream ends with its token.
 	MaxAge time.Duration
-	// Stall is how long a reader may take nothing; 0 = for ever.
+	// Stall is how long a client may take nothing; 0 = for ever.
 	Stall time.Duration
 }
 
 // Watch returns a context for a stream. The context ends when the server stops, when the stream or its connection is old, or when
-// other callers need the place. The function abort ends the stream even while it waits for its reader; hold and eviction belong to the call.
+// other callers need the place. The function abort ends the stream even while it waits for its client; hold and eviction belong to the call.
 // The caller calls release when the stream is over.
 func (s *Streams) Watch(ctx context.Context, abort func(error), hold *Hold, eviction *Eviction) (_ context.Context, closer *StreamCloser, release func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -97,7 +98,7 @@ func (c *StreamCloser) Stop(reason error) {
 	}
 }
 
-// force ends the stream for a reason wherever it stands, even if it waits for its reader.
+// force ends the stream for a reason wherever it stands, even if it waits for its client.
 func (c *StreamCloser) force(reason error) {
 	c.mu.Lock()
 	if c.stopping == nil {
@@ -123,7 +124,7 @@ func (c *StreamCloser) SendFrame(part Part, token string, send func() error) err
 	return c.afterSend(part, token)
 }
 
-// Send runs send, which hands a part to the transport. If that waits for the reader longer than the stall, the stream ends.
+// Send runs send, which hands a part to the transport. If that waits for the client longer than the stall, the stream ends.
 func (c *StreamCloser) Send(send func() error) error {
 	if c.stall > 0 {
 		stalled := time.AfterFunc(c.stall, func() { c.force(ErrStreamEnded("the reader took nothing for " + c.stall.String())) })

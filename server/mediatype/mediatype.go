@@ -15,11 +15,11 @@ const Bytes = "application/octet-stream"
 // pictures are the types that a browser decodes to pixels and nothing else. SVG is none of them: it runs scripts.
 var pictures = []string{"image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp"}
 
-// IsPicture reports whether a media type is that of a picture which may be shown where it stands.
+// IsPicture reports whether a media type is one of the pictures that a browser may show in place.
 func IsPicture(mediaType string) bool { return slices.Contains(pictures, mediaType) }
 
-// Of returns the media type under which bytes leave: the given one where it is a picture's, or that of the picture which the first
-// bytes begin where the given one says nothing. It is Bytes for everything else.
+// Of returns the media type under which a content goes out: the given type if it is a picture's. Where the given type says nothing, it is
+// the type of the picture that the first bytes of the content begin. Everything else is Bytes.
 func Of(given string, first []byte) string {
 	kind, _, err := mime.ParseMediaType(given)
 	if err != nil {

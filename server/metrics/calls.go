@@ -95,7 +95,7 @@ func (m *Metrics) StreamEnds(method, code, reason, tenant, traced string, took t
 	observe(m.streamSeconds.WithLabelValues(rpc), took, traced)
 }
 
-// observe notes a time, with the trace that shows what it went by.
+// observe notes a time, with the id of the trace that shows where it went.
 func observe(to prometheus.Observer, took time.Duration, traced string) {
 	if with, ok := to.(prometheus.ExemplarObserver); ok && traced != "" {
 		with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": traced})

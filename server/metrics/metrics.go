@@ -14,7 +14,7 @@ import (
 	"github.com/parley-gateway/parley/cache"
 )
 
-// Metrics holds the gateway's metrics in one registry and those of the process in another. It is safe for concurrent use.
+// Metrics holds the gateway's metrics in one registry and the metrics of the process in another. It is safe for concurrent use.
 type Metrics struct {
 	registry, process *prometheus.Registry
 	requests          *prometheus.CounterVec
@@ -40,11 +40,11 @@ const (
 	ShedMemory  = "memory"
 	ShedCalls   = "calls"
 	ShedStreams = "streams"
-	// ShedReadAhead: what streams may read ahead is spoken for.
+	// ShedReadAhead: streams and answers hold all memory that there is for them.
 	ShedReadAhead = "read_ahead"
 	// ShedOpen: a connection has too many health watches and reflections.
 	ShedOpen = "open"
-	// ShedConnections: a connection was cut to make room for others.
+	// ShedConnections: a connection was closed to make room for others.
 	ShedConnections = "connections"
 )
 
@@ -125,7 +125,7 @@ func (m *Metrics) zeroLabels() {
 	}
 }
 
-// registerAll registers the metrics, with the build's, and those of the process.
+// registerAll registers the metrics of the gateway and the build, and the metrics of the process.
 func (m *Metrics) registerAll(version, revision string) error {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "parley_build_info", Help: "Always 1; the labels say which build runs.",
@@ -148,7 +148,7 @@ func (m *Metrics) registerAll(version, revision string) error {
 	return nil
 }
 
-// Collector returns the gateway's metrics without those of the process, for a registry of somebody else. It is registered
+// Collector returns the gateway's metrics without the metrics of the process, for a registry of somebody else. It is registered
 // after the last metric of a part was added.
 func (m *Metrics) Collector() prometheus.Collector { return m.registry }
 

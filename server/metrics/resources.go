@@ -33,12 +33,12 @@ type CacheState interface {
 
 // CacheCounts are the counts of a cache.
 type CacheCounts interface {
-	// Entries is the number of values, Evictions that of values that were dropped.
+	// Entries is the number of values, Evictions the number of values that were dropped.
 	Entries() int64
 	Evictions() int64
 }
 
-// Memory shows what the cache takes and may take, and whether memory is shed.
+// Memory shows how much memory the cache takes and may take, and whether memory is shed.
 func (m *Metrics) Memory(cached CacheState, shedding func() bool) error {
 	evictions := prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "parley_cache_evictions_total", Help: "Cached values that were dropped for room or age.",
@@ -57,7 +57,7 @@ func (m *Metrics) Memory(cached CacheState, shedding func() bool) error {
 	}, nil)
 }
 
-// ReadAhead shows what streams hold or may still take of the memory that there is for reading ahead.
+// ReadAhead shows how much memory streams hold or may still take, of the memory that there is for reading ahead.
 func (m *Metrics) ReadAhead(committed func() int64, limit int64) error {
 	return m.gauges([]gauge{
 		{"parley_read_ahead_bytes", "Memory that streams hold, or may still take, for events that are not sent yet.", func() float64 { return float64(committed()) }},

@@ -20,7 +20,7 @@ const (
 	MaxFile = 4 << 20
 )
 
-// ReadFunc reads one file. The files that a value was made from are those that were read through it.
+// ReadFunc reads one file. A change of a file that was read through it makes the value anew.
 type ReadFunc func(path string) ([]byte, error)
 
 // LoadFunc makes a value out of the files that it reads.

@@ -22,7 +22,7 @@ type call struct {
 	http callinfo.HTTPRequest
 
 	verb    string
-	headers metadata.MD // the known ones of the request
+	headers metadata.MD // of the request, as far as the services read them
 	out     response
 	logger  *slog.Logger
 	ctx     context.Context //nolint:containedctx // the request's, with the call's deadline

@@ -1,6 +1,7 @@
 // Package rest serves the API over REST: grpc-gateway's mux with the generated handlers of all services, over a connection that
-// runs the methods in this process behind the same interceptors as gRPC. The google.api.http rules in the protos say which paths
-// exist; no path below /v1/ has a handler of its own here.
+// runs the methods in this process behind the same interceptors as gRPC. An HTTP request comes in from package server; JSON, NDJSON or
+// server-sent events go out. The google.api.http rules in the protos say which paths exist; no path below /v1/ has a handler of its own
+// here.
 //
 // A request passes four places:
 //
@@ -10,8 +11,10 @@
 //     method. A POST has become a GET with the same query by then.
 //  3. The generated handler makes the request message and calls the method over Config.Conn. The connection's Header returns after
 //     the first frame of a stream, so that an early failure has its real status.
-//  4. The mux's hooks (mux.go) write the answer: a forward-response option the headers, a marshaler for each media type the body
-//     (marshal.go, frame.go, body.go) from the encoded bytes of events, and error.go the errors.
+//  4. The mux's hooks (mux.go) write the answer. The service's own answer or frame, with its events still encoded, stands in the call;
+//     the reply message of the generated handler may be empty. The option setHeaders writes the headers, and rewrite hands the call to
+//     the marshaler of the media type in place of the reply (marshal.go). The marshaler writes a message (body.go), or a line for each
+//     frame (frame.go), from the encoded bytes. Errors are in error.go.
 //
 // Middlewares that know nothing of the API stand in package httpmw, the reference page in package docs.
 package rest

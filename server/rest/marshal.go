@@ -25,8 +25,9 @@ const (
 	sseType    = "text/event-stream"
 )
 
-// marshaler writes answers as JSON and frames as lines of JSON, or as server-sent events. The mux names neither by its type:
-// an answer comes as its call, a frame as the value `result` of a map, an error of a stream as the value `error`.
+// marshaler writes answers as JSON and frames as lines of JSON, or as server-sent events. The hook rewrite has replaced the message by its
+// call, so the mux gives Marshal a *call for an answer, a map with the *call as `result` for a frame, and a map with the status as `error`
+// for the error that ends a stream.
 type marshaler struct{ sse bool }
 
 var (

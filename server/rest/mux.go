@@ -25,7 +25,7 @@ func (h *Handler) newMux() (*runtime.ServeMux, error) {
 	conn := h.conn
 	mux := runtime.NewServeMux(
 		runtime.WithMiddlewares(h.checkRequest),
-		// The clean request has no headers: the known ones come from the call.
+		// The clean request has no headers. Those that the services read come from the call.
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithMetadata(func(ctx context.Context, _ *http.Request) metadata.MD { return callOf(ctx).headers }),
 		runtime.WithOutgoingHeaderMatcher(outgoing),
@@ -70,8 +70,8 @@ func outgoing(key string) (string, bool) {
 	}
 }
 
-// setHeaders sets the headers of an answer before its body: those of a stream when it begins, where message is nil, and those of an
-// answer that is one message. An answer that the client has already ends here, with 304.
+// setHeaders sets the headers of an answer before its body. The mux calls it with a nil message when a stream begins, with a message for
+// each frame, and with the message of any other answer. An answer that the client has already ends here, with 304.
 func setHeaders(ctx context.Context, w http.ResponseWriter, message proto.Message) error {
 	c := callOf(ctx)
 	switch {
@@ -111,8 +111,8 @@ func (c *call) setStreamHeaders(w http.ResponseWriter) {
 	}
 }
 
-// rewrite gives the marshaler the call, which holds the answer of the service, instead of the reply. The bytes of a download are
-// written as they are.
+// rewrite gives the marshaler the call, which holds the answer of the service, in place of the reply of the generated handler. The bytes of
+// a download are written as they are.
 func rewrite(ctx context.Context, _ proto.Message) (any, error) {
 	c := callOf(ctx)
 	if body, ok := c.rpc.Answer.(*httpbody.HttpBody); ok {
@@ -182,7 +182,8 @@ func (c *call) isReconnecting(st *status.Status) bool {
 	return again && c.http.Reconnect && (st.Code() == codes.Unavailable || st.Code() == codes.ResourceExhausted)
 }
 
-// refuseAsStream answers with a stream of nothing but the error. Its reader keeps the id that it has, and comes back after the wait.
+// refuseAsStream answers with a stream of nothing but the error. The client keeps the id that it
+// has, and comes back after the wait.
 func (c *call) refuseAsStream(st *status.Status) {
 	header := c.out.Header()
 	header.Set("Content-Type", sseType)

@@ -94,7 +94,8 @@ func (b bodyReader) object(prefix string, message protoreflect.MessageDescriptor
 	return nil
 }
 
-// member reads the value of a member. field is nil for one that is no field; outer says that it stands in the body itself.
+// member reads the value of a member. field is nil where the name is no field; outer is set for a member of the body itself, which alone may
+// be an object.
 func (b bodyReader) member(name string, field protoreflect.FieldDescriptor, outer bool) error {
 	token, err := b.Token()
 	switch {

@@ -93,7 +93,7 @@ func (r *response) FlushError() error {
 // Unwrap returns the writer below; http.ResponseController looks for it.
 func (r *response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// end completes the compressed stream, unless the answer was cut.
+// end completes the compressed stream, unless the answer is incomplete.
 func (r *response) end() {
 	if r.gzip != nil {
 		if r.complete && !r.writeFailed {

@@ -134,7 +134,8 @@ func (a *authorizer) allow(ctx context.Context, target callTarget, decision auth
 	return recordIntent(ctx, intent(ctx, target, decision))
 }
 
-// newGrant returns the access of an allowed call: to the tenant's sources, or to those of the caller on whose behalf Graph is asked.
+// newGrant returns the access of an allowed call, through the tenant's sources, or through the caller's where Graph is asked on behalf of the
+// caller. A caller who may not read every user is refused only-if-cached, with NOT_CACHED.
 func newGrant(ctx context.Context, target callTarget, decision authz.Decision) (*accessGrant, error) {
 	if !decision.AllUsers && cache.ControlOf(ctx).OnlyIfCached {
 		return nil, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // a cached page tells that somebody has read it

@@ -17,8 +17,8 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// DownloadHostedContent sends a hosted content of a message as it comes. Its sender made the bytes and chose their type: what a browser
-// would run leaves without its type.
+// DownloadHostedContent sends a hosted content of a message as it comes. The sender of the message made the bytes and chose their type, so
+// a content that is no picture goes out as plain bytes, which no browser runs (package mediatype).
 func (e *events) DownloadHostedContent(req *parleyv1.DownloadHostedContentRequest, stream grpc.ServerStreamingServer[httpbody.HttpBody]) error {
 	user, ref, id, err := resource.ParseHostedContent(req.GetName())
 	if err != nil {
@@ -55,7 +55,7 @@ func (e *events) DownloadHostedContent(req *parleyv1.DownloadHostedContentReques
 	return closer.Result(apierror.WithSource(ref.Source, err))
 }
 
-// sniffed is how many bytes tell a picture.
+// sniffed is how many bytes of a content mediatype.Of gets, to recognize a picture.
 const sniffed = 512
 
 // sendContent sends a content in chunks under a safe media type.

@@ -22,7 +22,7 @@ type conversations struct {
 
 var _ parleyv1.ConversationServiceServer = (*conversations)(nil)
 
-// ListConversations answers one page.
+// ListConversations answers with one page.
 func (c *conversations) ListConversations(ctx context.Context, req *parleyv1.ListConversationsRequest) (*parleyv1.ListConversationsResponse, error) {
 	access, q, err := c.prepare(ctx, req)
 	if err != nil {
@@ -45,7 +45,7 @@ func (c *conversations) StreamConversations(req *parleyv1.StreamConversationsReq
 	})
 }
 
-// prepare authorizes a request.
+// prepare reads and authorizes a request.
 func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (*accessGrant, query.Conversations, error) {
 	user, q, scope, err := readConversations(req)
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 
 // EventEngine answers for events; *timeline.Engine is one.
 type EventEngine interface {
-	// PageEvents returns one page behind token, or the first.
+	// PageEvents returns the page that token goes on with; without a token the first one.
 	PageEvents(ctx context.Context, src query.Sources, req query.Events, token string, pageSize int) (*timeline.Page, error)
 	// PageAround is PageEvents for a list around an event.
 	PageAround(ctx context.Context, src query.Sources, req query.Events, at query.Anchor, token string, pageSize int) (*timeline.Page, error)
-	// StreamBatches emits all frames behind token: take gets the batches of encoded events, emit the others. An error of one of
-	// them ends the stream.
+	// StreamBatches emits all frames from token on; without a token, from the beginning on. The function take gets the batches of encoded
+	// events, emit the other frames. An error of either ends the stream.
 	StreamBatches(
 		ctx context.Context, src query.Sources, req query.Events, token string,
 		take func(*timeline.Batch) error, emit func(*parleyv1.StreamEventsResponse) error,
@@ -27,7 +27,7 @@ type EventEngine interface {
 
 // TenantEventEngine answers for the events of many users; *timeline.Engine is one.
 type TenantEventEngine interface {
-	// StreamTenantBatches emits all frames behind token, as EventEngine.StreamBatches does.
+	// StreamTenantBatches emits all frames from token on, as EventEngine.StreamBatches does.
 	StreamTenantBatches(
 		ctx context.Context, src query.Sources, req query.Tenant, token string,
 		take func(*timeline.Batch) error, emit func(*timeline.TenantFrame) error,
@@ -36,9 +36,9 @@ type TenantEventEngine interface {
 
 // ConversationEngine answers for conversations; *timeline.Engine is one.
 type ConversationEngine interface {
-	// ListConversations returns one page behind token, or the first.
+	// ListConversations returns one page, as EventEngine.PageEvents does.
 	ListConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, pageSize int) (*parleyv1.ListConversationsResponse, error)
-	// StreamConversations emits all frames behind token.
+	// StreamConversations emits all frames from token on.
 	StreamConversations(ctx context.Context, src query.Sources, req query.Conversations, token string, emit func(*parleyv1.StreamConversationsResponse) error) error
 }
 
@@ -46,12 +46,12 @@ type ConversationEngine interface {
 type ConversationFinder interface {
 	// LastEvent returns the last event of a query for one source; nil = there is none.
 	LastEvent(ctx context.Context, src query.Sources, req query.Events) (*parleyv1.Event, *timeline.Reading, error)
-	// Describe collects the events of a query's conversation in one source. It reads back from the end, of a long history
-	// most events of the user, and further only to find the conversation; 0 = to the beginning.
+	// Describe collects the events of a query's conversation in one source. It reads back from the end. After most events of the user it
+	// stops, or after the first one of the conversation if that is later; most = 0 reads on to the beginning.
 	Describe(ctx context.Context, src query.Sources, req query.Events, most int, into *derived.Groups) (*timeline.Reading, error)
 }
 
-// conversationEngines list conversations and tell what one is.
+// conversationEngines list conversations, and verify and describe one.
 type conversationEngines interface {
 	ConversationEngine
 	ConversationFinder
@@ -59,9 +59,9 @@ type conversationEngines interface {
 
 // UsageRowEngine answers for the Copilot usage report of users; *timeline.Engine is one.
 type UsageRowEngine interface {
-	// ListCopilotUsage returns one page behind token, or the first.
+	// ListCopilotUsage returns one page, as EventEngine.PageEvents does.
 	ListCopilotUsage(ctx context.Context, src query.Sources, req query.Usage, token string, pageSize int) (*parleyv1.ListCopilotUsageResponse, error)
-	// StreamCopilotUsage emits all frames behind token.
+	// StreamCopilotUsage emits all frames from token on.
 	StreamCopilotUsage(ctx context.Context, src query.Sources, req query.Usage, token string, emit func(*parleyv1.StreamCopilotUsageResponse) error) error
 }
 
@@ -69,7 +69,7 @@ type UsageRowEngine interface {
 type UsageCountEngine interface {
 	// SummarizeCopilotUsage returns the counts of a period.
 	SummarizeCopilotUsage(ctx context.Context, src query.Sources, req query.UsageCounts) (*parleyv1.SummarizeCopilotUsageResponse, error)
-	// ListCopilotUsageTrends returns one page behind token, or the first.
+	// ListCopilotUsageTrends returns one page, as EventEngine.PageEvents does.
 	ListCopilotUsageTrends(ctx context.Context, src query.Sources, req query.UsageCounts, token string, pageSize int) (*parleyv1.ListCopilotUsageTrendsResponse, error)
 }
 
@@ -84,7 +84,7 @@ type UsageEngine interface {
 type TenantEngine interface {
 	UsageEngine
 	TenantEventEngine
-	// ListUsers returns one page behind token, or the first.
+	// ListUsers returns one page, as EventEngine.PageEvents does.
 	ListUsers(ctx context.Context, src query.Sources, req query.Users, token string, pageSize int) (*parleyv1.ListUsersResponse, error)
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/server/callinfo"
 )
 
-// errTenant is the error of a caller who must name a tenant.
+// errTenant is the error of a call whose tenant is not known: the caller must name one.
 func errTenant() error {
 	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_TENANT_REQUIRED).WithField(callinfo.HeaderTenant)
 }

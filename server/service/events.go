@@ -49,8 +49,8 @@ func (e *events) StreamEvents(req *parleyv1.StreamEventsRequest, stream grpc.Ser
 	})
 }
 
-// prepare authorizes a request, and checks that the user is a member of the conversation that it names, if it does. around is the event
-// that it names as well; nil = none.
+// prepare reads and authorizes a request, and proves that the conversation that it names, if it names one, is the user's. around is the
+// anchor of the request; nil = it has none.
 func (e *events) prepare(ctx context.Context, req eventsRequest, around *anchor) (*accessGrant, query.Events, error) {
 	user, q, scope, err := readEvents(req)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 type accessGrant struct {
 	callTarget
 
-	// sources, reports and contents are the tenant's, or those of the caller on whose behalf Graph is asked.
+	// sources, reports and contents are the tenant's, or the caller's where Graph is asked on behalf of the caller.
 	sources  query.Sources
 	reports  ReportDownloader
 	contents ContentReader

@@ -74,11 +74,11 @@ func (l *conversationLookup) verify(ctx context.Context) (window.Span, []parleyv
 		if err != nil {
 			return window.Span{}, nil, err
 		}
-		foreign := slices.DeleteFunc(source.EventSources(), func(src parleyv1.Source) bool { return src == call })
+		empty := slices.DeleteFunc(source.EventSources(), func(src parleyv1.Source) bool { return src == call })
 		if at := event.GetEventTime(); at.IsValid() {
-			return window.Span{Start: at.AsTime(), End: at.AsTime().Add(time.Millisecond)}, foreign, nil
+			return window.Span{Start: at.AsTime(), End: at.AsTime().Add(time.Millisecond)}, empty, nil
 		}
-		return window.Span{}, foreign, nil
+		return window.Span{}, empty, nil
 	}
 	if l.access.owner == resource.AnyUser {
 		return window.Span{}, nil, l.refuseNoCall() // nothing to prove: the caller may read every call of the tenant
@@ -93,11 +93,11 @@ func (l *conversationLookup) verify(ctx context.Context) (window.Span, []parleyv
 	if err := l.verifyByEvents(ctx); err != nil {
 		return window.Span{}, nil, err
 	}
-	foreign := messageSources()
+	empty := messageSources()
 	if !l.isThread() {
-		foreign = append(foreign, call)
+		empty = append(empty, call)
 	}
-	return window.Span{}, foreign, nil
+	return window.Span{}, empty, nil
 }
 
 // messageSources returns the sources of chat messages.

@@ -22,7 +22,8 @@ import (
 )
 
 // maxCopilotRead is how many Copilot interactions of the user are read to describe a conversation. Graph allows an application 30 requests a
-// second, each for 100 of them, so that they fit into a call. Whatever time they take, the same history gives the same answer.
+// second, each for 100 interactions, so that they fit into a call. The bound is a number and not a time, so that the same history gives the
+// same answer.
 const maxCopilotRead = 20000
 
 // maxTenantCalls is the same for the calls of the whole tenant, of which Graph gives two pages of 60 a second.
@@ -31,7 +32,7 @@ const maxTenantCalls = 600
 // maxChatPages ends the search among a user's chats, of which Graph gives 20 pages a second.
 const maxChatPages = 400
 
-// describe looks for the conversation and returns what is known of it.
+// describe looks for the conversation and returns it, as far as the sources that the call may read show it.
 func (l *conversationLookup) describe(ctx context.Context) (*parleyv1.Conversation, error) {
 	ctx, cancel := lookupContext(ctx)
 	defer cancel()
@@ -116,8 +117,8 @@ func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, time.Until(end)/10*9)
 }
 
-// addUnread adds to a conversation what was not read of its events, as notices. Where a reading was cut, the first event and the
-// counts are not known, and the last event only if nothing later was left unread.
+// addUnread adds to a conversation what was not read of its events, as notices. Where a reading stopped before the beginning, the first
+// event and the counts are not known, and the last event only if nothing later was left unread.
 func addUnread(c *parleyv1.Conversation, readings []*timeline.Reading) {
 	for _, reading := range readings {
 		c.Notices = append(c.Notices, reading.Notices...)

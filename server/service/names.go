@@ -20,7 +20,7 @@ func namesAsked(enrich []parleyv1.Enrichment) bool {
 	return slices.Contains(enrich, parleyv1.Enrichment_ENRICHMENT_NAMES)
 }
 
-// checkEnrich refuses what cannot be added. The contract has no rule for it: a rule costs every call that asks for nothing.
+// checkEnrich refuses an enrichment that does not exist. The proto has no rule for it: a rule would cost every call that asks for none.
 func checkEnrich(enrich []parleyv1.Enrichment) error {
 	if slices.ContainsFunc(enrich, func(e parleyv1.Enrichment) bool { return e != parleyv1.Enrichment_ENRICHMENT_NAMES }) {
 		return apierror.Invalid("enrich", "must be ENRICHMENT_NAMES")
@@ -28,8 +28,8 @@ func checkEnrich(enrich []parleyv1.Enrichment) error {
 	return nil
 }
 
-// viewWithNames is the view that the policy has to allow. Names of the directory are not for readers of metadata, whatever view they ask
-// for.
+// viewWithNames is the view that the policy has to allow. A caller who may read metadata alone gets no names of the directory, whatever the
+// view asked for.
 func viewWithNames(view parleyv1.EventView, enrich []parleyv1.Enrichment) parleyv1.EventView {
 	if namesAsked(enrich) {
 		return max(view, parleyv1.EventView_EVENT_VIEW_BASIC)

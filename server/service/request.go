@@ -19,11 +19,11 @@ import (
 // eventsRequest is the common part of ListEventsRequest and StreamEventsRequest.
 type eventsRequest interface {
 	conversationsRequest
-	contentRequest
+	enrichRequest
 }
 
-// contentRequest is a request that names what is added to the events.
-type contentRequest interface {
+// enrichRequest is a request that names enrichments of events.
+type enrichRequest interface {
 	GetEnrich() []parleyv1.Enrichment
 }
 
@@ -140,8 +140,8 @@ func readConversations(req conversationsRequest) (user string, q query.Conversat
 	}, nil
 }
 
-// conversationSources are the sources of a list of conversations, in the order of the enum: the list of chats stands for chats, and
-// is what a request asks for that names no source.
+// conversationSources returns the sources of a list of conversations, in the order of the enum. CHAT becomes CONVERSATION, the list of chats,
+// which is the default too.
 func conversationSources(named []parleyv1.Source) []parleyv1.Source {
 	asked := slices.Clone(named)
 	for i, src := range asked {
@@ -156,7 +156,8 @@ func conversationSources(named []parleyv1.Source) []parleyv1.Source {
 	return slices.Compact(asked)
 }
 
-// pageSize applies the default and the maximum of page_size; negative ones are refused by validation.
+// pageSize applies the default and the maximum of page_size; validation refuses a negative one. The engine applies both again, for
+// programs that use package timeline without the server.
 func pageSize(size int32) int {
 	if size <= 0 {
 		return frame.DefaultPage
@@ -174,7 +175,7 @@ func instant(field string, t *timestamppb.Timestamp) (time.Time, error) {
 	}
 	at := t.AsTime()
 	if at.IsZero() {
-		// The first instant of all: as a bound it is the same as the next one, and zero means absent below.
+		// The first instant of all is Go's zero time, which means absent to the engine. As a bound, the next instant is the same.
 		at = at.Add(time.Nanosecond)
 	}
 	return at, nil

@@ -53,7 +53,7 @@ func (r *runningStreams) enter(ctx context.Context, key string, resumes bool, st
 	}
 }
 
-// tryEnter adds a stream, or returns the one that runs.
+// tryEnter adds a stream and returns it as entered. Where a stream with the key runs, it adds nothing and returns that one as other.
 func (r *runningStreams) tryEnter(key string, stop func(error)) (other, entered *runningStream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

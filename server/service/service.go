@@ -1,5 +1,7 @@
-// Package service answers the methods of the API. Each method first authorizes its call, once (authorize.go), and writes the audit
-// record; only then does it read anything.
+// Package service answers the methods of the API, below the interceptors of both protocols. A method gets the request message, validated
+// against the rules in its proto, and the callinfo.Info in its context. It authorizes its call, once (authorize.go), which writes the intent
+// into the audit record; only then does it read anything, through the timeline's engine or the grant's sources. It returns a message or
+// sends frames; events stay encoded, as a timeline.Page or a timeline.Batch.
 package service
 
 import (
@@ -19,7 +21,7 @@ type Config struct {
 	Tenants map[string]*Tenant
 	// Policy decides what callers may read.
 	Policy authz.PolicySource
-	// Streams ends streams, and Metrics counts those that are not complete.
+	// Streams ends streams, and Metrics counts the streams that are not complete.
 	Streams *lifetime.Streams
 	Metrics *metrics.Metrics
 }
@@ -39,7 +41,7 @@ func New(cfg *Config) *Services {
 	}
 }
 
-// Register puts the services behind a protocol.
+// Register registers the services with a *grpc.Server or an *inproc.Invoker.
 func (s *Services) Register(protocol grpc.ServiceRegistrar) {
 	parleyv1.RegisterConversationServiceServer(protocol, &conversations{Services: s})
 	protocol.RegisterService(eventService(), newEvents(s))

@@ -29,7 +29,7 @@ func (s *streams) watch(ctx context.Context) (_ context.Context, closer *lifetim
 	return s.lifetime.Watch(source.WithPriority(ctx, source.Background), info.AbortStream, info.Hold, info.Eviction)
 }
 
-// frameOf is a frame of a stream of F.
+// frameOf is the type of the frames of a stream whose message type is F: *F, with the members that all kinds of frames share.
 type frameOf[F any] interface {
 	*F
 	lifetime.Frame
@@ -64,7 +64,7 @@ func (s *streams) run(ctx context.Context, produce func(context.Context, *lifeti
 	return err
 }
 
-// countFailed counts the sources whose failure ended a stream; all, where the failure is none of a source.
+// countFailed counts each source whose failure ended a stream. A failure of no source counts once, under the label "all".
 func (s *streams) countFailed(err error) {
 	failed, ok := errors.AsType[*failure.Error](err)
 	if !ok || failed.Source == parleyv1.Source_SOURCE_UNSPECIFIED {
@@ -88,7 +88,8 @@ func (s *sender[F, P]) sendFrame(frame P) error {
 	return s.closer.SendFrame(part, token, func() error { return s.stream.Send(frame) })
 }
 
-// sendBatch sends a batch of encoded events, which is a frame itself.
+// sendBatch sends a batch of encoded events as a frame: package server's codec and package rest write a *timeline.Batch as the frame that
+// has it.
 func (s *sender[F, P]) sendBatch(batch *timeline.Batch) error {
 	return s.closer.SendFrame(lifetime.Content, "", func() error { return s.stream.SendMsg(batch) })
 }

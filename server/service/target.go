@@ -101,8 +101,8 @@ func (t *callTarget) checkAvailable(src parleyv1.Source) error {
 	return nil
 }
 
-// findTenant returns a request's target without its user: the tenant is the one that the caller names, the only one there is, or the
-// only one that the policy allows the caller anything of.
+// findTenant returns a request's target without its user. The tenant is the one that the caller names, or else the only one of the
+// deployment, or else the only one of which the policy allows the caller anything.
 func (a *authorizer) findTenant(ctx context.Context, request accessRequest) (callTarget, error) {
 	target := callTarget{accessRequest: request, tenant: &noTenant}
 	alias := callinfo.Header(ctx, callinfo.HeaderTenant)

@@ -113,7 +113,7 @@ func (s *tenantSender) sendFrame(frame *timeline.TenantFrame) error {
 	return s.closer.SendFrame(part, token, func() error { return s.stream.Send(frame) })
 }
 
-// sendBatch sends a batch of encoded events, which is a frame itself: its field has the number that it has in StreamEventsResponse.
+// sendBatch sends a batch of encoded events as a frame, as sender.sendBatch does. The field of the batch has the same number in both frames.
 func (s *tenantSender) sendBatch(batch *timeline.Batch) error {
 	return s.closer.SendFrame(lifetime.Content, "", func() error { return s.stream.SendMsg(batch) })
 }

@@ -29,7 +29,7 @@ type usage struct {
 
 var _ parleyv1.CopilotUsageServiceServer = (*usage)(nil)
 
-// ListCopilotUsage answers one page.
+// ListCopilotUsage answers with one page.
 func (u *usage) ListCopilotUsage(ctx context.Context, req *parleyv1.ListCopilotUsageRequest) (*parleyv1.ListCopilotUsageResponse, error) {
 	access, q, err := u.prepare(ctx, req)
 	if err != nil {
@@ -52,7 +52,7 @@ func (u *usage) StreamCopilotUsage(req *parleyv1.StreamCopilotUsageRequest, stre
 	})
 }
 
-// SummarizeCopilotUsage answers the counts of a period.
+// SummarizeCopilotUsage answers with the counts of a period.
 func (u *usage) SummarizeCopilotUsage(ctx context.Context, req *parleyv1.SummarizeCopilotUsageRequest) (*parleyv1.SummarizeCopilotUsageResponse, error) {
 	access, q, err := u.prepareCounts(ctx, req)
 	if err != nil {
@@ -61,7 +61,7 @@ func (u *usage) SummarizeCopilotUsage(ctx context.Context, req *parleyv1.Summari
 	return u.engine.SummarizeCopilotUsage(ctx, access.sources, q)
 }
 
-// ListCopilotUsageTrends answers one page of the counts by day.
+// ListCopilotUsageTrends answers with one page of the counts by day.
 func (u *usage) ListCopilotUsageTrends(ctx context.Context, req *parleyv1.ListCopilotUsageTrendsRequest) (*parleyv1.ListCopilotUsageTrendsResponse, error) {
 	access, q, err := u.prepareCounts(ctx, req)
 	if err != nil {
@@ -83,6 +83,7 @@ type rowsRequest interface {
 	GetInclude() parleyv1.CopilotUsageInclusion
 }
 
+// prepare reads and authorizes a request for rows.
 func (u *usage) prepare(ctx context.Context, req rowsRequest) (*accessGrant, query.Usage, error) {
 	q := query.Usage{
 		Period: req.GetPeriod(), Version: req.GetVersion(), Filter: req.GetFilter(),
@@ -106,6 +107,7 @@ func (u *usage) prepare(ctx context.Context, req rowsRequest) (*accessGrant, que
 	return access, q, nil
 }
 
+// prepareCounts reads and authorizes a request for counts.
 func (u *usage) prepareCounts(ctx context.Context, req usageRequest) (*accessGrant, query.UsageCounts, error) {
 	q := query.UsageCounts{Period: req.GetPeriod(), Version: req.GetVersion()}
 	access, err := u.authorizeReport(ctx, req, parleyv1.Source_SOURCE_USAGE)
@@ -190,7 +192,7 @@ func sendChunks(stream grpc.ServerStreamingServer[httpbody.HttpBody], closer *li
 }
 
 // fill reads until the buffer is full or the reader fails. Unlike io.ReadFull it keeps the reader's own error, so that a
-// report that ended can be told from one that was cut.
+// report that ended can be told from one that broke off.
 func fill(r io.Reader, buf []byte) (n int, err error) {
 	for n < len(buf) && err == nil {
 		var read int

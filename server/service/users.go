@@ -19,7 +19,7 @@ type users struct {
 
 var _ parleyv1.UserServiceServer = (*users)(nil)
 
-// ListUsers answers one page.
+// ListUsers answers with one page.
 func (u *users) ListUsers(ctx context.Context, req *parleyv1.ListUsersRequest) (*parleyv1.ListUsersResponse, error) {
 	q := query.Users{View: req.GetView(), Filter: req.GetFilter()}
 	if err := q.CheckFilter(); err != nil {

@@ -77,7 +77,7 @@ func New(cfg Config) (http.Handler, error) {
 				return
 			}
 			header.Set("Content-Type", "text/html; charset=utf-8")
-			_, _ = w.Write(buf.Bytes()) // the reader is gone if this fails
+			_, _ = w.Write(buf.Bytes()) // the client is gone if this fails
 		default:
 			assets.ServeHTTP(w, r)
 		}
