@@ -31,10 +31,9 @@ func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, 
 // the number of tries, so that time bounds the requests too.
 const minThrottleWait = time.Second
 
-// throttleWait bounds the time that one call waits for Graph's throttling. An answer that
-// names its wait uses up none of the tries while the wait ends before the deadline
-// or, without one, within the request's patience from the first such answer on. A throttled answer
-// that is not waited for so ends the call once Tries requests were sent, these ones included.
+// throttleWait decides which throttled answers use up a try. An answer that names its wait uses up
+// none while the wait ends before the deadline or, without one, within the request's patience from
+// the first such answer on: time bounds these. Every other throttled answer uses up one.
 type throttleWait struct {
 	patience time.Duration
 	until    time.Time
@@ -56,8 +55,9 @@ func (p *throttleWait) allows(ctx context.Context, err *graph.Error) bool {
 }
 
 // repeat repeats one GET until accept takes an answer, the cause is final, the
-// tries and the time for throttled tries are used up, or the next wait would outlast the deadline. Only
-// temporary failures are repeated; accept may report one, such as a cut body.
+// tries are used up, or the next wait would outlast the deadline or the request's
+// patience; then it returns the last failure. Only temporary failures are
+// repeated; accept may report one, such as a truncated body.
 func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *graph.Error {
 	var last *graph.Error
 	throttled := throttleWait{patience: ratelimit.PatienceOf(k.request)}
@@ -82,7 +82,7 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 		if err.Kind == graph.KindThrottled && graph.KindOf(err.Status) == graph.KindThrottled { // Graph's answer, and not the login's
 			if throttled.allows(ctx, err) {
 				free++
-			} else if try >= c.cfg.Retry.Tries {
+			} else if try-free >= c.cfg.Retry.Tries {
 				return err
 			}
 			continue // the gate does the waiting, for all callers alike

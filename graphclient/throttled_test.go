@@ -114,7 +114,7 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 	}
 }
 
-// TestStormsAreWaitedFor has Graph name a wait again and again: time bounds the call, not the number of answers.
+// TestStormsAreWaitedFor has Graph name a wait again and again. Waits that end in time use up no try: time bounds them, and tries the rest of the call.
 func TestStormsAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -127,13 +127,13 @@ func TestStormsAreWaitedFor(t *testing.T) {
 	}{
 		"25 short waits":           {"1", 25, 0, 26, 25 * time.Second, 25 * time.Second},
 		"25, in time":              {"1", 25, 40 * time.Second, 26, 25 * time.Second, 25 * time.Second},
-		"no end":                   {"1", 0, 0, 61, time.Minute, time.Minute},
+		"no end":                   {"1", 0, 0, 60 + graphclient.DefaultTries, 63 * time.Second, 63 * time.Second},
 		"no end, deadline":         {"1", 0, 20500 * time.Millisecond, 21, 20 * time.Second, 20 * time.Second},
 		"no end, far deadline":     {"10", 0, 305 * time.Second, 31, 300 * time.Second, 305 * time.Second},
-		"no end, long waits":       {"40", 0, 0, graphclient.DefaultTries, 2 * time.Minute, 2 * time.Minute},
+		"no end, long waits":       {"40", 0, 0, 1 + graphclient.DefaultTries, 160 * time.Second, 160 * time.Second},
 		"no end, too short a wait": {"0.01", 0, 0, graphclient.DefaultTries, 0, time.Second},
 		"no end, no wait is named": {"", 0, 0, graphclient.DefaultTries, 7 * time.Second, 7 * time.Second},
-		"no end, a minute each":    {"60", 0, 0, graphclient.DefaultTries, 3 * time.Minute, 3 * time.Minute},
+		"no end, a minute each":    {"60", 0, 0, 1 + graphclient.DefaultTries, 4 * time.Minute, 4 * time.Minute},
 		"no end, deadline at once": {"30", 0, 20 * time.Second, 1, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -186,4 +186,47 @@ func TestTroubleBehindAStorm(t *testing.T) {
 			t.Errorf("%d requests", e.Requests)
 		}
 	})
+}
+
+// TestThrottlingWithoutAWaitBehindAStorm has Graph name no wait after it named some: these answers use up the tries, and the named waits used up none.
+func TestThrottlingWithoutAWaitBehindAStorm(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		unnamed  int // 429s without a wait, after the named ones; 0 = no end
+		requests int
+	}{
+		"as many as the tries allow": {graphclient.DefaultTries - 1, 10 + graphclient.DefaultTries},
+		"no end":                     {0, 10 + graphclient.DefaultTries},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{}
+				for range 10 {
+					s.steps = append(s.steps, say(429, "", "Retry-After", "1"))
+				}
+				for range c.unnamed {
+					s.steps = append(s.steps, say(429, ""))
+				}
+				if c.unnamed > 0 {
+					s.steps = append(s.steps, say(200, emptyPage))
+				} else {
+					s.steps = append(s.steps, say(429, ""))
+				}
+				_, err := fakeClient(t, s.roundTrip).Page(t.Context(), chats())
+				if s.count() != c.requests {
+					t.Errorf("%d requests, want %d: %v", s.count(), c.requests, err)
+				}
+				if c.unnamed > 0 {
+					if err != nil {
+						t.Error(err)
+					}
+					return
+				}
+				if e := wantError(t, err, graph.KindThrottled); e.Status != 429 || e.Requests != c.requests {
+					t.Errorf("error %#v", e)
+				}
+			})
+		})
+	}
 }
