@@ -78,24 +78,27 @@ func tenantOf(issuer string) string {
 	return ""
 }
 
-// marks are the claims of a token that show whether a program or a person is behind it.
-type marks struct {
-	// program is true where the token says that it is a program's own, whoever issued it.
-	program bool
-	// user is true where the token holds what only a signed-in person has.
-	user bool
-	// serviceAccount is true where the user name has the form of a service account's, and signedIn where somebody signed in.
-	serviceAccount, signedIn bool
-	// otherType is true where the token says that it is of another kind than an access token.
-	otherType bool
+// holder is who is behind a token, as far as its claims show it, whoever issued it.
+type holder int
 
-	grants     []string // gty (Auth0)
-	uid        bool     // Okta's user id
-	cid        bool     // Okta's client id
-	clientID   bool     // client_id
-	azp        bool     // azp
-	preferred  string
-	untypedApp string // aut (WSO2)
+const (
+	// holderUnstated: the claims do not show it.
+	holderUnstated holder = iota
+	// holderProgram: the token says that it is a program's own.
+	holderProgram
+	// holderUnclear: somebody signed in under the name of a service account. Where people choose their names, a person may have that one.
+	holderUnclear
+	// holderUser: the token has a claim that only a signed-in person's has.
+	holderUser
+)
+
+// marks are what the claims of a token show of the one behind it.
+type marks struct {
+	holder holder
+	// otherType is set where the claims say that the token is of another type than an access token.
+	otherType bool
+	// azp and clientID are set where the token has the claims azp and client_id.
+	azp, clientID bool
 }
 
 // Claims that only the token of a signed-in person has, in one product or another.
@@ -107,16 +110,18 @@ var personalClaims = []string{
 // `token_use`, ForgeRock's `tokenName`.
 var accessTypes = []string{"bearer", "jwt", "at+jwt", "access", "access_token"}
 
-// read collects the marks; a mark that cannot be read makes the token invalid, since it might say "program".
+// read collects the marks, and reports whether they can be read: a mark that cannot makes the token invalid, since it might say "program".
 func (m *marks) read(all map[string]json.RawMessage) bool {
 	has := func(name string) bool {
 		raw := string(all[name])
 		return raw != "" && raw != "null" && raw != `""`
 	}
-	var grant, kind, use, name string
-	ok := readList(all["gty"], &m.grants)
+	var grants []string // gty is Auth0's
+	var grant, kind, use, name, userName string
+	var userType string // aut is WSO2's
+	ok := readList(all["gty"], &grants)
 	for claim, to := range map[string]*string{
-		"grant_type": &grant, "aut": &m.untypedApp, "typ": &kind, "token_use": &use, "tokenName": &name, "preferred_username": &m.preferred,
+		"grant_type": &grant, "aut": &userType, "typ": &kind, "token_use": &use, "tokenName": &name, "preferred_username": &userName,
 	} {
 		ok = readText(all[claim], to) && ok
 	}
@@ -128,15 +133,21 @@ func (m *marks) read(all map[string]json.RawMessage) bool {
 	}
 	// Hashes of what was issued beside it stand in id tokens alone (OpenID Connect Core, 3.3.2.11).
 	m.otherType = m.otherType || has("at_hash") || has("c_hash") || has("s_hash")
+	m.azp, m.clientID = has("azp"), has("client_id")
 
-	m.uid, m.cid, m.clientID, m.azp = has("uid"), has("cid"), has("client_id"), has("azp")
-	grants := append([]string{grant}, m.grants...)
-	m.serviceAccount = strings.HasPrefix(strings.ToLower(m.preferred), "service-account-")
-	m.signedIn = has("sid") || has("session_state") || has("auth_time")
-	m.program = slices.ContainsFunc(grants, isClientCredentials) || strings.EqualFold(m.untypedApp, "APPLICATION") ||
-		m.serviceAccount && !m.signedIn || has("clientId") || has("clientHost") || has("clientAddress") || m.cid && !m.uid
-	m.user = slices.ContainsFunc(personalClaims, has) || strings.EqualFold(m.untypedApp, "APPLICATION_USER") ||
-		slices.ContainsFunc(grants, func(g string) bool { return g != "" && !isClientCredentials(g) })
+	grants = append(grants, grant)
+	serviceAccount := strings.HasPrefix(strings.ToLower(userName), "service-account-")
+	signedIn := has("sid") || has("session_state") || has("auth_time")
+	switch {
+	case slices.ContainsFunc(grants, isClientCredentials), strings.EqualFold(userType, "APPLICATION"), serviceAccount && !signedIn,
+		has("clientId"), has("clientHost"), has("clientAddress"), has("cid") && !has("uid"): // cid and uid are Okta's
+		m.holder = holderProgram
+	case serviceAccount:
+		m.holder = holderUnclear
+	case slices.ContainsFunc(personalClaims, has), strings.EqualFold(userType, "APPLICATION_USER"),
+		slices.ContainsFunc(grants, func(g string) bool { return g != "" && !isClientCredentials(g) }):
+		m.holder = holderUser
+	}
 	return true
 }
 
@@ -145,9 +156,8 @@ func isClientCredentials(grant string) bool {
 	return strings.ReplaceAll(strings.ToLower(grant), "_", "-") == "client-credentials"
 }
 
-// kind says who is behind an accepted token; false refuses one that is no access token, or contradicts itself. rfc9068 says
-// that its header names it an access token (RFC 9068).
-func (c *claims) kind(from *acceptedIssuer, rfc9068 bool) (Kind, bool) {
+// kind returns who is behind an accepted token; false refuses a token that is no access token, or contradicts itself.
+func (c *claims) kind(from *acceptedIssuer, header headerType) (Kind, bool) {
 	if c.marks.otherType {
 		return 0, false
 	}
@@ -155,17 +165,16 @@ func (c *claims) kind(from *acceptedIssuer, rfc9068 bool) (Kind, bool) {
 		return c.entraKind()
 	}
 	switch {
-	case c.idType == "app", c.marks.program, c.app != "" && (c.subject == c.app || c.subject == c.app+"@clients"):
+	case c.idType == "app", c.marks.holder == holderProgram, c.app != "" && (c.subject == c.app || c.subject == c.app+"@clients"):
 		return KindApplication, true
 	case c.idType != "" && c.idType != "user":
 		return 0, false
-	case !c.delegated && !rfc9068:
+	case !c.delegated && header != typeAccess:
 		// An id token has neither scope nor type.
 		return 0, false
-	case c.marks.serviceAccount:
-		// Where people choose their names, one who signed in may have chosen that of a service account.
+	case c.marks.holder == holderUnclear:
 		return KindUnknown, true
-	case c.marks.user || c.idType == "user":
+	case c.marks.holder == holderUser || c.idType == "user":
 		return KindUser, true
 	}
 	switch {

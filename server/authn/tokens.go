@@ -218,11 +218,11 @@ func (t *Tokens) verify(ctx context.Context, token string) (*verifiedToken, erro
 	if err != nil {
 		return nil, refusalOf(err)
 	}
-	rfc9068, ok := accessToken(parsed.Header)
-	if !ok {
+	kind := headerTypeOf(parsed.Header)
+	if kind == typeOther {
 		return nil, refuse(WhyNotAccess)
 	}
-	caller, err := have.caller(from, rfc9068)
+	caller, err := have.caller(from, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -233,23 +233,34 @@ func (t *Tokens) verify(ctx context.Context, token string) (*verifiedToken, erro
 	return &verifiedToken{claims: have, caller: *caller, signer: signer}, nil
 }
 
-// accessToken reports whether a header's `typ` is one of access tokens, and whether it names the profile of RFC 9068. What other
-// services make of the same key (id tokens that say so, logout tokens, security events, proofs) is none. Media types have no
-// case, and application/ may be left out (RFC 7515, 4.1.9).
-func accessToken(header map[string]any) (rfc9068, ok bool) {
-	switch kind := header["typ"].(type) {
-	case nil:
-		_, there := header["typ"]
-		return false, !there
-	case string:
-		switch strings.TrimPrefix(strings.ToLower(kind), "application/") {
-		case "at+jwt":
-			return true, true
-		case "jwt":
-			return false, true
-		}
+// headerType is what the header of a token says of its type, by the parameter `typ`.
+type headerType int
+
+const (
+	// typeOther: the token is something else than an access token. Services make other tokens with the same key: id tokens that say so,
+	// logout tokens, security events, proofs.
+	typeOther headerType = iota
+	// typeUnstated: the token is a JWT and does not say of which type; its claims tell.
+	typeUnstated
+	// typeAccess: the token is an access token (RFC 9068).
+	typeAccess
+)
+
+// headerTypeOf reads `typ`. Media types have no case, and application/ may be left out (RFC 7515, 4.1.9).
+func headerTypeOf(header map[string]any) headerType {
+	stated, there := header["typ"]
+	if !there {
+		return typeUnstated
 	}
-	return false, false
+	text, _ := stated.(string)
+	switch strings.TrimPrefix(strings.ToLower(text), "application/") {
+	case "at+jwt":
+		return typeAccess
+	case "jwt":
+		return typeUnstated
+	default:
+		return typeOther
+	}
 }
 
 // refusalOf makes a refusal of the parser's error, whose text may quote the token.
@@ -280,7 +291,7 @@ func refusalOf(err error) error {
 }
 
 // caller makes the caller of verified claims.
-func (c *claims) caller(from *acceptedIssuer, rfc9068 bool) (*Caller, error) {
+func (c *claims) caller(from *acceptedIssuer, header headerType) (*Caller, error) {
 	if c.issued.IsZero() || c.subject == "" {
 		return nil, refuse(WhyClaims)
 	}
@@ -301,7 +312,7 @@ func (c *claims) caller(from *acceptedIssuer, rfc9068 bool) (*Caller, error) {
 		}
 		caller.TenantID, caller.ObjectID, caller.AppID = from.tenant, strings.ToLower(c.object), strings.ToLower(c.app)
 	}
-	kind, ok := c.kind(from, rfc9068)
+	kind, ok := c.kind(from, header)
 	if !ok {
 		return nil, refuse(WhyNotAccess)
 	}
