@@ -14,9 +14,9 @@ import (
 // claims are the claims of an access token that matter here, of Entra v1 and v2 and of RFC 9068. Names are matched exactly,
 // where the JSON library would also take another case for one of them.
 type claims struct {
-	issuer, subject         string
-	audience                []string
-	expires, before, issued time.Time
+	issuer, subject              string
+	audience                     []string
+	expires, notBefore, issuedAt time.Time
 
 	tenant, object, version string
 	idType                  string
@@ -47,7 +47,7 @@ func (c *claims) UnmarshalJSON(data []byte) error {
 	} {
 		ok = readText(all[name], to) && ok
 	}
-	for name, to := range map[string]*time.Time{"exp": &c.expires, "nbf": &c.before, "iat": &c.issued} {
+	for name, to := range map[string]*time.Time{"exp": &c.expires, "nbf": &c.notBefore, "iat": &c.issuedAt} {
 		ok = readTime(all[name], to) && ok
 	}
 	for name, to := range map[string]*[]string{"aud": &c.audience, "roles": &c.roles, "groups": &c.groups} {
@@ -125,10 +125,10 @@ func numeric(t time.Time) (*jwt.NumericDate, error) {
 func (c *claims) GetExpirationTime() (*jwt.NumericDate, error) { return numeric(c.expires) }
 
 // GetIssuedAt returns iat.
-func (c *claims) GetIssuedAt() (*jwt.NumericDate, error) { return numeric(c.issued) }
+func (c *claims) GetIssuedAt() (*jwt.NumericDate, error) { return numeric(c.issuedAt) }
 
 // GetNotBefore returns nbf.
-func (c *claims) GetNotBefore() (*jwt.NumericDate, error) { return numeric(c.before) }
+func (c *claims) GetNotBefore() (*jwt.NumericDate, error) { return numeric(c.notBefore) }
 
 // GetIssuer returns iss.
 func (c *claims) GetIssuer() (string, error) { return c.issuer, nil }

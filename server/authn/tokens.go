@@ -226,7 +226,7 @@ func (t *Tokens) verify(ctx context.Context, token string) (*verifiedToken, erro
 	if err != nil {
 		return nil, err
 	}
-	if t.maxLifetime > 0 && have.expires.Sub(have.issued) > t.maxLifetime {
+	if t.maxLifetime > 0 && have.expires.Sub(have.issuedAt) > t.maxLifetime {
 		return nil, refuse(WhyLifetime)
 	}
 	caller.acceptedBy[0] = &signer
@@ -292,7 +292,7 @@ func refusalOf(err error) error {
 
 // caller makes the caller of verified claims.
 func (c *claims) caller(from *acceptedIssuer, header headerType) (*Caller, error) {
-	if c.issued.IsZero() || c.subject == "" {
+	if c.issuedAt.IsZero() || c.subject == "" {
 		return nil, refuse(WhyClaims)
 	}
 	if c.bound.unknown {
@@ -307,7 +307,7 @@ func (c *claims) caller(from *acceptedIssuer, header headerType) (*Caller, error
 		switch {
 		case !strings.EqualFold(c.tenant, from.tenant):
 			return nil, refuse(WhyTenant)
-		case c.before.IsZero(), !uuidForm.MatchString(c.object), c.app == "":
+		case c.notBefore.IsZero(), !uuidForm.MatchString(c.object), c.app == "":
 			return nil, refuse(WhyClaims)
 		}
 		caller.TenantID, caller.ObjectID, caller.AppID = from.tenant, strings.ToLower(c.object), strings.ToLower(c.app)
