@@ -11,8 +11,10 @@ import (
 
 // Permissions with which Graph is asked, as rules and audit records spell them.
 const (
-	byApplication = "application"
-	byUser        = "on_behalf_of"
+	// ByApplication is the permission of the tenant's application.
+	ByApplication = "application"
+	// OnBehalfOf is the permission that a user has, on whose behalf Graph is asked.
+	OnBehalfOf = "on_behalf_of"
 )
 
 // Methods that name one message of one chat.
@@ -20,14 +22,6 @@ const (
 	getEvent              = "GetEvent"
 	downloadHostedContent = "DownloadHostedContent"
 )
-
-// PermissionName is the permission with which Graph is asked, as policies and audit records spell it.
-func PermissionName(onBehalf bool) string {
-	if onBehalf {
-		return byUser
-	}
-	return byApplication
-}
 
 // Obstacle is why Graph cannot be asked on behalf of a caller.
 type Obstacle int
@@ -81,7 +75,7 @@ func (p *Policy) RulesOnBehalf() []string {
 
 // checkOnBehalf refuses parts of a rule that cannot take effect on behalf of a user.
 func (p *parser) checkOnBehalf(node *yaml.Node, r *rule) {
-	const only = "with `graph: " + byUser + "`"
+	const only = "with `graph: " + OnBehalfOf + "`"
 	for _, src := range r.sources {
 		switch src {
 		case parleyv1.Source_SOURCE_CONVERSATION, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_USAGE:

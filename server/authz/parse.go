@@ -214,11 +214,11 @@ func (p *parser) allow(node *yaml.Node, r *rule) {
 	p.users(parts["users"], r)
 	if permission := parts["graph"]; permission != nil {
 		switch name := p.text(permission); name {
-		case byUser:
+		case OnBehalfOf:
 			r.onBehalf = true
-		case byApplication:
+		case ByApplication:
 		default:
-			p.unknown(permission, "graph", name, []string{byApplication, byUser})
+			p.unknown(permission, "graph", name, []string{ByApplication, OnBehalfOf})
 		}
 	}
 	if list := parts["tenants"]; list != nil {

@@ -26,7 +26,7 @@ func (g *accessGrant) binding() (caller, tenant, permission string) {
 		tenant = g.alias
 	}
 	if g.onBehalf {
-		permission = authz.PermissionName(true)
+		permission = authz.OnBehalfOf
 	}
 	return g.callerID, tenant, permission
 }

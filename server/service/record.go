@@ -54,7 +54,7 @@ func intent(ctx context.Context, target callTarget, decision authz.Decision) aud
 // lookupIntent is the intent of a look-up. Names are looked up with the application's permission, whatever the rule says.
 func lookupIntent(ctx context.Context, target callTarget, decision authz.Decision) audit.Intent {
 	record := intent(ctx, target, decision)
-	record.Graph = audit.GraphIdentity{Permission: authz.PermissionName(false), Identity: target.tenant.Application}
+	record.Graph = audit.GraphIdentity{Permission: authz.ByApplication, Identity: target.tenant.Application}
 	return record
 }
 
@@ -64,8 +64,8 @@ func graphIdentity(target callTarget, decision authz.Decision) audit.GraphIdenti
 	case decision.Answer != authz.Allowed:
 		return audit.GraphIdentity{}
 	case decision.OnBehalf:
-		return audit.GraphIdentity{Permission: authz.PermissionName(true), Identity: target.caller.UserID()}
+		return audit.GraphIdentity{Permission: authz.OnBehalfOf, Identity: target.caller.UserID()}
 	default:
-		return audit.GraphIdentity{Permission: authz.PermissionName(false), Identity: target.tenant.Application}
+		return audit.GraphIdentity{Permission: authz.ByApplication, Identity: target.tenant.Application}
 	}
 }
