@@ -37,11 +37,23 @@ func (s *Server) pages() (http.Handler, error) {
 // addProbes adds the probes of orchestrators.
 func (s *Server) addProbes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /livez", alive)
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { probe(w, s.unready(), s.cfg.Memory.Shedding()) })
+	mux.HandleFunc("GET /readyz", s.readiness)
 }
 
 // alive answers that the process lives.
-func alive(w http.ResponseWriter, _ *http.Request) { probe(w, "", false) }
+func alive(w http.ResponseWriter, _ *http.Request) { writeProbe(w, http.StatusOK, `{"status":"ok"}`) }
+
+// readiness answers whether calls are served. A gateway that sheds memory is ready: without it the others would have more to do.
+func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {
+	switch why := s.unready(); {
+	case why != "":
+		writeProbe(w, http.StatusServiceUnavailable, `{"status":"not ready","why":"`+why+`"}`)
+	case s.cfg.Memory.Shedding():
+		writeProbe(w, http.StatusOK, `{"status":"ok","shedding":true}`)
+	default:
+		alive(w, r)
+	}
+}
 
 // unready returns why nobody can be served; empty = somebody can.
 func (s *Server) unready() string {
@@ -55,18 +67,11 @@ func (s *Server) unready() string {
 	}
 }
 
-// probe answers a health probe. A gateway that sheds memory is ready: without it the others would have more to do.
-func probe(w http.ResponseWriter, why string, shedding bool) {
+// writeProbe writes the answer to a probe, a JSON object.
+func writeProbe(w http.ResponseWriter, status int, object string) {
 	w.Header().Set("Content-Type", "application/json")
-	text := `{"status":"ok"}` + "\n"
-	if shedding {
-		text = `{"status":"ok","shedding":true}` + "\n"
-	}
-	if why != "" {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		text = `{"status":"not ready","why":"` + why + `"}` + "\n"
-	}
-	_, _ = io.WriteString(w, text) // the prober is gone if this fails
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, object+"\n") // the prober is gone if this fails
 }
 
 // file serves one generated file, compressed on request; none if it was not built in.
