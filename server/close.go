@@ -71,7 +71,7 @@ func (s *Server) close(ctx context.Context) error {
 	both.Wait()
 	s.handlers.Wait()
 
-	errAdmin := errors.Join(stopHTTP(ctx, s.admin), stopHTTP(ctx, s.watched))
+	errAdmin := errors.Join(stopHTTP(ctx, s.admin), stopHTTP(ctx, s.metricsServer))
 	s.diag.Stop()
 	errTasks := s.tasks.Wait()
 	// Before Start nobody serves, so nobody closed them.

@@ -44,8 +44,9 @@ type Server struct {
 	web      *http.Server // REST
 	requests sync.RWMutex // held for reading by each request of web
 	admin    *http.Server
-	watched  *http.Server // metrics and probes alone
-	diag     *grpc.Server // channelz, behind the admin listener
+	// metricsServer serves metrics and probes alone.
+	metricsServer *http.Server
+	diag          *grpc.Server // channelz, behind the admin listener
 
 	listeners [listenerCount]net.Listener // set by Start, where they were not open already; nil = not wanted
 	tasks     errgroup.Group
@@ -100,7 +101,7 @@ func New(cfg Config) (*Server, error) {
 	s.web = newWeb(countRequests(httpmw.RequestID(s.recovered(s.front(handler)))), &cfg)
 	s.boundConns(s.web)
 	s.diag = newDiagnostics()
-	s.admin, s.watched = newAdmin(s.diag, cfg), s.newWatched()
+	s.admin, s.metricsServer = newAdmin(s.diag, cfg), s.newMetricsServer()
 	s.listeners = [...]net.Listener{
 		listenerGRPC: cfg.Listeners.GRPC, listenerHTTP: cfg.Listeners.HTTP, listenerAdmin: cfg.Listeners.Admin, listenerMetrics: cfg.Listeners.Metrics,
 	}
@@ -148,7 +149,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.serve("HTTP", s.serveWeb(s.listeners[listenerHTTP]))
 	s.serve("admin", func() error { return s.admin.Serve(s.listeners[listenerAdmin]) })
 	if s.listeners[listenerMetrics] != nil {
-		s.serve("metrics", func() error { return s.watched.Serve(boundWatchers(s.listeners[listenerMetrics])) })
+		s.serve("metrics", func() error { return s.metricsServer.Serve(boundMetricsConns(s.listeners[listenerMetrics])) })
 	}
 	if s.cfg.Audit != nil {
 		s.unfollow = s.cfg.Audit.Follow(s.setRecording)

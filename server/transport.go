@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -64,6 +65,20 @@ func (s *Server) newGRPC(list interceptor.List, transport ...grpc.ServerOption) 
 		reflection.RegisterV1(server)
 	}
 	return server
+}
+
+// hasMethod returns a function that reports whether a server has a method. It may be called once the server is made.
+func hasMethod(server func() *grpc.Server) func(method string) bool {
+	methods := sync.OnceValue(func() map[string]bool {
+		known := make(map[string]bool)
+		for service, info := range server().GetServiceInfo() {
+			for _, method := range info.Methods {
+				known["/"+service+"/"+method.Name] = true
+			}
+		}
+		return known
+	})
+	return func(method string) bool { return methods()[method] }
 }
 
 // newWeb makes the HTTP server of REST. It has no write timeout and no read timeout, since either would end streams. Package rest bounds

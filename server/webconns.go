@@ -6,24 +6,8 @@ import (
 	"net/http"
 	"sync"
 
-	"google.golang.org/grpc"
-
 	"github.com/parley-gateway/parley/server/admission"
 )
-
-// hasMethod returns a function that reports whether a server has a method. It may be called once the server is made.
-func hasMethod(server func() *grpc.Server) func(method string) bool {
-	methods := sync.OnceValue(func() map[string]bool {
-		known := make(map[string]bool)
-		for service, info := range server().GetServiceInfo() {
-			for _, method := range info.Methods {
-				known["/"+service+"/"+method.Name] = true
-			}
-		}
-		return known
-	})
-	return func(method string) bool { return methods()[method] }
-}
 
 type connectionKey struct{}
 
