@@ -26,7 +26,7 @@ func Apply(msg proto.Message, v parleyv1.EventView) proto.Message {
 	case parleyv1.EventView_EVENT_VIEW_BASIC:
 		return withoutUnmapped(m).Interface()
 	default:
-		kept, _ := marksOf(m.Descriptor()).prune(m)
+		kept, _ := metadataFields(m.Descriptor()).prune(m)
 		return kept.Interface()
 	}
 }
@@ -56,11 +56,11 @@ type replacement struct {
 
 // prune returns m itself and false if every field of it is kept, otherwise a copy of the kept fields and true. Fields that this contract
 // does not know are never kept.
-func (k *marks) prune(m protoreflect.Message) (protoreflect.Message, bool) {
+func (s *fieldSet) prune(m protoreflect.Message) (protoreflect.Message, bool) {
 	changed := len(m.GetUnknown()) > 0
 	var replaced []replacement
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		inner, kept := k.kept[fd.Number()]
+		inner, kept := s.kept[fd.Number()]
 		switch {
 		case !kept:
 			changed = true
@@ -81,7 +81,7 @@ func (k *marks) prune(m protoreflect.Message) (protoreflect.Message, bool) {
 	}
 	out := m.New()
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		if _, kept := k.kept[fd.Number()]; !kept {
+		if _, kept := s.kept[fd.Number()]; !kept {
 			return true
 		}
 		for _, r := range replaced {
@@ -96,10 +96,10 @@ func (k *marks) prune(m protoreflect.Message) (protoreflect.Message, bool) {
 }
 
 // pruneList returns a new list of the pruned elements; false when every element stays whole.
-func (k *marks) pruneList(m protoreflect.Message, fd protoreflect.FieldDescriptor, list protoreflect.List) (protoreflect.Value, bool) {
+func (s *fieldSet) pruneList(m protoreflect.Message, fd protoreflect.FieldDescriptor, list protoreflect.List) (protoreflect.Value, bool) {
 	var out protoreflect.List
 	for i := range list.Len() {
-		message, pruned := k.prune(list.Get(i).Message())
+		message, pruned := s.prune(list.Get(i).Message())
 		if pruned && out == nil {
 			out = m.NewField(fd).List()
 			for j := range i {

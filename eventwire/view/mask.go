@@ -14,7 +14,7 @@ import (
 
 // Mask is a selection of fields of one message type: a read mask as AIP-157 describes it. It is immutable and safe for concurrent use.
 type Mask struct {
-	marks *marks
+	fields *fieldSet
 }
 
 // PathError says which path of a selection names no field.
@@ -34,22 +34,22 @@ var _ error = (*PathError)(nil)
 // spelling; it leads through lists and through messages of parley.v1. A field is selected with all that is in it, unless its path goes
 // on. The error is a *PathError.
 func NewMask(md protoreflect.MessageDescriptor, paths ...string) (*Mask, error) {
-	m := &Mask{newMarks()}
+	m := &Mask{newFieldSet()}
 	for _, path := range paths {
-		if err := m.marks.add(md, path); err != nil {
+		if err := m.fields.add(md, path); err != nil {
 			return nil, err
 		}
 	}
 	return m, nil
 }
 
-func newMarks() *marks {
-	return &marks{kept: map[protoreflect.FieldNumber]*marks{}, wire: map[protoreflect.FieldNumber]encoding{}}
+func newFieldSet() *fieldSet {
+	return &fieldSet{kept: map[protoreflect.FieldNumber]*fieldSet{}, wire: map[protoreflect.FieldNumber]encoding{}}
 }
 
 // add selects the field at a path.
-func (k *marks) add(md protoreflect.MessageDescriptor, path string) error {
-	at := k
+func (s *fieldSet) add(md protoreflect.MessageDescriptor, path string) error {
+	at := s
 	parts := strings.Split(path, ".")
 	for i, part := range parts {
 		if !isModel(md) {
@@ -67,11 +67,11 @@ func (k *marks) add(md protoreflect.MessageDescriptor, path string) error {
 		inner, selected := at.kept[fd.Number()]
 		switch {
 		case selected && inner == nil:
-			inner = newMarks() // a whole field stays whole: only the rest of the path is checked
+			inner = newFieldSet() // a whole field stays whole: only the rest of the path is checked
 		case i == len(parts)-1:
 			at.kept[fd.Number()], at.wire[fd.Number()] = nil, encodingOf(fd)
 		case !selected:
-			inner = newMarks()
+			inner = newFieldSet()
 			at.kept[fd.Number()], at.wire[fd.Number()] = inner, encodingOf(fd)
 		}
 		at, md = inner, fd.Message()
@@ -111,12 +111,12 @@ func (m *Mask) Apply(msg proto.Message) proto.Message {
 	if !r.IsValid() {
 		return msg
 	}
-	kept, _ := m.marks.prune(r)
+	kept, _ := m.fields.prune(r)
 	return kept.Interface()
 }
 
 // AppendTo appends the selected fields of an encoded message: the same ones that Apply keeps of the message. The error is ErrWire.
-func (m *Mask) AppendTo(dst, wire []byte) ([]byte, error) { return m.marks.pruneWire(dst, wire) }
+func (m *Mask) AppendTo(dst, wire []byte) ([]byte, error) { return m.fields.pruneWire(dst, wire) }
 
 // AppendList appends an encoded list field with the selected fields of each of its messages. The error is ErrWire.
 func (m *Mask) AppendList(dst, list []byte) ([]byte, error) {
@@ -136,7 +136,7 @@ func (m *Mask) AppendList(dst, list []byte) ([]byte, error) {
 		room := protowire.SizeVarint(uint64(len(message)))
 		dst = append(dst, make([]byte, room)...)
 		var err error
-		if dst, err = m.marks.pruneWire(dst, message); err != nil {
+		if dst, err = m.fields.pruneWire(dst, message); err != nil {
 			return dst, err
 		}
 		length := uint64(len(dst) - at - room)

@@ -14,11 +14,11 @@ var ErrWire = errors.New("view: not the bytes of a message")
 // Metadata appends the fields of an encoded message that EVENT_VIEW_METADATA keeps: the same ones that Apply keeps of the message.
 // The error is ErrWire.
 func Metadata(dst, wire []byte, md protoreflect.MessageDescriptor) ([]byte, error) {
-	return marksOf(md).pruneWire(dst, wire)
+	return metadataFields(md).pruneWire(dst, wire)
 }
 
-// pruneWire copies the marked fields of a message.
-func (k *marks) pruneWire(dst, wire []byte) ([]byte, error) {
+// pruneWire appends the fields of an encoded message that are in the set.
+func (s *fieldSet) pruneWire(dst, wire []byte) ([]byte, error) {
 	for len(wire) > 0 {
 		number, kind, head := protowire.ConsumeTag(wire)
 		if head < 0 {
@@ -30,9 +30,9 @@ func (k *marks) pruneWire(dst, wire []byte) ([]byte, error) {
 		}
 		field, value := wire[:head+size], wire[head:head+size]
 		wire = wire[head+size:]
-		inner, kept := k.kept[number]
+		inner, kept := s.kept[number]
 		switch {
-		case !kept || !k.wire[number].fits(kind):
+		case !kept || !s.wire[number].fits(kind):
 			continue
 		case inner == nil:
 			dst = append(dst, field...)

@@ -14,11 +14,11 @@ import (
 // modelPackage is the package whose messages are recursed into; those of others (Timestamp, Duration) are values.
 const modelPackage = "parley.v1"
 
-// marks are the fields of one message type that METADATA keeps.
-type marks struct {
-	// kept maps each marked field to the marks inside it; nil where the field is kept whole.
-	kept map[protoreflect.FieldNumber]*marks
-	// wire is how the values of the marked fields are encoded; lists of numbers may be packed too.
+// fieldSet is a set of fields of one message type: those that METADATA keeps, or those that a Mask selects.
+type fieldSet struct {
+	// kept maps each field of the set to the set of the fields inside it; nil where the field is kept whole.
+	kept map[protoreflect.FieldNumber]*fieldSet
+	// wire is how the values of these fields are encoded; lists of numbers may be packed too.
 	wire map[protoreflect.FieldNumber]encoding
 }
 
@@ -49,27 +49,28 @@ func encodingOf(fd protoreflect.FieldDescriptor) encoding {
 	return e
 }
 
-// compiled holds the marks of every message that has been seen, by its full name. Descriptors never change, so neither
+// compiled holds the set of every message type that has been seen, by its full name. Descriptors never change, so neither
 // does an entry.
 var compiled sync.Map
 
-// marksOf returns the marks of a message type.
-func marksOf(md protoreflect.MessageDescriptor) *marks {
+// metadataFields returns the fields of a message type that METADATA keeps.
+func metadataFields(md protoreflect.MessageDescriptor) *fieldSet {
 	if known, ok := compiled.Load(md.FullName()); ok {
-		if m, ok := known.(*marks); ok {
+		if m, ok := known.(*fieldSet); ok {
 			return m
 		}
 	}
-	m := compile(md, map[protoreflect.FullName]*marks{})
+	m := compile(md, map[protoreflect.FullName]*fieldSet{})
 	compiled.Store(md.FullName(), m)
 	return m
 }
 
-func compile(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]*marks) *marks {
+// compile makes the set of a message type, and of the types inside its fields; known has the sets that are being made.
+func compile(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]*fieldSet) *fieldSet {
 	if m, ok := known[md.FullName()]; ok {
 		return m
 	}
-	m := newMarks()
+	m := newFieldSet()
 	known[md.FullName()] = m
 	fields := md.Fields()
 	for i := range fields.Len() {
@@ -86,6 +87,7 @@ func compile(md protoreflect.MessageDescriptor, known map[protoreflect.FullName]
 	return m
 }
 
+// isMarked reports whether a field has the option (parley.v1.metadata).
 func isMarked(fd protoreflect.FieldDescriptor) bool {
 	marked, _ := proto.GetExtension(fd.Options(), parleyv1.E_Metadata).(bool)
 	return marked
