@@ -183,8 +183,8 @@ func FromContext(ctx context.Context) *Info {
 	return &Info{Transport: Transport{ID: requestid.FromContext(ctx)}}
 }
 
-// Begin returns the hold of the call, and makes it if the transport made none.
-func (i *Info) Begin() *lifetime.Hold {
+// BeginHold returns the hold of the call, and makes it if the transport made none.
+func (i *Info) BeginHold() *lifetime.Hold {
 	if i.Hold == nil {
 		i.Hold = &i.hold
 	}

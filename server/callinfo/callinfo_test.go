@@ -58,8 +58,8 @@ func TestUntilWrittenRunsAtOnceWithoutAHold(t *testing.T) {
 	if info.UntilWritten(func() { ended++ }); ended != 1 {
 		t.Error("not at once")
 	}
-	hold := info.Begin()
-	if info.UntilWritten(func() { ended++ }); ended != 1 || info.Begin() != hold {
+	hold := info.BeginHold()
+	if info.UntilWritten(func() { ended++ }); ended != 1 || info.BeginHold() != hold {
 		t.Error("at once, although it is held")
 	}
 	if hold.End(); ended != 2 {

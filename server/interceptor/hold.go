@@ -21,7 +21,7 @@ type holding struct {
 // unary ends the hold when the answer is written: over REST when the writing ends, over gRPC when the connection says so.
 func (h holding) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	info := callinfo.FromContext(ctx)
-	hold, answered := info.Begin(), false
+	hold, answered := info.BeginHold(), false
 	if info.HTTP != nil {
 		hold.AbortWrite = info.HTTP.Abort
 	}
@@ -59,7 +59,7 @@ func (h holding) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServe
 		default:
 		}
 	}
-	hold := info.Begin()
+	hold := info.BeginHold()
 	h.handlers.Go(func() {
 		err := next(srv, stream)
 		if hold.Answered(h.stall); !hold.Tracked() {
