@@ -209,8 +209,9 @@ func (a *ConnAges) Tap(known func(method string) bool) tap.ServerInHandle {
 	}
 }
 
-// endBeforeCut ends a stream over gRPC before its connection is cut; release stops the timer. Streams over REST have no such bound.
-func (a *ConnAges) endBeforeCut(hold *Hold, closer *StreamCloser) (release func()) {
+// endWithinGrace ends a stream over gRPC before the library closes its connection; release stops the timer. Streams over REST have no such
+// bound.
+func (a *ConnAges) endWithinGrace(hold *Hold, closer *StreamCloser) (release func()) {
 	if hold == nil || hold.conn == nil {
 		return func() {}
 	}

@@ -48,7 +48,7 @@ func (s *Streams) Watch(ctx context.Context, abort func(error), hold *Hold, evic
 	closer = &StreamCloser{cancel: cancel, abort: abort, stall: s.Stall}
 	unwatchShutdown := context.AfterFunc(s.Shutdown.ctx, func() { closer.stopAtCheckpoint(ErrStreamEnded("the gateway is stopping")) })
 	age := time.AfterFunc(s.MaxAge, func() { closer.Stop(ErrStreamEnded("the stream has reached its age")) })
-	releaseConn := s.Conns.endBeforeCut(hold, closer)
+	releaseConn := s.Conns.endWithinGrace(hold, closer)
 	eviction.OnEvict(closer.Stop)
 	return ctx, closer, func() {
 		unwatchShutdown()
