@@ -77,28 +77,28 @@ func newCalls() calls {
 func rpcOf(method string) string { return method[strings.LastIndexByte(method, '/')+1:] }
 
 // Request counts one ended call that is not a stream. The method is a full gRPC name; the tenant is an alias of the configuration or empty;
-// traced is the id of the call's trace, empty where none is recorded.
-func (m *Metrics) Request(method, code, reason, tenant, traced string, took time.Duration) {
+// traceID is the id of the call's trace, empty where none is recorded.
+func (m *Metrics) Request(method, code, reason, tenant, traceID string, took time.Duration) {
 	rpc := rpcOf(method)
 	m.requests.WithLabelValues(rpc, code, reason, tenant).Inc()
-	observe(m.requestSeconds.WithLabelValues(rpc), took, traced)
+	observe(m.requestSeconds.WithLabelValues(rpc), took, traceID)
 }
 
 // StreamBegins counts a stream that runs until StreamEnds.
 func (m *Metrics) StreamBegins(method string) { m.streamsOpen.WithLabelValues(rpcOf(method)).Inc() }
 
 // StreamEnds counts one ended stream, as Request counts a call.
-func (m *Metrics) StreamEnds(method, code, reason, tenant, traced string, took time.Duration) {
+func (m *Metrics) StreamEnds(method, code, reason, tenant, traceID string, took time.Duration) {
 	rpc := rpcOf(method)
 	m.streamsOpen.WithLabelValues(rpc).Dec()
 	m.requests.WithLabelValues(rpc, code, reason, tenant).Inc()
-	observe(m.streamSeconds.WithLabelValues(rpc), took, traced)
+	observe(m.streamSeconds.WithLabelValues(rpc), took, traceID)
 }
 
 // observe notes a time, with the id of the trace that shows where it went.
-func observe(to prometheus.Observer, took time.Duration, traced string) {
-	if with, ok := to.(prometheus.ExemplarObserver); ok && traced != "" {
-		with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": traced})
+func observe(to prometheus.Observer, took time.Duration, traceID string) {
+	if with, ok := to.(prometheus.ExemplarObserver); ok && traceID != "" {
+		with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": traceID})
 		return
 	}
 	to.Observe(took.Seconds())

@@ -112,11 +112,11 @@ func (o graphObserver) GraphRequest(ctx context.Context, api string, status int,
 	if status == 0 {
 		return
 	}
-	traced := ""
+	traceID := ""
 	if place := spans.Current(ctx); place != (spans.Place{}) {
-		traced = hex.EncodeToString(place.Trace[:])
+		traceID = hex.EncodeToString(place.Trace[:])
 	}
-	observe(o.m.graphSeconds.WithLabelValues(api, o.tenant), took, traced)
+	observe(o.m.graphSeconds.WithLabelValues(api, o.tenant), took, traceID)
 }
 
 // GraphWait implements graph.Observer.
