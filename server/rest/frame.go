@@ -23,8 +23,8 @@ type lines struct {
 const (
 	// spillAt is when a part of a long line is written, in bytes: a frame takes little memory, however long its line is.
 	spillAt = 128 << 10
-	// retryAfterCut is how long an EventSource waits before it comes back after a stream that ends without an error.
-	retryAfterCut = 3 * time.Second
+	// defaultRetry is how long an EventSource waits before it comes back, unless the error that ends the stream says another time.
+	defaultRetry = 3 * time.Second
 )
 
 // line returns the line of the frame that the stream sent last, without the beginning that spill has written. It is valid until the
@@ -37,7 +37,7 @@ func (c *call) line(m marshaler) ([]byte, error) {
 	}
 	b := l.buf[:0]
 	if m.sse && !l.hasLine {
-		b = appendRetry(b, retryAfterCut)
+		b = appendRetry(b, defaultRetry)
 	}
 	b = m.lineHead(b, fr.kind, fr.token)
 	if fr.message == nil {

@@ -15,8 +15,9 @@ import (
 //go:embed site
 var site embed.FS
 
-// policy allows what the page consists of and nothing else; answers shown on it cannot run anything.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+// csp is the Content-Security-Policy of the page. It allows what the page consists of and nothing else; answers shown on it cannot
+// run anything.
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // Config has the facts about the gateway that the page shows.
@@ -67,7 +68,7 @@ func New(cfg Config) (http.Handler, error) {
 	assets := http.StripPrefix("/docs/", http.FileServerFS(files))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Content-Security-Policy", policy)
+		header.Set("Content-Security-Policy", csp)
 		header.Set("Cache-Control", "no-cache")
 		switch r.URL.Path {
 		case "/docs", "/docs/", "/docs/index.html":

@@ -7,8 +7,9 @@ import (
 	"net/http"
 )
 
-// policy allows what the page consists of and nothing else, so that no content of a conversation can run or load anything.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+// csp is the Content-Security-Policy of the page. It allows what the page consists of and nothing else, so that no content of a
+// conversation can run or load anything.
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // New returns the handler of /explorer and all paths below it, over the built files.
@@ -16,7 +17,7 @@ func New(site fs.FS) http.Handler {
 	files := http.FileServerFS(site)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
-		header.Set("Content-Security-Policy", policy)
+		header.Set("Content-Security-Policy", csp)
 		header.Set("Cache-Control", "no-cache")
 		switch r.URL.Path {
 		case "/explorer", "/explorer/":
