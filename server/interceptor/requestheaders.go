@@ -43,7 +43,7 @@ func checkHeaders(ctx context.Context) error {
 			if value == "" && header.needed {
 				return errHeader(header.key, "the header is empty; give it a value, or leave it out")
 			}
-			if !printable(value) {
+			if !isPrintable(value) {
 				return errHeader(header.key, "the header holds a tab, a control character or a byte beyond ASCII; send printable ASCII alone")
 			}
 		}
@@ -51,7 +51,8 @@ func checkHeaders(ctx context.Context) error {
 	return nil
 }
 
-func printable(text string) bool {
+// isPrintable reports whether a text is printable ASCII.
+func isPrintable(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
 			return false
