@@ -229,7 +229,7 @@ func apiCases() []apiCase {
 		},
 		{
 			name: "names", rpc: &parleyv1.ListEventsRequest{Parent: anna, Enrich: []parleyv1.Enrichment{parleyv1.Enrichment_ENRICHMENT_NAMES}}, rest: base + "/events?enrich=NAMES",
-			asked: query.Events{Caller: "anonymous", Tenant: tenantID, Owner: annaID, User: annaID, Fingerprint: " names"}, size: 50,
+			asked: query.Events{Caller: "anonymous", Tenant: tenantID, Owner: annaID, User: annaID, BoundTo: " names"}, size: 50,
 		},
 		{name: "a chat", rpc: &parleyv1.GetConversationRequest{Name: anna + "/conversations/" + chatID}, rest: base + "/conversations/" + chatID},
 		{name: "an event", rpc: &parleyv1.GetEventRequest{Name: anna + "/events/chat," + chatID + ",1"}, rest: base + "/events/chat," + chatID + ",1"},

@@ -44,14 +44,14 @@ func TestOnBehalfOfACaller(t *testing.T) {
 	}
 	requests, _, _ := g.take()
 	for _, request := range requests {
-		if events, ok := request.(query.Events); !ok || events.Fingerprint != "on_behalf_of" {
+		if events, ok := request.(query.Events); !ok || events.BoundTo != "on_behalf_of" {
 			t.Errorf("a cursor of the application would be good: %+v", request)
 		}
 	}
 	expect(t, "an officer", g.list(t, "officer", annaID), codes.OK, "")
 	requests, _, _ = g.take()
-	if events, ok := requests[0].(query.Events); !ok || events.Fingerprint != "" {
-		t.Errorf("the application's cursors are bound to %q", events.Fingerprint)
+	if events, ok := requests[0].(query.Events); !ok || events.BoundTo != "" {
+		t.Errorf("the application's cursors are bound to %q", events.BoundTo)
 	}
 	for _, record := range g.records.take(t) {
 		permission, identity := "on_behalf_of", annaID

@@ -60,7 +60,7 @@ func TestTokensOpenForTheirRequestAlone(t *testing.T) {
 		"no end":       func(r *query.Events) { r.End = time.Time{} },
 		"order":        func(r *query.Events) { r.OrderBy = query.EventTimeDesc },
 		"view":         func(r *query.Events) { r.View = parleyv1.EventView_EVENT_VIEW_METADATA },
-		"fingerprint":  func(r *query.Events) { r.Fingerprint = "x" },
+		"bound to":     func(r *query.Events) { r.BoundTo = "x" },
 	}
 	check := func(name, field string, err error) {
 		t.Helper()

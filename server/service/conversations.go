@@ -66,7 +66,7 @@ func (c *conversations) prepare(ctx context.Context, req conversationsRequest) (
 	if q.Unavailable, err = access.unavailable(q.Sources); err != nil {
 		return nil, q, err
 	}
-	q.Caller, q.Tenant, q.Fingerprint = access.binding()
+	q.Caller, q.Tenant, q.BoundTo = access.binding()
 	q.Owner, q.User, q.Narrow = access.owner, access.graphUser(), !access.allUsers
 	return access, q, nil
 }

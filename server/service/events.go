@@ -64,9 +64,9 @@ func (e *events) prepare(ctx context.Context, req eventsRequest, around *anchor)
 	if err := around.check(access, q.OrderBy); err != nil {
 		return nil, q, err
 	}
-	q.Caller, q.Tenant, q.Fingerprint = access.binding()
+	q.Caller, q.Tenant, q.BoundTo = access.binding()
 	if namesAsked(req.GetEnrich()) {
-		q.Fingerprint += " names"
+		q.BoundTo += " names"
 	}
 	q.Owner, q.User, q.Unavailable, q.Narrow = access.owner, access.graphUser(), access.tenant.Unavailable, !access.allUsers
 	if err := setSources(access, &q); err != nil {

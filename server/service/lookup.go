@@ -200,7 +200,7 @@ func (l *conversationLookup) name() string { return resource.Conversation(l.acce
 func (l *conversationLookup) query(src parleyv1.Source, life window.Span) query.Events {
 	caller, tenant, permission := l.access.binding()
 	return query.Events{
-		Caller: caller, Tenant: tenant, Fingerprint: permission, Owner: l.access.owner, User: l.access.graphUser(), Conversation: l.id,
+		Caller: caller, Tenant: tenant, BoundTo: permission, Owner: l.access.owner, User: l.access.graphUser(), Conversation: l.id,
 		Sources: []parleyv1.Source{src}, Unavailable: l.access.tenant.Unavailable, Narrow: !l.access.allUsers, Lifetime: life,
 	}
 }

@@ -29,7 +29,7 @@ func (e *events) StreamTenantEvents(req *parleyv1.StreamTenantEventsRequest, str
 	if err != nil {
 		return err
 	}
-	q.Caller, q.Tenant, q.Fingerprint = access.binding()
+	q.Caller, q.Tenant, q.BoundTo = access.binding()
 	q.Unavailable, q.Reconnect = access.tenant.Unavailable, callinfo.FromContext(ctx).Reconnecting()
 	if access.tenant.Plans != nil {
 		q.Plan = access.tenant.Plans.Copilot

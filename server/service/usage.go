@@ -103,7 +103,7 @@ func (u *usage) prepare(ctx context.Context, req rowsRequest) (*accessGrant, que
 	if q.Inactive && access.sources.Users == nil {
 		return nil, q, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD)
 	}
-	q.Caller, q.Tenant, q.Fingerprint = access.binding()
+	q.Caller, q.Tenant, q.BoundTo = access.binding()
 	return access, q, nil
 }
 
@@ -114,7 +114,7 @@ func (u *usage) prepareCounts(ctx context.Context, req usageRequest) (*accessGra
 	if err != nil {
 		return nil, q, err
 	}
-	q.Caller, q.Tenant, q.Fingerprint = access.binding()
+	q.Caller, q.Tenant, q.BoundTo = access.binding()
 	return access, q, nil
 }
 

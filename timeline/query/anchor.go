@@ -42,9 +42,9 @@ func (r *Events) Around(sources Sources, at Anchor) (older, newer Side, err erro
 	older, newer = Side{Events: *r, Before: !r.Descending()}, Side{Events: *r, Before: r.Descending()}
 	older.OrderBy, newer.OrderBy = EventTimeDesc, EventTime
 	for _, side := range []*Side{&older, &newer} {
-		side.Fingerprint += "\x00around " + at.Name
+		side.BoundTo += "\x00around " + at.Name
 		if side.Before {
-			side.Fingerprint += "\x00before"
+			side.BoundTo += "\x00before"
 		}
 		if side.Resolved, err = side.Resolve(sources); err != nil {
 			return older, newer, err

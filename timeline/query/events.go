@@ -62,9 +62,8 @@ type Events struct {
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everything.
 	Filter string
-	// Fingerprint is what else tokens are bound to: the permission by which Graph is asked, names that are added, the anchor. It has
-	// nothing to do with the fingerprint of delivered rows in a token.
-	Fingerprint string
+	// BoundTo is what else tokens are bound to: the permission by which Graph is asked, names that are added, the anchor.
+	BoundTo string
 	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
 
@@ -182,7 +181,7 @@ func (r *Events) CheckFilter() error {
 // digest is the associated data of the cursors: tenant, caller, and everything but the page size.
 func (r *Events) digest(requested []parleyv1.Source) [sha256.Size]byte {
 	var buffer [512]byte // on the stack: every call computes a digest
-	data := appendTexts(buffer[:0], "events", r.Tenant, r.Caller, r.Owner, r.User, r.Conversation, r.Filter, r.Fingerprint)
+	data := appendTexts(buffer[:0], "events", r.Tenant, r.Caller, r.Owner, r.User, r.Conversation, r.Filter, r.BoundTo)
 	for _, n := range [...]int64{
 		int64(r.OrderBy), int64(r.ShownView()), r.Start.Unix(), int64(r.Start.Nanosecond()), r.End.Unix(), int64(r.End.Nanosecond()),
 	} {

@@ -31,8 +31,8 @@ type Conversations struct {
 	Filter string
 	// Narrow says that the caller may not read every user: no count tells what others have read before.
 	Narrow bool
-	// Fingerprint is what else tokens are bound to, as Events.Fingerprint.
-	Fingerprint string
+	// BoundTo is what else tokens are bound to, as Events.BoundTo.
+	BoundTo string
 	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
 
@@ -80,7 +80,7 @@ func (r *Conversations) Digest() []byte {
 			numbers = append(numbers, int64(src))
 		}
 	}
-	return digestOf(numbers, "conversations", r.Tenant, r.Caller, r.Owner, r.User, r.Filter, r.Fingerprint)
+	return digestOf(numbers, "conversations", r.Tenant, r.Caller, r.Owner, r.User, r.Filter, r.BoundTo)
 }
 
 // CompileFilter compiles the filter on the fields of conversations; see Events.
@@ -104,8 +104,8 @@ type Usage struct {
 	Filter string
 	// Inactive includes users with a licence and without a row in the report.
 	Inactive bool
-	// Fingerprint is what else tokens are bound to, as Events.Fingerprint.
-	Fingerprint string
+	// BoundTo is what else tokens are bound to, as Events.BoundTo.
+	BoundTo string
 	// Reconnect ends a stream at once, without a frame, if its token is the last one of a finished stream.
 	Reconnect bool
 
@@ -118,7 +118,7 @@ func (r *Usage) Digest() []byte {
 	if r.Inactive {
 		numbers = append(numbers, 1)
 	}
-	return digestOf(numbers, "usage", r.Tenant, r.Caller, r.Period, r.Version, r.Filter, r.Fingerprint)
+	return digestOf(numbers, "usage", r.Tenant, r.Caller, r.Period, r.Version, r.Filter, r.BoundTo)
 }
 
 // CompileFilter compiles the filter on the fields of the usage report; see Events.
@@ -139,13 +139,13 @@ type UsageCounts struct {
 	// Report, Period and Version are as in source.UsageQuery.
 	Report          source.UsageReport
 	Period, Version string
-	// Fingerprint is what else tokens are bound to, as Events.Fingerprint.
-	Fingerprint string
+	// BoundTo is what else tokens are bound to, as Events.BoundTo.
+	BoundTo string
 }
 
 // Digest is the associated data of the cursors.
 func (r *UsageCounts) Digest() []byte {
-	return digestOf([]int64{int64(r.Report)}, "usage counts", r.Tenant, r.Caller, r.Period, r.Version, r.Fingerprint)
+	return digestOf([]int64{int64(r.Report)}, "usage counts", r.Tenant, r.Caller, r.Period, r.Version, r.BoundTo)
 }
 
 // Users asks for the users of the tenant.
@@ -156,8 +156,8 @@ type Users struct {
 	View parleyv1.EventView
 	// Filter is the caller's AIP-160 filter; empty = everybody.
 	Filter string
-	// Fingerprint is what else tokens are bound to, as Events.Fingerprint.
-	Fingerprint string
+	// BoundTo is what else tokens are bound to, as Events.BoundTo.
+	BoundTo string
 
 	compiled compiled
 }
@@ -180,7 +180,7 @@ func (r *Users) CheckFilter() error {
 
 // Digest is the associated data of the cursors.
 func (r *Users) Digest() []byte {
-	return digestOf([]int64{int64(r.ShownView())}, "users", r.Tenant, r.Caller, r.Filter, r.Fingerprint)
+	return digestOf([]int64{int64(r.ShownView())}, "users", r.Tenant, r.Caller, r.Filter, r.BoundTo)
 }
 
 // digestOf is the digest of texts and numbers.
