@@ -6,11 +6,11 @@
 //   - query holds the request.
 //   - merge opens or resumes the walk. One reader for each source keeps its progress, and the merger delivers the next event of all
 //     sources in one total order.
-//   - window cuts the interval of a source into windows on a UTC grid.
+//   - window splits the interval of a source into windows on a UTC grid.
 //   - fetch reads a window to its last page, removes repeated rows, sorts the rest and trims it to the window. Its result is a chunk:
 //     encoded events with an index (package chunk).
 //   - participants and filter leave out the events that do not belong into the answer; seen skips the versions that were delivered.
-//   - frame cuts the events into the page of a List (list.go) or the frames of a stream (stream.go).
+//   - frame divides the events into the page of a List (list.go) or the frames of a stream (stream.go).
 //   - cursor seals the position of each source in a token, from which merge resumes.
 //
 // A stream over the users of a tenant is one walk for each user, and a token that holds the positions of a few of them: tenant.go begins it,

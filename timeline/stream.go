@@ -122,7 +122,7 @@ func (b *eventBatch) Add() (frame.Fit, error) {
 	return frame.Added, nil
 }
 
-// remaining returns the number of bytes that still fit into the batch. A chunk that is larger than a batch is cut into equal batches.
+// remaining returns the number of bytes that still fit into the batch. A chunk that is larger than a batch is divided into equal batches.
 func (b *eventBatch) remaining() int {
 	remaining := frame.MaxBatch - b.size
 	c := b.m.HeadChunk()

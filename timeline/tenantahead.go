@@ -175,7 +175,7 @@ func (w *tenantWalk) readSourceAhead(ctx context.Context, from aheadSource, user
 			q, began := w.ofUser(user), time.Now()
 			size, answered := kept.Read(ctx, &w.engine.merge, w.sources, &q, from.src, from.account)
 			rest.note(began, answered)
-			w.ahead.settle(name, kept, size, from.account)
+			w.ahead.finish(name, kept, size, from.account)
 			<-slots
 		}
 		if alone {
@@ -235,8 +235,8 @@ func (a *tenantAhead) begin(name aheadName, left int) *aheadWindow {
 	return kept
 }
 
-// settle counts a window that was read, unless its user was opened meanwhile, or nothing is to be kept.
-func (a *tenantAhead) settle(name aheadName, kept *aheadWindow, size int64, account *ledger.Account) {
+// finish counts the memory of a window that was read, after begin. It counts none if the user was opened meanwhile, or nothing is kept.
+func (a *tenantAhead) finish(name aheadName, kept *aheadWindow, size int64, account *ledger.Account) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {

@@ -95,13 +95,17 @@ func (res *Result) clip(desc bool) {
 	}
 }
 
-// Hold counts the memory of a result in the account until Drop. own says that the result has entries of its own.
-func (r *Reader) Hold(res *Result, own bool) {
+// Hold counts the memory of the chunk of a result in the account until Drop.
+func (r *Reader) Hold(res *Result) {
 	if res.Chunk == nil || res.Reread.Split() {
 		return
 	}
 	r.account.Hold(&res.Chunk.Held, res.Chunk.Cost())
-	if !own {
+}
+
+// HoldEntries counts the memory of a result whose entries are not those of its chunk, in the account until Drop.
+func (r *Reader) HoldEntries(res *Result) {
+	if res.Chunk == nil || res.Reread.Split() {
 		return
 	}
 	res.ownBytes = int64(cap(res.Entries)) * chunk.EntryBytes
@@ -113,7 +117,7 @@ func (r *Reader) Hold(res *Result, own bool) {
 	r.account.Add(res.ownBytes)
 }
 
-// Drop ends Hold.
+// Drop ends Hold and HoldEntries.
 func (r *Reader) Drop(res *Result) {
 	if res.Chunk == nil || res.Reread.Split() {
 		return

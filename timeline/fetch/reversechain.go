@@ -153,7 +153,7 @@ func (c *ReverseChain) unseen(r *Reader, items []source.Item, rows *rowSet) []so
 		unseen = append(unseen, *item)
 	}
 	for i := range items {
-		c.shown.Add(rowID(&items[i]), false)
+		c.shown.Add(rowID(&items[i]))
 	}
 	return unseen
 }

@@ -9,7 +9,7 @@ import (
 // characters, also none.
 type pattern []string
 
-// newPattern cuts a literal at its wildcards, whose offsets are given.
+// newPattern splits a literal at its wildcards, whose offsets are given.
 func newPattern(literal string, wild []int) pattern {
 	p := make(pattern, 0, len(wild)+1)
 	from := 0

@@ -98,7 +98,7 @@ func (m *testMerger) deliver(n int) (keys []string) {
 	for len(keys) < n && m.Step() == frame.Ready {
 		head := m.Head()
 		keys = append(keys, head.Key)
-		m.seen.Add(head.Hash^uint64(m.first.src), head.OutOfWindow)
+		m.addSeen(head, m.first.src)
 		m.first.advance(1)
 	}
 	return keys

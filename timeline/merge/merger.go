@@ -245,7 +245,7 @@ func (m *Merger) NextRun(maxEvents, maxBytes int) (events []byte, n int, err err
 	if head.At == chunk.NotInChunk {
 		events, err = head.AppendTo(nil, m.req.ShownView(), chunk.MaxFrameEvents)
 		if err == nil {
-			m.seen.Add(head.Hash^uint64(r.src), head.OutOfWindow)
+			m.addSeen(head, r.src)
 			r.advance(1)
 		}
 		return events, 1, err
@@ -260,6 +260,15 @@ func (m *Merger) NextRun(maxEvents, maxBytes int) (events []byte, n int, err err
 	return events, n, nil
 }
 
+// addSeen adds an entry to the delivered versions.
+func (m *Merger) addSeen(e *chunk.Entry, src parleyv1.Source) {
+	if id := e.Hash ^ uint64(src); e.OutOfWindow {
+		m.seen.AddOutOfWindow(id)
+	} else {
+		m.seen.Add(id)
+	}
+}
+
 // runLength returns the number of events of the next run, and adds these events to the delivered ones.
 func (m *Merger) runLength(list *chunk.List, maxEvents, maxBytes int) int {
 	r := m.first
@@ -267,7 +276,7 @@ func (m *Merger) runLength(list *chunk.List, maxEvents, maxBytes int) int {
 	head := &entries[0]
 	runnerUp, cannotRepeat := m.runnerUp(r), m.cannotRepeat(r)
 	if !cannotRepeat {
-		m.seen.Add(head.Hash^src, false)
+		m.seen.Add(head.Hash ^ src)
 	}
 	n := 1
 	for ; n < len(entries) && n < maxEvents; n++ {

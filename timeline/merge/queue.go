@@ -179,7 +179,10 @@ func (r *sourceReader) read(ctx context.Context, p *pendingRead, known *fetch.Re
 
 // hold counts the memory of a result.
 func (r *sourceReader) hold(res *fetch.Result) {
-	r.fetch.Hold(res, r.changesEntries() || r.participants != nil)
+	r.fetch.Hold(res)
+	if r.changesEntries() || r.participants != nil {
+		r.fetch.HoldEntries(res)
+	}
 }
 
 // readsReverseChain reports whether one ordered chain of pages serves the whole interval: a chat's own messages, newest first.

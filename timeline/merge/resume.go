@@ -60,7 +60,7 @@ func (m *Merger) resume(sources query.Sources, requested []parleyv1.Source, toke
 	m.newReaders(sources, requested, saved.Sources)
 	m.notices = notices{}
 	for _, id := range saved.OutOfWindow {
-		m.seen.Add(id, true)
+		m.seen.AddOutOfWindow(id)
 	}
 	for i, r := range m.readers {
 		for _, g := range saved.Sources[i].Gaps {

@@ -236,7 +236,7 @@ func (p *pager[T]) deliver() {
 func (p *pager[T]) pass(row T) {
 	p.position.Last = hashOf(row)
 	if digest, named := p.digestOf(row); named {
-		p.delivered.Add(digest, false)
+		p.delivered.Add(digest)
 		p.position.Deliver(digest)
 	}
 	p.position.Index++

@@ -67,15 +67,18 @@ func (s *Set) First(id uint64) bool {
 }
 
 // Add adds a version.
-func (s *Set) Add(id uint64, outOfWindow bool) {
+func (s *Set) Add(id uint64) {
 	s.makeRoom()
 	s.current.Add(id)
-	if outOfWindow {
-		if len(s.outOfWindow) >= maxOutOfWindow {
-			s.outOfWindow = s.outOfWindow[1:]
-		}
-		s.outOfWindow = append(s.outOfWindow, id)
+}
+
+// AddOutOfWindow adds a version of a row out of its window.
+func (s *Set) AddOutOfWindow(id uint64) {
+	s.Add(id)
+	if len(s.outOfWindow) >= maxOutOfWindow {
+		s.outOfWindow = s.outOfWindow[1:]
 	}
+	s.outOfWindow = append(s.outOfWindow, id)
 }
 
 // makeRoom begins a new generation when the current one is full. Rows out of their window are in every generation.

@@ -13,7 +13,7 @@ func TestSetRemembersTheLatestVersions(t *testing.T) {
 	t.Parallel()
 	const generation = 1 << 12
 	var s seen.Set
-	s.Add(1, true)
+	s.AddOutOfWindow(1)
 	for id := uint64(2); id < 4*generation; id++ {
 		if !s.First(id) {
 			t.Fatalf("version %d is new, and was taken for a repetition", id)
@@ -55,7 +55,11 @@ func TestTokenGetsTheLatestRowsOutOfTheirWindow(t *testing.T) {
 	t.Parallel()
 	var s seen.Set
 	for id := uint64(1); id <= 5; id++ {
-		s.Add(id, id != 2)
+		if id == 2 {
+			s.Add(id)
+		} else {
+			s.AddOutOfWindow(id)
+		}
 	}
 	for n, want := range map[int][]uint64{0: {}, 2: {4, 5}, 9: {1, 3, 4, 5}} {
 		if got := s.OutOfWindow(n); !slices.Equal(got, want) {
