@@ -33,9 +33,9 @@ type Reading struct {
 	Notices []*parleyv1.Notice
 	// Err is why the source could not be read; nil = it was.
 	Err error
-	// Cut says that the reading was stopped before its end; everything after Reached was read.
-	Cut     bool
-	Reached time.Time
+	// EndedEarly says that the reading was stopped before the beginning of the interval; everything after Reached was read.
+	EndedEarly bool
+	Reached    time.Time
 }
 
 // LastEvent returns the last event of a query for one source, and nil when there is none. It reads back from the end of the interval,
@@ -53,7 +53,7 @@ func (e *Engine) LastEvent(ctx context.Context, sources query.Sources, req query
 
 // Describe adds the events of the query's conversation in one source to the groups. It reads back from the end. Of a long history it
 // stops after most events of the user, but not before it has found the conversation, unless its life is known; and when the context
-// ends. Such a reading is cut. most = 0 reads on to the beginning.
+// ends. Such a reading has ended early. most = 0 reads on to the beginning.
 func (e *Engine) Describe(ctx context.Context, sources query.Sources, req query.Events, most int, into *derived.Groups) (*Reading, error) {
 	req.OrderBy = query.EventTimeDesc
 	name := resource.AppendConversation(nil, req.Owner, req.Conversation)
@@ -61,7 +61,7 @@ func (e *Engine) Describe(ctx context.Context, sources query.Sources, req query.
 		req.Conversation = "" // every event of the user counts
 	}
 	known := req.Lifetime != window.Span{}
-	reached, passed, found, cut := time.Now(), 0, false, false
+	reached, passed, found, early := time.Now(), 0, false, false
 	reading, err := e.each(ctx, sources, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
 		head := m.Head()
 		passed++
@@ -72,20 +72,20 @@ func (e *Engine) Describe(ctx context.Context, sources query.Sources, req query.
 			into.Add(src, head.Time, head.Basic)
 			found = true
 		}
-		cut = most > 0 && passed >= most && (found || known)
-		return !cut, nil
+		early = most > 0 && passed >= most && (found || known)
+		return !early, nil
 	})
 	switch {
 	case err != nil && ctx.Err() == nil:
 		return nil, err
 	case err != nil:
 		reading = &Reading{Source: req.Sources[0], Err: ctx.Err()}
-		cut = true
+		early = true
 	case reading.Err != nil: // it stopped on the way, or Graph may answer another time
-		cut = passed > 0 || reading.Report.GetState() == parleyv1.SourceState_SOURCE_STATE_THROTTLED
+		early = passed > 0 || reading.Report.GetState() == parleyv1.SourceState_SOURCE_STATE_THROTTLED
 	}
-	if cut {
-		reading.Cut, reading.Complete, reading.Reached = true, false, reached
+	if early {
+		reading.EndedEarly, reading.Complete, reading.Reached = true, false, reached
 	}
 	return reading, nil
 }

@@ -59,7 +59,7 @@ func TestDescribeReadsNoFurtherThanTheLastEvent(t *testing.T) {
 					}
 					found := groups.Conversation("users/u/conversations/" + tc.session)
 					if tc.session == "session" {
-						if found != nil || reading.Cut || !reading.Complete {
+						if found != nil || reading.EndedEarly || !reading.Complete {
 							t.Errorf("found %v, %+v", found, reading)
 						}
 						return
@@ -68,13 +68,13 @@ func TestDescribeReadsNoFurtherThanTheLastEvent(t *testing.T) {
 					if last := g.rows[index*100+99].at; !found.GetActivity().GetLastEventTime().AsTime().Equal(last) {
 						t.Errorf("the last event is at %v, want %v", found.GetActivity().GetLastEventTime().AsTime(), last)
 					}
-					if reading.Cut != (tc.count == 0) || reading.Complete == reading.Cut {
+					if reading.EndedEarly != (tc.count == 0) || reading.Complete == reading.EndedEarly {
 						t.Errorf("%+v", reading)
 					}
-					if !reading.Cut && (found.GetActivity().GetCopilotEvents() != tc.count || !found.GetActivity().GetFirstEventTime().AsTime().Equal(g.rows[index*100].at)) {
+					if !reading.EndedEarly && (found.GetActivity().GetCopilotEvents() != tc.count || !found.GetActivity().GetFirstEventTime().AsTime().Equal(g.rows[index*100].at)) {
 						t.Errorf("activity %v", found.GetActivity())
 					}
-					if reading.Cut && reading.Reached.After(found.GetActivity().GetLastEventTime().AsTime()) {
+					if reading.EndedEarly && reading.Reached.After(found.GetActivity().GetLastEventTime().AsTime()) {
 						t.Errorf("read back to %v, and the last event is at %v", reading.Reached, found.GetActivity().GetLastEventTime().AsTime())
 					}
 					if diff := cmp.Diff(before, found, protocmp.Transform()); before != nil && diff != "" {
@@ -122,7 +122,7 @@ func TestDescribeEndsWithItsCall(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if reading.Cut != tc.cut || (reading.Err != nil) != tc.failed || tc.cut && reading.Reached.IsZero() {
+				if reading.EndedEarly != tc.cut || (reading.Err != nil) != tc.failed || tc.cut && reading.Reached.IsZero() {
 					t.Errorf("%+v", reading)
 				}
 				found := groups.Conversation("users/u/conversations/session9")

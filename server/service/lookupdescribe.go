@@ -122,7 +122,7 @@ func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 func addUnread(c *parleyv1.Conversation, readings []*timeline.Reading) {
 	for _, reading := range readings {
 		c.Notices = append(c.Notices, reading.Notices...)
-		if !reading.Cut {
+		if !reading.EndedEarly {
 			continue
 		}
 		c.Notices = append(c.Notices, &parleyv1.Notice{
