@@ -68,7 +68,7 @@ type sidePage struct {
 // of the newer side holds the rest of the page.
 func (w *aroundWalk) begin(ctx context.Context, req *query.Events, at query.Anchor, older, newer *query.Side, size int) error {
 	now := time.Now()
-	cut, err := req.Cut(at, now)
+	split, err := req.SplitTime(at, now)
 	if err != nil {
 		return err
 	}
@@ -78,12 +78,12 @@ func (w *aroundWalk) begin(ctx context.Context, req *query.Events, at query.Anch
 		}
 		return size - size/2
 	}
-	if older.Older(cut) {
+	if older.Older(split) {
 		if w.first, err = w.read(ctx, older, "", share(older), nil); err != nil {
 			return err
 		}
 	}
-	if newer.Newer(cut, now) {
+	if newer.Newer(split, now) {
 		var beside *merge.Merger
 		if w.first != nil {
 			beside = w.first.merger

@@ -34,7 +34,7 @@ func (o Order) CheckAround() error {
 }
 
 // Around returns the two sides of an anchor: the one whose events are older, which runs from the newest to the oldest event, and the one
-// whose events are newer. Their tokens are bound to the request, to the anchor and to the side, and not to the place of the cut.
+// whose events are newer. Their tokens are bound to the request, to the anchor and to the side, and not to the split time.
 func (r *Events) Around(sources Sources, at Anchor) (older, newer Side, err error) {
 	if err := r.OrderBy.CheckAround(); err != nil {
 		return older, newer, err
@@ -53,39 +53,39 @@ func (r *Events) Around(sources Sources, at Anchor) (older, newer Side, err erro
 	return older, newer, nil
 }
 
-// Cut returns the instant that divides the interval into the two sides of an anchor; now is the present. Events of the anchor's own
+// SplitTime returns the instant that divides the interval into the two sides of an anchor; now is the present. Events of the anchor's own
 // instant are on the side that does not come before it.
-func (r *Events) Cut(at Anchor, now time.Time) (time.Time, error) {
+func (r *Events) SplitTime(at Anchor, now time.Time) (time.Time, error) {
 	if err := r.Check(now); err != nil {
 		return time.Time{}, err
 	}
-	cut := at.Time.UTC()
+	split := at.Time.UTC()
 	switch {
-	case cut.Before(r.Start):
-		return cut, failure.Invalid("around", "the event lies before the interval; give an earlier start_time, or none")
-	case !r.End.IsZero() && !cut.Before(r.End):
-		return cut, failure.Invalid("around", "the event lies behind the interval; give a later end_time, or none")
-	case !cut.Before(now):
-		cut = now.Add(-1) // its clock is ahead of this one: the interval ends now
+	case split.Before(r.Start):
+		return split, failure.Invalid("around", "the event lies before the interval; give an earlier start_time, or none")
+	case !r.End.IsZero() && !split.Before(r.End):
+		return split, failure.Invalid("around", "the event lies behind the interval; give a later end_time, or none")
+	case !split.Before(now):
+		split = now.Add(-1) // its clock is ahead of this one: the interval ends now
 	}
 	if r.Descending() {
-		cut = cut.Add(1)
+		split = split.Add(1)
 	}
-	return cut, nil
+	return split, nil
 }
 
-// Older bounds the older side by a cut. It reports whether the side can have an event.
-func (s *Side) Older(cut time.Time) bool {
-	s.End = cut
-	return s.Start.Before(cut)
+// Older bounds the older side by the split time. It reports whether the side can have an event.
+func (s *Side) Older(split time.Time) bool {
+	s.End = split
+	return s.Start.Before(split)
 }
 
-// Newer bounds the newer side by a cut. It reports whether the side can have an event.
-func (s *Side) Newer(cut, now time.Time) bool {
-	s.Start = cut
+// Newer bounds the newer side by the split time. It reports whether the side can have an event.
+func (s *Side) Newer(split, now time.Time) bool {
+	s.Start = split
 	end := now
 	if !s.End.IsZero() {
 		end = window.Earlier(s.End, now)
 	}
-	return cut.Before(end)
+	return split.Before(end)
 }
