@@ -126,7 +126,7 @@ func (e *Engine) fillPage(ctx context.Context, events *eventPage, beside *merge.
 		return answer, nil
 	}
 	var err error
-	answer.NextPageToken, err = m.Token(false)
+	answer.NextPageToken, err = m.Token()
 	return answer, err
 }
 

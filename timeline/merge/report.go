@@ -103,7 +103,7 @@ func interval(s window.Span) *parleyv1.Interval {
 
 // Checkpoint implements frame.Report.
 func (m *Merger) Checkpoint() (*parleyv1.Checkpoint, error) {
-	token, err := m.Token(false)
+	token, err := m.Token()
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (m *Merger) Checkpoint() (*parleyv1.Checkpoint, error) {
 
 // Summary implements frame.Report.
 func (m *Merger) Summary() (*parleyv1.Summary, error) {
-	token, err := m.Token(true)
+	token, err := m.finalToken()
 	if err != nil {
 		return nil, err
 	}

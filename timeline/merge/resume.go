@@ -128,7 +128,13 @@ func (r *sourceReader) reopen(available bool) {
 }
 
 // Token seals the position of the walk.
-func (m *Merger) Token(finished bool) (string, error) {
+func (m *Merger) Token() (string, error) { return m.seal(false) }
+
+// finalToken seals the position of a stream after its last event.
+func (m *Merger) finalToken() (string, error) { return m.seal(true) }
+
+// seal makes the token of the position. finished says that it is the last one of a stream.
+func (m *Merger) seal(finished bool) (string, error) {
 	saved := cursor.Events{
 		Present: m.present.ofWalk, EarlierPresent: m.present.earliest(), Start: m.span.Start, End: m.span.End, Finished: finished,
 		OutOfWindow: m.seen.OutOfWindow(cursor.MaxOutOfWindow),
