@@ -3,7 +3,7 @@
 // merge delivers their entries; below it, package eventwire knows how an event is encoded.
 //
 //   - chunk.go is the chunk, entry.go one event of it.
-//   - list.go gives the events out as ranges of a list field, in each view; shrink.go cuts an event that is too large for an answer.
+//   - list.go gives the events out as ranges of a list field, in each view; shrink.go truncates an event that is too large for an answer.
 //   - participants.go is what is known of the user's part in the calls of a chunk.
 //   - codec.go encodes a whole chunk for other replicas, and for windows that are kept compressed.
 package chunk

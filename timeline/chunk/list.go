@@ -105,7 +105,7 @@ func (l *List) begin(i int) uint32 {
 
 func (l *List) cost() int64 { return int64(cap(l.bytes) + 4*cap(l.ends)) }
 
-// AppendTo appends the event in a view to a list field. The longest texts of an event above the limit are cut.
+// AppendTo appends the event in a view to a list field. The longest texts of an event above the limit are truncated.
 func (e *Entry) AppendTo(list []byte, v parleyv1.EventView, limit int) ([]byte, error) {
 	basic, unmapped := e.Basic, []byte(nil)
 	switch v {

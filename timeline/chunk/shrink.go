@@ -15,7 +15,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// shortText is the length in bytes below which no text is cut: ids and names stay whole.
+// shortText is the length in bytes below which no text is truncated: ids and names stay whole.
 const shortText = 1 << 10
 
 // text is a string inside an event, with its path, its size in bytes and a way to replace it.
@@ -25,14 +25,14 @@ type text struct {
 	cut  func(size int)
 }
 
-// shrunk is an event that is being cut, and the paths of the fields that were cut.
+// shrunk is an event that is being truncated, and the paths of the fields that were truncated.
 type shrunk struct {
 	event *parleyv1.Event
 	paths map[string]bool
 	limit int // bytes of the list field
 }
 
-// shrink returns a copy that takes at most limit bytes of a list field on the wire. Its longest texts are cut. Should texts not be enough,
+// shrink returns a copy that takes at most limit bytes of a list field on the wire. Its longest texts are truncated. Should texts not be enough,
 // the largest lists lose their ends. All of them are named in truncated_fields.
 func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
 	s := shrunk{event: proto.CloneOf(event), paths: map[string]bool{}, limit: limit}
@@ -55,8 +55,8 @@ func (s *shrunk) excess() int {
 	return eventwire.FramedSize(proto.Size(s.event)+pathBytes(s.paths)) - s.limit
 }
 
-// cutTexts cuts the longest texts until the event fits or its texts are short. The longest text gives up as much as is needed, but is not
-// cut much shorter than the next one.
+// cutTexts truncates the longest texts until the event fits or its texts are short. The longest text gives up as much as is needed, but is not
+// made much shorter than the next one.
 func (s *shrunk) cutTexts() {
 	for range 64 {
 		excess := s.excess()
@@ -172,7 +172,7 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// prefix cuts a text that is longer than size, without cutting a character in two.
+// prefix returns the beginning of a text, at most size bytes, without splitting a character.
 func prefix(s string, size int) string {
 	if len(s) <= size {
 		return s

@@ -69,7 +69,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 	}
 }
 
-// mustReadAgain reports whether the result of another call's reading is none for this call: the other caller's own limit ended the reading, or
+// mustReadAgain reports whether the result of another call's reading is of no use to this call: the other caller's own limit ended the reading, or
 // it was bounded where this call knows that Graph ignores bounds.
 func (res *Result) mustReadAgain(req *Request) bool {
 	limited := res.Failed != nil && res.Failed.Reason == parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT

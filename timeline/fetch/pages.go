@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// chainEnd says how a chain of pages ended: by itself, possibly truncated, or why not.
+// chainEnd says how a chain of pages ended. Its zero value is a chain that ended with a page without a link, and without a doubt.
 type chainEnd struct {
 	failed        *failure.Failure
 	reason        parleyv1.ErrorReason // reason of a doubt

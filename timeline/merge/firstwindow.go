@@ -64,8 +64,8 @@ func NewFirstWindow(packer *fetch.Packer) *FirstWindow {
 	return &FirstWindow{packer: packer, began: time.Now().UTC(), done: make(chan struct{})}
 }
 
-// Read reads the first window of a source as a new walk of the request will ask for it. What comes on the way counts in the account, and
-// size is what stays. A window that cannot be read is left to the walk; answered is false if that is because Graph gave no answer.
+// Read reads the first window of a source as a new walk of the request will ask for it. The memory of the reading counts in the account, and
+// size is the memory that the window keeps. A window that cannot be read is left to the walk; answered is false if that is because Graph gave no answer.
 func (f *FirstWindow) Read(
 	ctx context.Context, cfg *Config, sources query.Sources, req *query.Events, src parleyv1.Source, account *ledger.Account,
 ) (size int64, answered bool) {
