@@ -671,7 +671,11 @@ type Derived struct {
 	// Counts of the reports of the sources in turn: conversations, pages, from cache, Graph requests.
 	Counts []uint64 `protobuf:"varint,6,rep,packed,name=counts,proto3" json:"counts,omitempty"`
 	// Doubts of earlier readings: numbers of a parley.v1.Source and of a parley.v1.ErrorReason in turn.
-	Doubts        []uint32 `protobuf:"varint,7,rep,packed,name=doubts,proto3" json:"doubts,omitempty"`
+	Doubts []uint32 `protobuf:"varint,7,rep,packed,name=doubts,proto3" json:"doubts,omitempty"`
+	// Newest first: the sum of the hashes of the names of the conversations that were delivered.
+	Delivered uint64 `protobuf:"fixed64,8,opt,name=delivered,proto3" json:"delivered,omitempty"`
+	// The conversations began again, because others lay before the position than were delivered.
+	Restarted     bool `protobuf:"varint,9,opt,name=restarted,proto3" json:"restarted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -753,6 +757,20 @@ func (x *Derived) GetDoubts() []uint32 {
 		return x.Doubts
 	}
 	return nil
+}
+
+func (x *Derived) GetDelivered() uint64 {
+	if x != nil {
+		return x.Delivered
+	}
+	return 0
+}
+
+func (x *Derived) GetRestarted() bool {
+	if x != nil {
+		return x.Restarted
+	}
+	return false
 }
 
 // Tenant is a position in the users of a tenant, who are begun in the order of their ids.
@@ -1160,7 +1178,7 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	" \x03(\x06R\tdelivered\x123\n" +
 	"\aderived\x18\v \x01(\v2\x19.parley.cursor.v1.DerivedR\aderived\x12\x1f\n" +
 	"\vuser_counts\x18\f \x03(\x04R\n" +
-	"userCounts\"\xdd\x01\n" +
+	"userCounts\"\x99\x02\n" +
 	"\aDerived\x120\n" +
 	"\x05times\x18\x01 \x01(\v2\x1a.parley.cursor.v1.InstantsR\x05times\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1a\n" +
@@ -1169,7 +1187,9 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	"chatsState\x12!\n" +
 	"\fchats_reason\x18\x05 \x01(\rR\vchatsReason\x12\x16\n" +
 	"\x06counts\x18\x06 \x03(\x04R\x06counts\x12\x16\n" +
-	"\x06doubts\x18\a \x03(\rR\x06doubts\"\xd9\x02\n" +
+	"\x06doubts\x18\a \x03(\rR\x06doubts\x12\x1c\n" +
+	"\tdelivered\x18\b \x01(\x06R\tdelivered\x12\x1c\n" +
+	"\trestarted\x18\t \x01(\bR\trestarted\"\xd9\x02\n" +
 	"\x06Tenant\x120\n" +
 	"\x05times\x18\x01 \x01(\v2\x1a.parley.cursor.v1.InstantsR\x05times\x12.\n" +
 	"\x05begun\x18\x02 \x01(\v2\x18.parley.cursor.v1.UserIDR\x05begun\x12.\n" +

@@ -296,4 +296,8 @@ var table = map[parleyv1.ErrorReason]row{
 		inAnswers: true,
 		help:      "Read the interval of the gap again.",
 	},
+	parleyv1.ErrorReason_ERROR_REASON_LIST_CHANGED: {
+		inAnswers: true,
+		help:      "Read the list again, or up to an end that is settled.",
+	},
 }

@@ -22,6 +22,10 @@ type Derived struct {
 	// Last and Key are the place of the last conversation that was delivered in their order; a zero Last = none was.
 	Last time.Time
 	Key  string
+	// Delivered is the sum of the hashes of the names of the conversations that were delivered, in a list that is newest first.
+	Delivered uint64
+	// Restarted says that the conversations began again, because others lay before the position than were delivered.
+	Restarted bool
 	// Finished is set when everything was delivered.
 	Finished bool
 	// ChatsState and ChatsReason say how reading the chats ended, if they could not be read.
@@ -58,6 +62,7 @@ func (d *Derived) pack() *cursorpb.Derived {
 	m := &cursorpb.Derived{
 		Times: packTimes(time.Unix(0, 0), times...), Key: []byte(d.Key), Finished: d.Finished,
 		ChatsState: uint32(d.ChatsState), ChatsReason: uint32(d.ChatsReason),
+		Delivered: d.Delivered, Restarted: d.Restarted,
 	}
 	for _, c := range d.Counts {
 		m.Counts = append(m.Counts, packCounts(c.Events, c.Pages, c.FromCache, c.Requests)...)
@@ -81,6 +86,7 @@ func unpackDerived(m *cursorpb.Derived) (*Derived, error) {
 	d := &Derived{
 		End: times[0], Key: string(m.GetKey()), Finished: m.GetFinished(),
 		ChatsState: parleyv1.SourceState(m.GetChatsState()), ChatsReason: parleyv1.ErrorReason(m.GetChatsReason()),
+		Delivered: m.GetDelivered(), Restarted: m.GetRestarted(),
 	}
 	if len(times) == 2 {
 		d.Last = times[1]

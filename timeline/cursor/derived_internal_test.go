@@ -14,7 +14,7 @@ import (
 // fullDerived uses every field of a position in derived conversations.
 func fullDerived() *Derived {
 	return &Derived{
-		End: time.Date(2026, 11, 30, 12, 0, 0, 123456789, time.UTC), Last: time.Date(2026, 11, 29, 1, 2, 3, 4, time.UTC), Key: "\x00users/u/conversations/x", Finished: true,
+		End: time.Date(2026, 11, 30, 12, 0, 0, 123456789, time.UTC), Last: time.Date(2026, 11, 29, 1, 2, 3, 4, time.UTC), Key: "\x00users/u/conversations/x", Finished: true, Delivered: 1<<63 + 1, Restarted: true,
 		ChatsState: parleyv1.SourceState_SOURCE_STATE_THROTTLED, ChatsReason: parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED,
 		Counts: []Counts{{Events: 1, Pages: 2, FromCache: 3, Requests: 4}, {Events: 1 << 40}},
 		Doubts: []Doubt{

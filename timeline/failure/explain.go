@@ -24,6 +24,7 @@ var explanations = map[parleyv1.ErrorReason]string{
 	parleyv1.ErrorReason_ERROR_REASON_TOO_MANY_PAGES:            "This span did not end within the page limit",
 	parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID:              "Graph sent several things under one id and version; all of them are delivered",
 	parleyv1.ErrorReason_ERROR_REASON_FILTER_NOT_EVALUATED:      "Graph did not evaluate the filter and the rows do not hold what it names; rows that may not match are included",
+	parleyv1.ErrorReason_ERROR_REASON_LIST_CHANGED:              "Late events moved conversations while the list was read; one that was not delivered may be missing",
 	parleyv1.ErrorReason_ERROR_REASON_USER_NOT_LICENSED:         "Graph refuses this source for this user, mostly because a licence is missing",
 	parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED:           "Graph, or the gateway's own budget below Graph's limits, asks to wait longer than this call may take",
 	parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED:             sentence(meanings[graph.KindUnexpected].Words),

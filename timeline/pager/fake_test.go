@@ -14,11 +14,17 @@ import (
 
 func newLister(t *testing.T) *pager.Lister {
 	t.Helper()
+	return newDerivingLister(t, nil)
+}
+
+// newDerivingLister returns a Lister that also lists conversations that are derived from events.
+func newDerivingLister(t *testing.T, derive pager.Deriver) *pager.Lister {
+	t.Helper()
 	keys, err := seal.Random()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pager.New(pager.Config{Sealer: keys, MaxPages: 10000, Heartbeat: 15 * time.Second, ListTime: 20 * time.Second})
+	return pager.New(pager.Config{Sealer: keys, MaxPages: 10000, Heartbeat: 15 * time.Second, ListTime: 20 * time.Second, Derive: derive})
 }
 
 func fail(kind graph.Kind) error {

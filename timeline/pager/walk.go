@@ -12,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/resource"
 	"github.com/parley-gateway/parley/source"
+	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/cursor"
 	"github.com/parley-gateway/parley/timeline/derived"
 	"github.com/parley-gateway/parley/timeline/failure"
@@ -24,7 +25,9 @@ import (
 // that are derived from events. These need all events of the interval before the first of them is known, since each tells its counts. So
 // every call that comes to them reads the interval, whose windows are cached, and groups it anew; the token holds the place of the last
 // conversation in their order. The order is by the last event. Ascending, an event that comes late moves its conversation on, never
-// back before the place. Newest first it moves it before the place: one that was not delivered yet is then left out.
+// back before the place. Newest first it moves it before the place, where it would be lost if it was not delivered yet. So the token also
+// holds a sum of the conversations that were delivered. When others lie before the place than the sum says, the derived conversations
+// begin again, once. After a second time the list is not complete.
 
 // Derivation is what one reading of the interval gave.
 type Derivation struct {
@@ -69,6 +72,7 @@ type deriving struct {
 	found  *Derivation
 	rows   []*parleyv1.Conversation
 	doubts []cursor.Doubt
+	moved  bool // other conversations lie before the position than were delivered; rows are then all of them
 }
 
 // openWalk opens a walk at its beginning, or at the position of a token.
@@ -184,6 +188,9 @@ func (w *walk) take(err error) error {
 		return nil //nolint:nilerr // Err returns it
 	}
 	w.found, w.rows = d.found, d.rows
+	if d.moved {
+		w.beginAgain()
+	}
 	for _, doubt := range d.doubts {
 		w.pos.AddDoubt(doubt)
 	}
@@ -211,6 +218,19 @@ func (w *walk) addDoubt(report *parleyv1.SourceReport, reason string) {
 	w.pos.AddDoubt(cursor.Doubt{Source: report.GetSource(), Reason: reasons.Parse(reason)})
 }
 
+// beginAgain goes back before the first derived conversation.
+func (w *walk) beginAgain() {
+	w.pos.Restarted, w.pos.Last, w.pos.Key, w.pos.Delivered = true, time.Time{}, "", 0
+	for i := range w.pos.Counts {
+		w.pos.Counts[i].Events = 0
+	}
+	w.notices = append(w.notices, &parleyv1.Notice{
+		Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED),
+		Message: "Events came late and moved conversations to before the place of the token; the Copilot conversations and calls began again, so that rows " +
+			"may come a second time",
+	})
+}
+
 // read reads the interval, and leaves out the conversations that were delivered, do not match, or are chats. It belongs to the goroutine
 // of a deriving; the walk changes nothing meanwhile.
 func (w *walk) read(ctx context.Context, d *deriving) error {
@@ -223,8 +243,9 @@ func (w *walk) read(ctx context.Context, d *deriving) error {
 	if w.req.ByLastMessage {
 		slices.Reverse(rows)
 	}
+	comparing := w.req.ByLastMessage && !w.pos.Last.IsZero() && found.Complete && len(w.pos.Doubts) == 0
 	rows = slices.DeleteFunc(rows, func(c *parleyv1.Conversation) bool {
-		return w.passed(c) || w.filter.MatchChat(c, false) != filter.True
+		return !comparing && w.passed(c) || w.filter.MatchChat(c, false) != filter.True
 	})
 	if w.hasChats && w.pos.ChatsState == parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED && slices.ContainsFunc(rows, mayBeChat) {
 		chats, err := w.allChats(ctx, d)
@@ -233,8 +254,36 @@ func (w *walk) read(ctx context.Context, d *deriving) error {
 		}
 		rows = slices.DeleteFunc(rows, func(c *parleyv1.Conversation) bool { return chats[c.GetName()] })
 	}
+	if comparing {
+		rows = w.compare(d, rows)
+	}
 	d.rows = rows
 	return nil
+}
+
+// compare compares the conversations before the position with those that were delivered. It returns the ones after the position, or all
+// of them when the walk is to begin again.
+func (w *walk) compare(d *deriving, rows []*parleyv1.Conversation) []*parleyv1.Conversation {
+	after := slices.IndexFunc(rows, func(c *parleyv1.Conversation) bool { return !w.passed(c) })
+	if after < 0 {
+		after = len(rows)
+	}
+	var before uint64
+	for _, c := range rows[:after] {
+		before += chunk.Hash(c.GetName(), 0)
+	}
+	switch {
+	case before == w.pos.Delivered:
+	case !w.pos.Restarted:
+		d.moved = true
+		return rows
+	default:
+		for _, src := range w.req.Derived() {
+			d.doubts = append(d.doubts, cursor.Doubt{Source: src, Reason: parleyv1.ErrorReason_ERROR_REASON_LIST_CHANGED})
+		}
+		d.found.Notices = append(d.found.Notices, failure.Notice(w.req.Derived()[0], parleyv1.ErrorReason_ERROR_REASON_LIST_CHANGED, nil))
+	}
+	return rows[after:]
 }
 
 // passed reports whether a conversation lies before the position.
@@ -303,6 +352,9 @@ func (w *walk) deliver() {
 	row := w.rows[0]
 	w.rows = w.rows[1:]
 	w.pos.Last, w.pos.Key = derived.Last(row), derived.Key(row)
+	if w.req.ByLastMessage {
+		w.pos.Delivered += chunk.Hash(row.GetName(), 0)
+	}
 	for i, src := range w.req.Derived() {
 		if src == sourceOf(row) {
 			w.pos.Counts[i].Events++

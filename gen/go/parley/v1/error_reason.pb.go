@@ -247,6 +247,11 @@ const (
 	//
 	// Read the interval of the gap again.
 	ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED ErrorReason = 48
+	// Conversations newest first: events came late and moved conversations to before the place of the token, a second time after the list
+	// had begun again for that. A conversation that was not delivered may be missing.
+	//
+	// Read the list again, or up to an end that is settled.
+	ErrorReason_ERROR_REASON_LIST_CHANGED ErrorReason = 51
 	// The same caller is reading the same part of the tenant: a stream over the tenant for an equal request is running, or has gone on
 	// from this one's token in another call.
 	//
@@ -306,6 +311,7 @@ var (
 		46: "ERROR_REASON_AMBIGUOUS_ID",
 		47: "ERROR_REASON_PARTICIPANT_NOT_HONOURED",
 		48: "ERROR_REASON_PARTICIPATION_NOT_PROVED",
+		51: "ERROR_REASON_LIST_CHANGED",
 		50: "ERROR_REASON_ALREADY_RUNNING",
 	}
 	ErrorReason_value = map[string]int32{
@@ -358,6 +364,7 @@ var (
 		"ERROR_REASON_AMBIGUOUS_ID":              46,
 		"ERROR_REASON_PARTICIPANT_NOT_HONOURED":  47,
 		"ERROR_REASON_PARTICIPATION_NOT_PROVED":  48,
+		"ERROR_REASON_LIST_CHANGED":              51,
 		"ERROR_REASON_ALREADY_RUNNING":           50,
 	}
 )
@@ -400,8 +407,9 @@ const (
 	//
 	// Nothing; the next run begins at `settled_until`.
 	NoticeCode_NOTICE_CODE_END_CUT_TO_NOW NoticeCode = 1
-	// Graph refused or no longer knows the link in the token, or has made the usage report anew since, so that the list was read again
-	// from its beginning. What was delivered before comes again.
+	// The list was read again from its beginning: Graph refused or no longer knows the link in the token, or has made the usage report
+	// anew since. Conversations newest first: late events moved conversations to before the place of the token, and the list of Copilot
+	// conversations and calls began again. Rows that were delivered before come again.
 	//
 	// Upsert the rows.
 	NoticeCode_NOTICE_CODE_RESTARTED NoticeCode = 2
@@ -497,7 +505,7 @@ var File_parley_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1cparley/v1/error_reason.proto\x12\tparley.v1*\xa0\x0e\n" +
+	"\x1cparley/v1/error_reason.proto\x12\tparley.v1*\xbf\x0e\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dERROR_REASON_INVALID_ARGUMENT\x10\x01\x12\x1e\n" +
@@ -548,7 +556,8 @@ const file_parley_v1_error_reason_proto_rawDesc = "" +
 	"!ERROR_REASON_FILTER_NOT_EVALUATED\x10-\x12\x1d\n" +
 	"\x19ERROR_REASON_AMBIGUOUS_ID\x10.\x12)\n" +
 	"%ERROR_REASON_PARTICIPANT_NOT_HONOURED\x10/\x12)\n" +
-	"%ERROR_REASON_PARTICIPATION_NOT_PROVED\x100\x12 \n" +
+	"%ERROR_REASON_PARTICIPATION_NOT_PROVED\x100\x12\x1d\n" +
+	"\x19ERROR_REASON_LIST_CHANGED\x103\x12 \n" +
 	"\x1cERROR_REASON_ALREADY_RUNNING\x102\"\x04\b\v\x10\v*%ERROR_REASON_CONVERSATION_HAS_NO_CHAT*\xc4\x02\n" +
 	"\n" +
 	"NoticeCode\x12\x1b\n" +
