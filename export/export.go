@@ -47,7 +47,6 @@ type Exporter struct {
 	reader   *dataset.Reader
 	summary  *parleyv1.TenantSummary
 	last     map[string]*parleyv1.UserSummary // by lastSummaries; nil until all users are read
-	missing  []string                         // datasets that could not be read beside the events
 }
 
 type clients struct {
@@ -102,7 +101,7 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 	if err != nil && ctx.Err() != nil {
 		return Result{}, fmt.Errorf("%w (%w)", ErrInterrupted, err)
 	}
-	if err != nil && len(e.missing) == 0 {
+	if _, published := errors.AsType[*missingDatasets](err); err != nil && !published {
 		return Result{}, err
 	}
 	result, ended := e.result(ctx)
@@ -115,8 +114,20 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 // shardName begins the names of what belongs to this shard alone.
 func (e *Exporter) shardName() string { return e.name + "-" + strconv.Itoa(e.options.Shard) }
 
-// runSteps reads, writes files and publishes, from the step on that the state has reached. What is there is published even if some datasets
-// are missing, and the error says why they are.
+// missingDatasets is the error of a run that is published without some of the datasets that are read beside the events.
+type missingDatasets struct {
+	names []string
+	cause error
+}
+
+// Error is the error of the first of them.
+func (e *missingDatasets) Error() string { return e.cause.Error() }
+
+// Unwrap returns the error of the first of them.
+func (e *missingDatasets) Unwrap() error { return e.cause }
+
+// runSteps reads, writes files and publishes, from the step on that the state has reached. A *missingDatasets error comes after the run was
+// published; after any other error it was not.
 func (e *Exporter) runSteps(ctx context.Context) error {
 	state := &e.journal.State
 	if state.Published && state.Outcome == incomplete {
@@ -130,22 +141,26 @@ func (e *Exporter) runSteps(ctx context.Context) error {
 			return classify(err)
 		}
 	}
-	var missing error
+	var unfinished error
+	var missing []string
 	if !state.Finished {
 		e.progress.setState(StateWriting)
-		missing = classify(e.finishFiles(ctx))
-		if missing != nil && (len(e.missing) == 0 || ctx.Err() != nil) {
-			return missing
+		unfinished = classify(e.finishFiles(ctx))
+		without, publishable := errors.AsType[*missingDatasets](unfinished)
+		if unfinished != nil && (!publishable || ctx.Err() != nil) {
+			return unfinished
+		}
+		if publishable {
+			missing = without.names
 		}
 	}
 	e.progress.setState(StatePublishing)
 	if !state.Published {
-		if err := e.publish(ctx); err != nil {
-			e.missing = nil
+		if err := e.publish(ctx, missing); err != nil {
 			return err
 		}
 	}
-	return missing
+	return unfinished
 }
 
 // readWithRestart reads all legs. If the gateway refuses the token of the state folder, it reads them once more from the beginning.

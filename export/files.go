@@ -179,8 +179,8 @@ func (f *fileWriters) openTurns() iter.Seq[*parleyv1.StreamTenantEventsResponse]
 	}
 }
 
-// finishFiles makes files of everything that is left, and writes the datasets that are read when the events are. If one of these cannot be
-// read, e.missing names it and those that come after it.
+// finishFiles makes files of the frames that are left, and writes the datasets that are read after the events. If another run may bring a
+// dataset that cannot be read now, the error is a *missingDatasets, which names it and those that come after it.
 func (e *Exporter) finishFiles(ctx context.Context) error {
 	if err := e.flush(ctx); err != nil {
 		return err
@@ -203,12 +203,13 @@ func (e *Exporter) finishFiles(ctx context.Context) error {
 				return err
 			}
 			e.withdraw(extra.name)
+			var missing []string
 			for _, left := range extras[i:] {
 				if e.lacks(left.name) {
-					e.missing = append(e.missing, left.name)
+					missing = append(missing, left.name)
 				}
 			}
-			return errors.Join(err, e.journal.Commit())
+			return &missingDatasets{missing, errors.Join(err, e.journal.Commit())}
 		}
 		if err := e.journal.Commit(); err != nil {
 			return err

@@ -38,15 +38,19 @@ func shardFile(run string, shard, shards int) string {
 	return fmt.Sprintf("%sshards/%d-of-%d", runFolder(run), shard, shards)
 }
 
-// publish removes the files that are none of the run, and writes what the shard has and lacks.
-func (e *Exporter) publish(ctx context.Context) error {
+// publish removes the files that are none of the run, and writes the shard's manifest and the lines of its users. missing names the datasets
+// that the run has no files of.
+func (e *Exporter) publish(ctx context.Context, missing []string) error {
 	if err := e.removeOrphans(ctx); err != nil {
 		return err
 	}
-	manifest, err := e.writeUserLines(filepath.Join(e.journal.Scratch(), "users"))
+	total, err := e.writeUserLines(filepath.Join(e.journal.Scratch(), "users"))
 	if err != nil {
 		return err
 	}
+	state := &e.journal.State
+	state.EndedAt = e.options.Now().UTC()
+	manifest := e.manifest(total, missing)
 	name := shardFile(e.name, e.options.Shard, e.options.Shards)
 	if err := e.store.PutFile(ctx, e.shardName(), name+".users.ndjson", filepath.Join(e.journal.Scratch(), "users")); err != nil {
 		return err
@@ -54,7 +58,6 @@ func (e *Exporter) publish(ctx context.Context) error {
 	if err := putJSON(ctx, e.store, e.shardName(), name+".json", manifest); err != nil {
 		return err
 	}
-	state := &e.journal.State
 	state.Outcome, state.Published = manifest.Outcome, true
 	return e.journal.Commit()
 }
@@ -79,8 +82,8 @@ func (e *Exporter) removeOrphans(ctx context.Context) error {
 	return nil
 }
 
-// writeUserLines writes a line for each user, and returns what the shard has altogether.
-func (e *Exporter) writeUserLines(path string) (_ *Manifest, err error) {
+// writeUserLines writes a line for each user into a new file, and counts the users.
+func (e *Exporter) writeUserLines(path string) (_ *tally, err error) {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
@@ -112,14 +115,12 @@ func (e *Exporter) writeUserLines(path string) (_ *Manifest, err error) {
 			return nil, err
 		}
 	}
-	return e.manifest(total), lines.Flush()
+	return total, lines.Flush()
 }
 
-func (e *Exporter) manifest(total *tally) *Manifest {
+// manifest returns the manifest of the shard.
+func (e *Exporter) manifest(total *tally, missing []string) *Manifest {
 	o, state := e.options, &e.journal.State
-	if state.EndedAt.IsZero() || !state.Published {
-		state.EndedAt = o.Now().UTC()
-	}
 	total.counts.Rows, total.counts.GraphRequests = state.Rows, state.GraphRequests
 	m := &Manifest{
 		SchemaVersion: dataset.SchemaVersion, Run: e.name, Outcome: total.outcome(state.ListIncomplete), RunDate: o.runDate(),
@@ -130,10 +131,10 @@ func (e *Exporter) manifest(total *tally) *Manifest {
 		Counts: total.counts, SettledUntil: state.SettledUntil, Coverage: total.coverage,
 		Refusals: sortedFailures(total.refusals), Failures: sortedFailures(total.failures), Notices: state.Notices, Files: state.Files,
 	}
-	if len(e.missing) > 0 {
+	if len(missing) > 0 {
 		m.Outcome = incomplete
 		m.Notices = append(slices.Clone(m.Notices), journal.Notice{
-			Code: "DATASETS_MISSING", Message: "Graph or the gateway did not give what these datasets are made of: " + strings.Join(e.missing, ", "),
+			Code: "DATASETS_MISSING", Message: "Graph or the gateway did not give what these datasets are made of: " + strings.Join(missing, ", "),
 		})
 	}
 	m.Complete = m.Outcome == complete
