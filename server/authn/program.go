@@ -82,10 +82,8 @@ func tenantOf(issuer string) string {
 type holder int
 
 const (
-	// holderUnstated: the claims do not show it.
-	holderUnstated holder = iota
-	// holderProgram: the token says that it is a program's own.
-	holderProgram
+	// holderProgram: the token says that it is a program's own. Zero is a holder that the claims do not show.
+	holderProgram holder = iota + 1
 	// holderUnclear: somebody signed in under the name of a service account. Where people choose their names, a person may have that one.
 	holderUnclear
 	// holderUser: the token has a claim that only a signed-in person's has.
@@ -116,10 +114,10 @@ func (m *marks) read(all map[string]json.RawMessage) bool {
 		raw := string(all[name])
 		return raw != "" && raw != "null" && raw != `""`
 	}
-	var grants []string // gty is Auth0's
+	var gty []string // Auth0's
 	var grant, kind, use, name, userName string
 	var userType string // aut is WSO2's
-	ok := readList(all["gty"], &grants)
+	ok := readList(all["gty"], &gty)
 	for claim, to := range map[string]*string{
 		"grant_type": &grant, "aut": &userType, "typ": &kind, "token_use": &use, "tokenName": &name, "preferred_username": &userName,
 	} {
@@ -135,7 +133,7 @@ func (m *marks) read(all map[string]json.RawMessage) bool {
 	m.otherType = m.otherType || has("at_hash") || has("c_hash") || has("s_hash")
 	m.azp, m.clientID = has("azp"), has("client_id")
 
-	grants = append(grants, grant)
+	grants := append([]string{grant}, gty...)
 	serviceAccount := strings.HasPrefix(strings.ToLower(userName), "service-account-")
 	signedIn := has("sid") || has("session_state") || has("auth_time")
 	switch {
