@@ -101,7 +101,7 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 	if err != nil && ctx.Err() != nil {
 		return Result{}, fmt.Errorf("%w (%w)", ErrInterrupted, err)
 	}
-	if _, published := errors.AsType[*missingDatasets](err); err != nil && !published {
+	if _, published := errors.AsType[*missingDatasetsError](err); err != nil && !published {
 		return Result{}, err
 	}
 	result, ended := e.result(ctx)
@@ -114,19 +114,19 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 // shardName begins the names of what belongs to this shard alone.
 func (e *Exporter) shardName() string { return e.name + "-" + strconv.Itoa(e.options.Shard) }
 
-// missingDatasets is the error of a run that is published without some of the datasets that are read beside the events.
-type missingDatasets struct {
+// missingDatasetsError is the error of a run that is published without some of the datasets that are read beside the events.
+type missingDatasetsError struct {
 	names []string
 	cause error
 }
 
 // Error is the error of the first of them.
-func (e *missingDatasets) Error() string { return e.cause.Error() }
+func (e *missingDatasetsError) Error() string { return e.cause.Error() }
 
 // Unwrap returns the error of the first of them.
-func (e *missingDatasets) Unwrap() error { return e.cause }
+func (e *missingDatasetsError) Unwrap() error { return e.cause }
 
-// runSteps reads, writes files and publishes, from the step on that the state has reached. A *missingDatasets error comes after the run was
+// runSteps reads, writes files and publishes, from the step on that the state has reached. A *missingDatasetsError error comes after the run was
 // published; after any other error it was not.
 func (e *Exporter) runSteps(ctx context.Context) error {
 	state := &e.journal.State
@@ -146,7 +146,7 @@ func (e *Exporter) runSteps(ctx context.Context) error {
 	if !state.Finished {
 		e.progress.setState(StateWriting)
 		unfinished = classify(e.finishFiles(ctx))
-		without, publishable := errors.AsType[*missingDatasets](unfinished)
+		without, publishable := errors.AsType[*missingDatasetsError](unfinished)
 		if unfinished != nil && (!publishable || ctx.Err() != nil) {
 			return unfinished
 		}

@@ -180,7 +180,7 @@ func (f *fileWriters) openTurns() iter.Seq[*parleyv1.StreamTenantEventsResponse]
 }
 
 // finishFiles makes files of the frames that are left, and writes the datasets that are read after the events. If another run may bring a
-// dataset that cannot be read now, the error is a *missingDatasets, which names it and those that come after it.
+// dataset that cannot be read now, the error is a *missingDatasetsError, which names it and those that come after it.
 func (e *Exporter) finishFiles(ctx context.Context) error {
 	if err := e.flush(ctx); err != nil {
 		return err
@@ -209,7 +209,7 @@ func (e *Exporter) finishFiles(ctx context.Context) error {
 					missing = append(missing, left.name)
 				}
 			}
-			return &missingDatasets{missing, errors.Join(err, e.journal.Commit())}
+			return &missingDatasetsError{missing, errors.Join(err, e.journal.Commit())}
 		}
 		if err := e.journal.Commit(); err != nil {
 			return err
