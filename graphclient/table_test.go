@@ -189,7 +189,7 @@ func TestOneUsersLimitStopsNobodyElse(t *testing.T) {
 			return answer(http.StatusOK, emptyPage), nil
 		}, func(cfg *graphclient.Config) { cfg.Limits = ratelimit.LimitTable{row} })
 		var all sync.WaitGroup
-		for caller := range 200 {
+		start := func(caller int) {
 			all.Go(func() {
 				for range 10 {
 					if err := ask(t.Context(), client, ofRow(row, ratelimit.PerTenant, caller), false); err != nil {
@@ -198,6 +198,13 @@ func TestOneUsersLimitStopsNobodyElse(t *testing.T) {
 					}
 				}
 			})
+		}
+		// The first request of all goes alone. Were it the refused one, no other answer would show that its limit alone is meant, and the
+		// precaution would hold the others for its ten seconds.
+		start(0)
+		synctest.Wait()
+		for caller := range 199 {
+			start(caller + 1)
 		}
 		all.Wait()
 		if refused < 1 || refused > 2 {
