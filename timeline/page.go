@@ -29,6 +29,11 @@ type Page struct {
 	cached *cachedPage // nil = the page is not cached
 }
 
+// With returns a page of the same events that has another message, or other bytes of the events, and is not cached.
+func (p *Page) With(message *parleyv1.ListEventsResponse, events []byte) *Page {
+	return &Page{Message: message, Events: events, Count: p.Count, BySource: p.BySource}
+}
+
 // SourceCounts are numbers of events by parleyv1.Source. The length follows the last source that has events.
 type SourceCounts [parleyv1.Source_SOURCE_RETAINED_CHAT + 1]int32
 

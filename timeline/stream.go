@@ -31,6 +31,11 @@ type Batch struct {
 	BySource SourceCounts
 }
 
+// With returns a batch of the same events that has other bytes of them.
+func (b *Batch) With(events []byte) *Batch {
+	return &Batch{Pieces: [][]byte{events}, Count: b.Count, BySource: b.BySource}
+}
+
 // StreamEvents emits the whole interval as frames. emit may block: reading stops with it. After the first checkpoint
 // errors are *failure.StreamError; an error of emit is returned as it is.
 func (e *Engine) StreamEvents(

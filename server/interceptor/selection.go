@@ -40,7 +40,7 @@ func (selection) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 		if err != nil {
 			return nil, fmt.Errorf("select fields: %w", err)
 		}
-		return &timeline.Page{Message: answer.Message, Events: events, Count: answer.Count, BySource: answer.BySource}, nil
+		return answer.With(answer.Message, events), nil
 	case proto.Message:
 		return selectFields(mask, answer), nil
 	default:
@@ -90,7 +90,7 @@ func (s *selectingStream) SendMsg(m any) error {
 				return fmt.Errorf("select fields: %w", err)
 			}
 		}
-		m = &timeline.Batch{Pieces: [][]byte{events}, Count: frame.Count, BySource: frame.BySource}
+		m = frame.With(events)
 	case proto.Message:
 		m = selectFields(s.mask, frame)
 	}

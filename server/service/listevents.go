@@ -52,7 +52,7 @@ func (e *events) listPage(ctx context.Context, req *parleyv1.ListEventsRequest) 
 		}
 	}
 	if access.unresolved {
-		page = &timeline.Page{Message: proto.CloneOf(page.Message), Events: page.Events, Count: page.Count, BySource: page.BySource}
+		page = page.With(proto.CloneOf(page.Message), page.Events)
 		explainUnresolved(access, page.Message.GetSources())
 	}
 	return page, nil

@@ -59,7 +59,7 @@ func namedPage(ctx context.Context, access *accessGrant, q *query.Events, page *
 	if err != nil {
 		return nil, err
 	}
-	named := &timeline.Page{Message: proto.CloneOf(page.Message), Events: events, Count: page.Count, BySource: page.BySource}
+	named := page.With(proto.CloneOf(page.Message), events)
 	if !complete {
 		named.Message.Notices = append(named.Message.Notices, namesIncomplete())
 	}
@@ -81,7 +81,7 @@ func namedBatches(ctx context.Context, access *accessGrant, q *query.Events, out
 				return err
 			}
 		}
-		return out.sendBatch(&timeline.Batch{Pieces: [][]byte{events}, Count: batch.Count, BySource: batch.BySource})
+		return out.sendBatch(batch.With(events))
 	}
 }
 
