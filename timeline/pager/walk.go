@@ -264,13 +264,9 @@ func (w *walk) read(ctx context.Context, d *deriving) error {
 // compare compares the conversations before the position with those that were delivered. It returns the ones after the position, or all
 // of them when the walk is to begin again.
 func (w *walk) compare(d *deriving, rows []*parleyv1.Conversation) []*parleyv1.Conversation {
-	after := slices.IndexFunc(rows, func(c *parleyv1.Conversation) bool { return !w.passed(c) })
-	if after < 0 {
-		after = len(rows)
-	}
-	var before uint64
-	for _, c := range rows[:after] {
-		before += chunk.Hash(c.GetName(), 0)
+	after, before := 0, uint64(0)
+	for ; after < len(rows) && w.passed(rows[after]); after++ {
+		before += chunk.Hash(rows[after].GetName(), 0)
 	}
 	switch {
 	case before == w.pos.Delivered:
