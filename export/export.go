@@ -126,8 +126,8 @@ func (e *missingDatasetsError) Error() string { return e.cause.Error() }
 // Unwrap returns the error of the first of them.
 func (e *missingDatasetsError) Unwrap() error { return e.cause }
 
-// runSteps reads, writes files and publishes, from the step on that the state has reached. A *missingDatasetsError error comes after the run was
-// published; after any other error it was not.
+// runSteps reads, writes files and publishes, from the step on that the state has reached. A *missingDatasetsError comes after the run was
+// published; any other error comes before.
 func (e *Exporter) runSteps(ctx context.Context) error {
 	state := &e.journal.State
 	if state.Published && state.Outcome == incomplete {
