@@ -254,8 +254,8 @@ func (t *Tenant) tenantID() string { return strings.ToLower(cmp.Or(t.ID, NilTena
 // version returns the generation of Graph for an API, by the API's label.
 func (t *Tenant) version(label string) string {
 	own := map[string]string{
-		graph.SourceCopilot: t.Versions.Copilot, graph.SourceChat: t.Versions.Chat, graph.SourceCall: t.Versions.Call,
-		graph.SourceConversations: t.Versions.Conversations, graph.SourceUsage: t.Versions.Usage, graph.SourceUsers: graph.V1,
+		graph.APICopilot: t.Versions.Copilot, graph.APIChat: t.Versions.Chat, graph.APICall: t.Versions.Call,
+		graph.APIConversations: t.Versions.Conversations, graph.APIUsage: t.Versions.Usage, graph.APIUsers: graph.V1,
 	}[label]
 	return cmp.Or(own, t.Version, graph.V1)
 }

@@ -21,7 +21,7 @@ import (
 type onBehalf struct {
 	clients  *graphclient.Delegates
 	pages    *readers.Decorator
-	options  func(label string) source.Options // of the API of a label, such as graph.SourceChat
+	options  func(label string) source.Options // of the API of a label, such as graph.APIChat
 	tenant   string
 	clientID string
 }
@@ -46,18 +46,18 @@ func (o *onBehalf) OnBehalfOf(ctx context.Context, user service.Assertion) (serv
 	scope := func(src parleyv1.Source) readers.Scope {
 		return readers.Scope{Tenant: o.tenant, Identity: identityOf(o.clientID, user.User), Source: src, Delegated: true, Skew: client.Skew}
 	}
-	chat, usage := source.NewChat(client, o.options(graph.SourceChat)), source.NewUsage(client, o.options(graph.SourceUsage))
+	chat, usage := source.NewChat(client, o.options(graph.APIChat)), source.NewUsage(client, o.options(graph.APIUsage))
 	return service.GraphAccess{
 		Sources: query.Sources{
 			Events:  map[parleyv1.Source]source.EventReader{chats: o.pages.Events(chat, scope(chats))},
 			Getters: map[parleyv1.Source]source.EventGetter{chats: chat},
 			Conversations: o.pages.Conversations(
-				source.NewConversations(client, o.options(graph.SourceConversations)), scope(parleyv1.Source_SOURCE_CONVERSATION)),
+				source.NewConversations(client, o.options(graph.APIConversations)), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: o.pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 			Skew:  client.Skew,
 		},
 		Reports:  o.pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
-		Contents: source.NewHostedContents(client, o.options(graph.SourceChat)),
+		Contents: source.NewHostedContents(client, o.options(graph.APIChat)),
 	}, nil
 }
 

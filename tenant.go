@@ -45,8 +45,8 @@ func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, files *reloads
 			}
 		}
 		if err := errors.Join(stats.GraphLimits(alias, clients.client.Limits), stats.ClockSkew(alias, clients.client.Skew),
-			stats.PermissionSuspected(alias, graph.SourceCopilot, clients.client.PermissionSuspected),
-			stats.PermissionSuspected(alias, graph.SourceChat, clients.client.PermissionSuspected)); err != nil {
+			stats.PermissionSuspected(alias, graph.APICopilot, clients.client.PermissionSuspected),
+			stats.PermissionSuspected(alias, graph.APIChat, clients.client.PermissionSuspected)); err != nil {
 			return nil, err
 		}
 		if g.cache == nil { // it could not be made, and the tenants are tried for their own mistakes alone
@@ -167,11 +167,11 @@ func authorities(file string) (*x509.CertPool, error) {
 // calls, into the calls of all users, and asks the source last; a test asserts the order.
 func newTenant(cfg *Config, tenantCfg *Tenant, clients graphClients, pages *readers.Decorator) *service.Tenant {
 	client, options := clients.client, tenantCfg.options(cfg)
-	copilot := source.NewCopilot(client, options(graph.SourceCopilot))
-	chat := source.NewChat(client, options(graph.SourceChat))
-	call := source.NewCall(client, options(graph.SourceCall))
-	retained := source.NewRetainedChat(client, options(graph.SourceChat))
-	usage := source.NewUsage(client, options(graph.SourceUsage))
+	copilot := source.NewCopilot(client, options(graph.APICopilot))
+	chat := source.NewChat(client, options(graph.APIChat))
+	call := source.NewCall(client, options(graph.APICall))
+	retained := source.NewRetainedChat(client, options(graph.APIChat))
+	usage := source.NewUsage(client, options(graph.APIUsage))
 	scope := func(src parleyv1.Source) readers.Scope {
 		return readers.Scope{Tenant: tenantCfg.tenantID(), Identity: tenantCfg.ClientID, Source: src, Skew: client.Skew}
 	}
@@ -179,7 +179,7 @@ func newTenant(cfg *Config, tenantCfg *Tenant, clients graphClients, pages *read
 		interactions, chats, calls = parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL
 		retainedChats              = parleyv1.Source_SOURCE_RETAINED_CHAT
 	)
-	directory := pages.Users(source.NewUsers(client, options(graph.SourceUsers)), scope(parleyv1.Source_SOURCE_USER))
+	directory := pages.Users(source.NewUsers(client, options(graph.APIUsers)), scope(parleyv1.Source_SOURCE_USER))
 	refused := pages.Refusals()
 	callEvents := pages.Calls(call, call, scope(calls))
 	events := func(reader source.EventReader, src parleyv1.Source) source.EventReader {
@@ -195,13 +195,13 @@ func newTenant(cfg *Config, tenantCfg *Tenant, clients graphClients, pages *read
 			Getters:      map[parleyv1.Source]source.EventGetter{interactions: copilot, chats: chat, calls: pages.Records(call, scope(calls))},
 			CallVerifier: pages.Participants(call, scope(calls)),
 			Conversations: pages.Conversations(
-				source.NewConversations(client, options(graph.SourceConversations)), scope(parleyv1.Source_SOURCE_CONVERSATION)),
+				source.NewConversations(client, options(graph.APIConversations)), scope(parleyv1.Source_SOURCE_CONVERSATION)),
 			Usage: pages.Usage(usage, scope(parleyv1.Source_SOURCE_USAGE)),
 			Users: directory, Names: directory,
 			Skew: client.Skew,
 		},
 		Reports:     pages.Downloads(usage, scope(parleyv1.Source_SOURCE_USAGE)),
-		Contents:    source.NewHostedContents(client, options(graph.SourceChat)),
+		Contents:    source.NewHostedContents(client, options(graph.APIChat)),
 		Unavailable: unavailable(tenantCfg.Cloud),
 		Application: tenantCfg.ClientID,
 		Plans:       readers.NewPlans(),

@@ -301,7 +301,7 @@ func TestARepetitionAfter401Queues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{steps: []func() (*http.Response, error){say(401, ""), say(200, emptyPage)}}
 		client := fakeClient(t, s.roundTrip, withCredential(&tokens{}), func(cfg *graphclient.Config) {
-			cfg.Limits = ratelimit.LimitTable{{Source: "chat", Limits: []ratelimit.Limit{{Scope: ratelimit.PerTenant, Requests: 1, Per: 30 * time.Second}}}}
+			cfg.Limits = ratelimit.LimitTable{{API: "chat", Limits: []ratelimit.Limit{{Scope: ratelimit.PerTenant, Requests: 1, Per: 30 * time.Second}}}}
 			cfg.Retry.TryTimeout = 5 * time.Second
 		})
 		request := chats()
@@ -338,7 +338,7 @@ func TestARequestHasTheHeadersOfAClient(t *testing.T) {
 		return answer(500, ""), nil
 	}, quick, func(cfg *graphclient.Config) { cfg.UserAgent = "parley/1.2.3" })
 	_, err := client.Page(t.Context(), graph.Request{
-		Source: "call", Path: "/communications/callRecords", User: "u", Resource: "r",
+		API: "call", Path: "/communications/callRecords", User: "u", Resource: "r",
 		Prefer: []string{"odata.maxpagesize=60", "include-unknown-enum-members"},
 	})
 	_ = wantError(t, err, graph.KindUnavailable)

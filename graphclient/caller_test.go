@@ -17,7 +17,7 @@ import (
 )
 
 func copilotOf(user string) graph.Request {
-	return graph.Request{Source: graph.SourceCopilot, Path: "/copilot/users/" + user, User: user, Priority: graph.Background}
+	return graph.Request{API: graph.APICopilot, Path: "/copilot/users/" + user, User: user, Priority: graph.Background}
 }
 
 // TestCallersTakeTurns lets one caller ask for everything at once: a second one that comes later with few requests is not
@@ -127,7 +127,7 @@ func TestARouteThatAsksForPaymentIsLeftAlone(t *testing.T) {
 			mu.Lock()
 			return resp, nil
 		}, func(cfg *graphclient.Config) { cfg.Limits = ratelimit.DefaultLimits() })
-		export := graph.Request{Source: graph.SourceChat, Path: "/users/u/chats/getAllMessages", User: "u"}
+		export := graph.Request{API: graph.APIChat, Path: "/users/u/chats/getAllMessages", User: "u"}
 		ask := func() (string, time.Duration) {
 			begin := time.Now()
 			_, err := client.Page(t.Context(), export)
@@ -146,7 +146,7 @@ func TestARouteThatAsksForPaymentIsLeftAlone(t *testing.T) {
 		const unpaid = "payment required PaymentRequired r1 0s"
 		expect("first", unpaid, 1, false)
 		expect("open", unpaid, 1, true)
-		if _, err := client.Page(t.Context(), graph.Request{Source: graph.SourceChat, Path: "/chats/c/messages", Resource: "c"}); err != nil {
+		if _, err := client.Page(t.Context(), graph.Request{API: graph.APIChat, Path: "/chats/c/messages", Resource: "c"}); err != nil {
 			t.Errorf("another route: %v", err)
 		}
 		time.Sleep(ratelimit.DefaultPaymentPause)

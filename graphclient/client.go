@@ -251,7 +251,7 @@ func (c *Client) answeredFault(k *call, resp *http.Response, value []byte) *grap
 // situation describes the request of a call.
 func (c *Client) situation(k *call) graph.Situation {
 	r := k.request
-	s := graph.Situation{Source: r.Source, AboutUser: r.User != "" && r.Resource == "", OnBehalf: c.onBehalf, ByLink: r.Link != ""}
-	s.OthersAnswered = s.AboutUser && c.outcomes.answeredOthers(r.Source, r.User)
+	s := graph.Situation{API: r.API, AboutUser: r.User != "" && r.Resource == "", OnBehalf: c.onBehalf, ByLink: r.Link != ""}
+	s.OthersAnswered = s.AboutUser && c.outcomes.answeredOthers(r.API, r.User)
 	return s
 }

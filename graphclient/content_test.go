@@ -11,7 +11,7 @@ import (
 )
 
 func picture() graph.Request {
-	return graph.Request{Source: graph.SourceChat, Path: "/users/u/chats/c/messages/1/hostedContents/h/$value", User: "u", Resource: "c"}
+	return graph.Request{API: graph.APIChat, Path: "/users/u/chats/c/messages/1/hostedContents/h/$value", User: "u", Resource: "c"}
 }
 
 func TestContentIsStreamedAsItIs(t *testing.T) {

@@ -112,7 +112,7 @@ func TestManyUsersSignInByOneDiscovery(t *testing.T) {
 	for i := range users {
 		wg.Go(func() {
 			for range 2 {
-				request := graph.Request{Source: graph.SourceConversations, Path: fmt.Sprintf("/users/u%d/chats", i)}
+				request := graph.Request{API: graph.APIConversations, Path: fmt.Sprintf("/users/u%d/chats", i)}
 				if _, err := of(t, d, fmt.Sprint("assertion-", i)).Page(t.Context(), request); err != nil {
 					t.Error(err)
 				}
@@ -437,13 +437,13 @@ func TestExchangeAgainstTheSimulator(t *testing.T) {
 		}
 		return token
 	}
-	mine := graph.Request{Source: graph.SourceConversations, Path: "/me/chats"}
+	mine := graph.Request{API: graph.APIConversations, Path: "/me/chats"}
 	good := of(t, d, sign(graphsim.CallerToken{User: user}))
 	page, err := good.Page(t.Context(), mine)
 	if err != nil || len(page.Records) == 0 || !strings.Contains(string(page.Records[0]), `"viewpoint":{`) {
 		t.Fatalf("%v %v", page, err)
 	}
-	export := graph.Request{Source: graph.SourceChat, Path: "/users/" + user + "/chats/getAllMessages"}
+	export := graph.Request{API: graph.APIChat, Path: "/users/" + user + "/chats/getAllMessages"}
 	_, err = good.Page(t.Context(), export)
 	_ = wantError(t, err, graph.KindForbidden)
 	for name, c := range map[string]struct {

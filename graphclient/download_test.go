@@ -19,7 +19,7 @@ import (
 const report = "Report Refresh Date,User Principal Name\n2026-11-20,a@contoso.example\n"
 
 func usage() graph.Request {
-	return graph.Request{Source: graph.SourceUsage, Path: "/copilot/reports/x(period='D7')"}
+	return graph.Request{API: graph.APIUsage, Path: "/copilot/reports/x(period='D7')"}
 }
 
 func readReport(t *testing.T, d *graphclient.Download) string {

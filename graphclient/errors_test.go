@@ -119,7 +119,7 @@ func TestErrorTextHoldsNothingPrivate(t *testing.T) {
 		cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	_, err := client.Page(t.Context(), graph.Request{
-		Source: graph.SourceChat, Path: "/users/alice%40contoso.example/chats",
+		API: graph.APIChat, Path: "/users/alice%40contoso.example/chats",
 		Query: []graph.Param{{Name: "$filter", Value: "topic eq 'merger'"}},
 		User:  "oid-of-alice", Resource: "19:chat@thread.v2",
 	})

@@ -52,7 +52,7 @@ func ExampleClient_Page() {
 		return
 	}
 	defer client.Close()
-	request := graph.Request{Source: graph.SourceConversations, Path: "/users/" + graph.Escape("megan@contoso.example") + "/chats"}
+	request := graph.Request{API: graph.APIConversations, Path: "/users/" + graph.Escape("megan@contoso.example") + "/chats"}
 	for {
 		page, err := client.Page(context.Background(), request)
 		if err != nil {
@@ -88,7 +88,7 @@ func ExampleClient_Object() {
 		return
 	}
 	defer client.Close()
-	_, err = client.Object(context.Background(), graph.Request{Source: graph.SourceConversations, Path: "/chats/1"})
+	_, err = client.Object(context.Background(), graph.Request{API: graph.APIConversations, Path: "/chats/1"})
 	if failure, ok := errors.AsType[*graph.Error](err); ok && failure.Kind == graph.KindForbidden {
 		fmt.Println(failure)
 		fmt.Println("needed:", failure.Roles)
@@ -105,7 +105,7 @@ func ExampleConfig_callers() {
 
 	client, err := graphclient.New(graphclient.Config{
 		BaseURL: server.URL, CallerDay: 1,
-		Limits: ratelimit.LimitTable{{Source: graph.SourceChat, Limits: []ratelimit.Limit{{Scope: ratelimit.PerTenant, Requests: 100, Per: time.Second}}}},
+		Limits: ratelimit.LimitTable{{API: graph.APIChat, Limits: []ratelimit.Limit{{Scope: ratelimit.PerTenant, Requests: 100, Per: time.Second}}}},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -114,7 +114,7 @@ func ExampleConfig_callers() {
 	defer client.Close()
 	for _, caller := range []string{"reports", "archive", "reports"} {
 		ctx := ratelimit.WithCaller(context.Background(), caller)
-		_, err := client.Page(ctx, graph.Request{Source: graph.SourceChat, Path: "/users/1/chats/getAllMessages"})
+		_, err := client.Page(ctx, graph.Request{API: graph.APIChat, Path: "/users/1/chats/getAllMessages"})
 		failure, _ := errors.AsType[*graph.Error](err)
 		fmt.Println(caller, failure != nil && failure.Kind == graph.KindCallerLimit)
 	}

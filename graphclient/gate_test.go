@@ -42,8 +42,8 @@ func TestManyCallersCauseOne429(t *testing.T) {
 		request graph.Request
 		warm    bool // one call has met the 429 before the others come
 	}{
-		"per user":                    {graph.Request{Source: "conversations", Path: "/users/u/chats", User: "u", Priority: graph.Background}, false},
-		"per tenant, after the first": {graph.Request{Source: "copilot", Path: "/x", User: "u", Priority: graph.Background}, true},
+		"per user":                    {graph.Request{API: "conversations", Path: "/users/u/chats", User: "u", Priority: graph.Background}, false},
+		"per tenant, after the first": {graph.Request{API: "copilot", Path: "/x", User: "u", Priority: graph.Background}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -83,7 +83,7 @@ func TestColdBurstMeetsOne429(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 200 {
 			wg.Go(func() {
-				if _, err := client.Page(t.Context(), graph.Request{Source: "copilot", Path: "/x"}); err != nil {
+				if _, err := client.Page(t.Context(), graph.Request{API: "copilot", Path: "/x"}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -110,8 +110,8 @@ func TestNoLimitsStillHaveAGate(t *testing.T) {
 			})
 		}
 		time.Sleep(time.Second)
-		// Another source is not held up by this one.
-		if _, err := client.Page(t.Context(), graph.Request{Source: "users", Path: "/calm"}); err != nil || time.Since(start) > 2*time.Second {
+		// Another API is not held up by this one.
+		if _, err := client.Page(t.Context(), graph.Request{API: "users", Path: "/calm"}); err != nil || time.Since(start) > 2*time.Second {
 			t.Errorf("%v after %v", err, time.Since(start))
 		}
 		wg.Wait()
@@ -129,13 +129,13 @@ type recorder struct {
 	logins   []bool
 }
 
-func (o *recorder) GraphRequest(_ context.Context, source string, status int, took time.Duration) {
+func (o *recorder) GraphRequest(_ context.Context, api string, status int, took time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.requests = append(o.requests, fmt.Sprint(source, " ", status, " ", took))
+	o.requests = append(o.requests, fmt.Sprint(api, " ", status, " ", took))
 }
 
-func (o *recorder) GraphWait(source string, waited time.Duration) {
+func (o *recorder) GraphWait(api string, waited time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.waits = append(o.waits, waited)

@@ -155,7 +155,7 @@ func crowd(t *testing.T, client *graphclient.Client) {
 }
 
 func chats() graph.Request {
-	return graph.Request{Source: graph.SourceChat, Path: "/users/someone/chats"}
+	return graph.Request{API: graph.APIChat, Path: "/users/someone/chats"}
 }
 
 // wantError asserts the kind and returns the error.

@@ -77,7 +77,7 @@ func TestRefusedLinkSendsNothing(t *testing.T) {
 		sent.Add(1)
 		return answer(200, emptyPage), nil
 	}, withCredential(credential))
-	request := graph.Request{Source: graph.SourceChat, Link: "https://evil.example/v1.0/users"}
+	request := graph.Request{API: graph.APIChat, Link: "https://evil.example/v1.0/users"}
 	_, err := client.Page(t.Context(), request)
 	_ = wantError(t, err, graph.KindLinkRefused)
 	_, err = client.Object(t.Context(), request)
@@ -149,7 +149,7 @@ func TestLinkOnTheWireHTTP1(t *testing.T) {
 		if want == "" {
 			want = c.sent
 		}
-		if _, err := client.Page(t.Context(), graph.Request{Source: "users", Link: "http://" + address + c.sent}); err != nil {
+		if _, err := client.Page(t.Context(), graph.Request{API: "users", Link: "http://" + address + c.sent}); err != nil {
 			t.Fatalf("%s: %v", c.sent, err)
 		}
 		if got := <-lines; got != "GET "+want+" HTTP/1.1" {
@@ -174,7 +174,7 @@ func TestLinkOnTheWireHTTP2(t *testing.T) {
 		if strings.Contains(c.sent, "%zz") {
 			continue // net/http's own server refuses it; HTTP/1 shows the bytes
 		}
-		if _, err := client.Page(t.Context(), graph.Request{Source: "users", Link: server.URL + c.sent}); err != nil {
+		if _, err := client.Page(t.Context(), graph.Request{API: "users", Link: server.URL + c.sent}); err != nil {
 			t.Fatalf("%s: %v", c.sent, err)
 		}
 		if got.Load() != "HTTP/2.0 "+want {
@@ -188,7 +188,7 @@ func TestRequestOnTheWire(t *testing.T) {
 	address, lines := rawServer(t)
 	client := newClient(t, graphclient.Config{BaseURL: "http://" + address})
 	request := graph.Request{
-		Source: "chat", Version: graph.Beta,
+		API: "chat", Version: graph.Beta,
 		Path:  "/users/" + graph.Escape("a@b.example") + "/chats/" + graph.Escape("19:a_b/c+d%@thread.v2") + "/messages",
 		Query: []graph.Param{{Name: "$top", Value: "50"}, {Name: "$filter", Value: "a gt 2026-01-01T00:00:00Z and n eq 'Ünal & söhne+1'"}, {Name: "@version", Value: "'v2'"}},
 	}

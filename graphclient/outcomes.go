@@ -17,17 +17,17 @@ const (
 	maxRefused = 1024 // that are counted
 )
 
-// outcomes remembers for a while whom Graph answered and whom it refused without a reason, per source: a refusal that meets
+// outcomes remembers for a while whom Graph answered and whom it refused without a reason, per API: a refusal that meets
 // one user is about that user, one that meets everybody is probably about the application.
 type outcomes struct {
 	log *slog.Logger
 
-	mu      sync.Mutex
-	sources map[string]*sourceOutcomes
+	mu   sync.Mutex
+	apis map[string]*apiOutcomes
 }
 
-// sourceOutcomes are the outcomes of one source.
-type sourceOutcomes struct {
+// apiOutcomes are the outcomes of one API.
+type apiOutcomes struct {
 	answered [2]answeredUser      // two users, the latest first
 	refused  map[string]time.Time // when users were refused since somebody was answered last
 	warned   time.Time            // when the log was told last
@@ -39,28 +39,28 @@ type answeredUser struct {
 }
 
 func newOutcomes(log *slog.Logger) *outcomes {
-	return &outcomes{log: log, sources: map[string]*sourceOutcomes{}}
+	return &outcomes{log: log, apis: map[string]*apiOutcomes{}}
 }
 
-// of returns the outcomes of a source. The lock is held.
-func (o *outcomes) of(source string) *sourceOutcomes {
-	s := o.sources[source]
+// of returns the outcomes of an API. The lock is held.
+func (o *outcomes) of(api string) *apiOutcomes {
+	s := o.apis[api]
 	if s == nil {
-		s = &sourceOutcomes{refused: map[string]time.Time{}}
-		o.sources[source] = s
+		s = &apiOutcomes{refused: map[string]time.Time{}}
+		o.apis[api] = s
 	}
 	return s
 }
 
 // note takes the outcome of a request about a user.
-func (o *outcomes) note(ctx context.Context, source, user string, err *graph.Error) {
+func (o *outcomes) note(ctx context.Context, api, user string, err *graph.Error) {
 	if err != nil && err.Kind != graph.KindUserRefused && err.Kind != graph.KindRefused {
 		return
 	}
 	now := time.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := o.of(source)
+	s := o.of(api)
 	if err == nil {
 		if s.answered[0].user != user {
 			s.answered[1] = s.answered[0]
@@ -75,12 +75,12 @@ func (o *outcomes) note(ctx context.Context, source, user string, err *graph.Err
 	if s.allRefused(now) && now.Sub(s.warned) >= outcomeTime {
 		s.warned = now
 		o.log.LogAttrs(ctx, slog.LevelWarn, "graph refuses every user of the last minutes without a reason; a permission of the application is suspected to be missing",
-			slog.String("source", source), slog.Int("users", len(s.refused)), slog.Any("graph", err))
+			slog.String("source", api), slog.Int("users", len(s.refused)), slog.Any("graph", err))
 	}
 }
 
 // allRefused forgets old outcomes and reports whether every user that is left was refused.
-func (s *sourceOutcomes) allRefused(now time.Time) bool {
+func (s *apiOutcomes) allRefused(now time.Time) bool {
 	for user, at := range s.refused {
 		if now.Sub(at) >= outcomeTime {
 			delete(s.refused, user)
@@ -90,10 +90,10 @@ func (s *sourceOutcomes) allRefused(now time.Time) bool {
 }
 
 // answeredOthers reports whether Graph has answered another user lately.
-func (o *outcomes) answeredOthers(source, user string) bool {
+func (o *outcomes) answeredOthers(api, user string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := o.sources[source]
+	s := o.apis[api]
 	if s == nil {
 		return false
 	}
@@ -105,12 +105,12 @@ func (o *outcomes) answeredOthers(source, user string) bool {
 	return false
 }
 
-// PermissionSuspected reports whether every user of whom a source was asked in the last ten minutes, at least two, was refused
+// PermissionSuspected reports whether every user of whom an API was asked in the last ten minutes, at least two, was refused
 // without a reason.
-func (c *Client) PermissionSuspected(source string) bool {
+func (c *Client) PermissionSuspected(api string) bool {
 	o := c.outcomes
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := o.sources[source]
+	s := o.apis[api]
 	return s != nil && s.allRefused(time.Now())
 }

@@ -73,10 +73,10 @@ func (c *Client) newPipeline() runtime.Pipeline {
 }
 
 // newRequest makes the request as the pipeline sees it: with a URL that names
-// the source instead of the path, since the library's logs show paths. The
+// the API instead of the path, since the library's logs show paths. The
 // wire puts the real target in.
 func (c *Client) newRequest(ctx context.Context, k *call) (*policy.Request, error) {
-	shown := (&url.URL{Scheme: c.origin.scheme, Host: c.origin.authority(), Path: "/" + k.request.Source}).String()
+	shown := (&url.URL{Scheme: c.origin.scheme, Host: c.origin.authority(), Path: "/" + k.request.API}).String()
 	req, err := runtime.NewRequest(context.WithValue(ctx, callKey{}, k), http.MethodGet, shown)
 	if err != nil {
 		return nil, &graph.Error{Kind: graph.KindUnexpected, Reason: "request cannot be built"}
@@ -136,8 +136,8 @@ func (p *observe) Do(req *policy.Request) (*http.Response, error) {
 		p.clock.observe(resp.Header, start, start.Add(took))
 	}
 	k.endSpan(span, status, id)
-	p.observer.GraphRequest(within, k.request.Source, status, took)
-	p.logger.DebugContext(ctx, "graph request", "source", k.request.Source, "status", status, "took_ms", float64(took.Microseconds())/1000,
+	p.observer.GraphRequest(within, k.request.API, status, took)
+	p.logger.DebugContext(ctx, "graph request", "source", k.request.API, "status", status, "took_ms", float64(took.Microseconds())/1000,
 		"graph_request_id", id, "client_request_id", k.clientID, "number", k.requests)
 	return resp, err
 }
@@ -149,7 +149,7 @@ func (k *call) endSpan(span *spans.Active, status int, id string) {
 	}
 	span.Text("http.request.method", http.MethodGet)
 	span.Text("url.template", k.target.template())
-	span.Text("parley.source", k.request.Source)
+	span.Text("parley.source", k.request.API)
 	span.Number("http.response.status_code", int64(status))
 	span.Text("parley.graph_request_id", id)
 	span.Text("parley.client_request_id", k.clientID)
@@ -224,7 +224,7 @@ func (p *limit) Do(req *policy.Request) (*http.Response, error) {
 	defer turn.Leave(ctx)
 	k.waited = turn.Waited
 	if turn.Waited > time.Millisecond {
-		p.observer.GraphWait(k.request.Source, turn.Waited)
+		p.observer.GraphWait(k.request.API, turn.Waited)
 	}
 	resp, err := req.Next()
 	if err == nil {

@@ -48,7 +48,7 @@ func TestLibraryLogsHoldNoPath(t *testing.T) {
 	}
 	defer client.Close()
 	_, err = client.Page(t.Context(), graph.Request{
-		Source: graph.SourceChat, Path: "/users/alice%40contoso.example/chats", Query: []graph.Param{{Name: "$filter", Value: "topic eq 'merger'"}},
+		API: graph.APIChat, Path: "/users/alice%40contoso.example/chats", Query: []graph.Param{{Name: "$filter", Value: "topic eq 'merger'"}},
 	})
 	if err == nil {
 		t.Fatal("no error")

@@ -83,8 +83,8 @@ func TestReplicasKeepTheSimulatorsLimits(t *testing.T) {
 func requestsOf(user string, day time.Time) []graph.Request {
 	span := fmt.Sprintf("createdDateTime gt %s and createdDateTime lt %s", day.AddDate(0, 0, -20).Format(time.RFC3339), day.Format(time.RFC3339))
 	return []graph.Request{
-		{Source: graph.SourceCopilot, User: user, Path: "/copilot/users/" + user + "/interactionHistory/getAllEnterpriseInteractions", Query: []graph.Param{{Name: "$filter", Value: span}}},
-		{Source: graph.SourceConversations, User: user, Path: "/users/" + user + "/chats"},
-		{Source: graph.SourceChat, User: user, Path: "/users/" + user + "/chats/getAllMessages"},
+		{API: graph.APICopilot, User: user, Path: "/copilot/users/" + user + "/interactionHistory/getAllEnterpriseInteractions", Query: []graph.Param{{Name: "$filter", Value: span}}},
+		{API: graph.APIConversations, User: user, Path: "/users/" + user + "/chats"},
+		{API: graph.APIChat, User: user, Path: "/users/" + user + "/chats/getAllMessages"},
 	}
 }

@@ -26,7 +26,7 @@ func TestQueuesOfAllLimits(t *testing.T) {
 		sent := 0
 		client, err := graphclient.New(graphclient.Config{
 			BaseURL: "http://127.0.0.1:8090",
-			Limits:  ratelimit.LimitTable{{Source: graph.SourceChat, Limits: []ratelimit.Limit{{Scope: ratelimit.PerTenant, Requests: 1, Per: time.Second}, {Scope: ratelimit.PerResource, Requests: 1, Per: time.Second}}}},
+			Limits:  ratelimit.LimitTable{{API: graph.APIChat, Limits: []ratelimit.Limit{{Scope: ratelimit.PerTenant, Requests: 1, Per: time.Second}, {Scope: ratelimit.PerResource, Requests: 1, Per: time.Second}}}},
 			Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 				sent++
 				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(`{"value":[]}`))}, nil
@@ -40,7 +40,7 @@ func TestQueuesOfAllLimits(t *testing.T) {
 		ask := func(caller, chat string, patience time.Duration) error {
 			ctx, cancel := context.WithTimeout(ratelimit.WithCaller(t.Context(), caller), patience)
 			defer cancel()
-			_, err := client.Page(ctx, graph.Request{Source: graph.SourceChat, Resource: chat, Path: "/chats/" + chat + "/messages"})
+			_, err := client.Page(ctx, graph.Request{API: graph.APIChat, Resource: chat, Path: "/chats/" + chat + "/messages"})
 			return err
 		}
 		for range 5 {

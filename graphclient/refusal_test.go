@@ -15,19 +15,19 @@ import (
 
 // requests of the kinds that refusals depend on.
 func interactions() graph.Request {
-	return graph.Request{Source: graph.SourceCopilot, Path: "/copilot/users/u/interactionHistory/getAllEnterpriseInteractions", User: "u"}
+	return graph.Request{API: graph.APICopilot, Path: "/copilot/users/u/interactionHistory/getAllEnterpriseInteractions", User: "u"}
 }
 
 func export() graph.Request {
-	return graph.Request{Source: graph.SourceChat, Path: "/users/u/chats/getAllMessages", User: "u"}
+	return graph.Request{API: graph.APIChat, Path: "/users/u/chats/getAllMessages", User: "u"}
 }
 
 func chatMembers() graph.Request {
-	return graph.Request{Source: graph.SourceConversations, Path: "/users/u/chats/c/members", User: "u", Resource: "c"}
+	return graph.Request{API: graph.APIConversations, Path: "/users/u/chats/c/members", User: "u", Resource: "c"}
 }
 
 func records() graph.Request {
-	return graph.Request{Source: graph.SourceCall, Path: "/communications/callRecords"}
+	return graph.Request{API: graph.APICall, Path: "/communications/callRecords"}
 }
 
 func graphError(code, message string) string {
@@ -68,7 +68,7 @@ func TestARefusalHasTheKindOfItsMeaning(t *testing.T) {
 		"402, the tenant's, said inside":    {export(), 402, `{"error":{"code":"PaymentRequired","message":"","innererror":{"message":"Your tenant needs a valid license"}}}`, graph.KindTenantNotLicensed, 0, false},
 		"402, a licence, no user in it":     {records(), 402, graphError("PaymentRequired", "A valid license is missing."), graph.KindTenantNotLicensed, 0, false},
 		"403, Office licence":               {export(), 403, graphError("Forbidden", officeLicense), graph.KindUserNotLicensed, 0, true},
-		"403, Office licence, chats":        {graph.Request{Source: graph.SourceConversations, Path: "/users/u/chats", User: "u"}, 403, graphError("Forbidden", officeLicense), graph.KindUserNotLicensed, 0, true},
+		"403, Office licence, chats":        {graph.Request{API: graph.APIConversations, Path: "/users/u/chats", User: "u"}, 403, graphError("Forbidden", officeLicense), graph.KindUserNotLicensed, 0, true},
 		"403, Office licence, one chat":     {chatMembers(), 403, graphError("Forbidden", officeLicense), graph.KindUserNotLicensed, 0, true},
 		"404, Office licence":               {export(), 404, graphError("NotFound", officeLicense), graph.KindUserNotLicensed, 0, true},
 		"403, tenant's licence":             {export(), 403, graphError("Forbidden", "The tenant does not have a valid license."), graph.KindTenantNotLicensed, 0, false},
@@ -93,7 +93,7 @@ func TestARefusalHasTheKindOfItsMeaning(t *testing.T) {
 		"403, request denied, German": {interactions(), 403, graphError("Authorization_RequestDenied", "Keine ausreichenden Berechtigungen."), graph.KindForbidden, 0, false},
 		"403, no privileges":          {interactions(), 403, graphError("Forbidden", noPrivileges), graph.KindForbidden, 0, false},
 		"403, inner code":             {interactions(), 403, `{"error":{"code":"Forbidden","message":"","innererror":{"innerError":{"code":"Authorization_RequestDenied"}}}}`, graph.KindForbidden, 0, false},
-		"403, reports":                {graph.Request{Source: graph.SourceUsage, Path: "/copilot/reports/x"}, 403, `{"error":{"code":"UnknownError","message":"{\"error\":{\"code\":\"S2SUnauthorized\",\"message\":\"Invalid permission.\"}}"}}`, graph.KindForbidden, 0, false},
+		"403, reports":                {graph.Request{API: graph.APIUsage, Path: "/copilot/reports/x"}, 403, `{"error":{"code":"UnknownError","message":"{\"error\":{\"code\":\"S2SUnauthorized\",\"message\":\"Invalid permission.\"}}"}}`, graph.KindForbidden, 0, false},
 
 		// Without a reason.
 		"403, Copilot":                     {interactions(), 403, graphError("Forbidden", "UnknownError"), graph.KindUserRefused, 0, true},
@@ -178,7 +178,7 @@ func TestWhoOpensTheBreaker(t *testing.T) {
 	})
 }
 
-// TestSuspectedPermission: a source that refuses without a reason is believed to mean the user while others are answered; when
+// TestSuspectedPermission: an API that refuses without a reason is believed to mean the user while others are answered; when
 // every user of the last minutes meets it, a permission is suspected, once in the log, until somebody is answered.
 func TestSuspectedPermission(t *testing.T) {
 	t.Parallel()
@@ -193,8 +193,8 @@ func TestSuspectedPermission(t *testing.T) {
 			}
 			return answer(200, emptyPage), nil
 		}, func(cfg *graphclient.Config) { cfg.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
-		ask := func(source, user string) graph.Kind {
-			_, err := client.Page(t.Context(), graph.Request{Source: source, Path: "/x/" + user + "/y", User: user})
+		ask := func(api, user string) graph.Kind {
+			_, err := client.Page(t.Context(), graph.Request{API: api, Path: "/x/" + user + "/y", User: user})
 			if e, ok := errors.AsType[*graph.Error](err); ok {
 				return e.Kind
 			}
@@ -202,11 +202,11 @@ func TestSuspectedPermission(t *testing.T) {
 		}
 		suspected := func(step string, want bool, lines int) {
 			t.Helper()
-			if got, told := client.PermissionSuspected(graph.SourceCopilot), strings.Count(log.String(), "suspected"); got != want || told != lines {
+			if got, told := client.PermissionSuspected(graph.APICopilot), strings.Count(log.String(), "suspected"); got != want || told != lines {
 				t.Errorf("%s: suspected %t, want %t; told %d times, want %d", step, got, want, told, lines)
 			}
 		}
-		copilot, chat := graph.SourceCopilot, graph.SourceChat
+		copilot, chat := graph.APICopilot, graph.APIChat
 		suspected("nothing asked", false, 0)
 		refuse["a"], refuse["b"], refuse["c"] = true, true, true
 		if got := ask(copilot, "a"); got != graph.KindUserRefused {

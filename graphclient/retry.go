@@ -19,7 +19,7 @@ func (c *Client) run(ctx context.Context, k *call, accept func(context.Context, 
 	err := c.repeat(ctx, k, accept)
 	leave(err)
 	if r := k.request; r.User != "" && r.Resource == "" && !c.onBehalf {
-		c.outcomes.note(ctx, r.Source, r.User, err)
+		c.outcomes.note(ctx, r.API, r.User, err)
 	}
 	if err != nil {
 		return c.completeError(ctx, k, err)
@@ -113,7 +113,7 @@ func (c *Client) completeError(ctx context.Context, k *call, err *graph.Error) e
 	if !err.Kind.Temporary() && err.Kind != graph.KindCallerLimit {
 		err.RetryAfter = 0
 	}
-	c.cfg.Logger.DebugContext(ctx, "graph call failed", "source", k.request.Source, "error", err, "requests", k.requests)
+	c.cfg.Logger.DebugContext(ctx, "graph call failed", "source", k.request.API, "error", err, "requests", k.requests)
 	return err
 }
 
@@ -136,7 +136,7 @@ func (c *Client) sleep(ctx context.Context, k *call, delay time.Duration) *graph
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		c.cfg.Observer.GraphWait(k.request.Source, delay)
+		c.cfg.Observer.GraphWait(k.request.API, delay)
 		return nil
 	case <-ctx.Done():
 		return graph.Canceled(ctx)

@@ -80,7 +80,7 @@ func TestEveryLimitUnderLoad(t *testing.T) {
 	for n, row := range table {
 		for _, limit := range row.Limits {
 			scope := []string{"tenant", "user", "resource"}[limit.Scope]
-			t.Run(fmt.Sprintf("%d %s%s per %s", n, row.Source, row.Suffix, scope), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%d %s%s per %s", n, row.API, row.Suffix, scope), func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					budget := 0.83 * float64(limit.Requests) / limit.Per.Seconds()
@@ -127,7 +127,7 @@ func TestEveryLimitUnderLoad(t *testing.T) {
 // each caller's own.
 func ofRow(row ratelimit.LimitRow, scope ratelimit.Scope, caller int) graph.Request {
 	own := fmt.Sprint("own", caller)
-	r := graph.Request{Source: row.Source, User: own, Priority: graph.Background}
+	r := graph.Request{API: row.API, User: own, Priority: graph.Background}
 	if row.Resource {
 		r.Resource = own
 	}
@@ -169,7 +169,7 @@ func TestOneUsersLimitStopsNobodyElse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const bound = 14457 * time.Millisecond // 1.2 × 2000 requests ÷ 166 a second
-		row := ratelimit.LimitRow{Source: graph.SourceConversations, Limits: []ratelimit.Limit{
+		row := ratelimit.LimitRow{API: graph.APIConversations, Limits: []ratelimit.Limit{
 			{Scope: ratelimit.PerTenant, Requests: 200, Per: time.Second}, {Scope: ratelimit.PerUser, Requests: 1, Per: time.Second},
 		}}
 		var mu sync.Mutex

@@ -30,16 +30,16 @@ func TestCallersOfAThrottlingGraph(t *testing.T) {
 		ask    func(user string) graph.Request
 	}{
 		graphsim.SourceCopilot: {4, 0.83 * 30, func(user string) graph.Request {
-			return graph.Request{Source: graph.SourceCopilot, Path: "/copilot/users/" + user + "/interactionHistory/getAllEnterpriseInteractions", User: user}
+			return graph.Request{API: graph.APICopilot, Path: "/copilot/users/" + user + "/interactionHistory/getAllEnterpriseInteractions", User: user}
 		}},
 		graphsim.SourceChat: {21, 0.83 * 200, func(user string) graph.Request {
-			return graph.Request{Source: graph.SourceChat, Path: "/users/" + user + "/chats/getAllMessages", User: user}
+			return graph.Request{API: graph.APIChat, Path: "/users/" + user + "/chats/getAllMessages", User: user}
 		}},
 		graphsim.SourceChats: {4, 0.83 * 20, func(user string) graph.Request {
-			return graph.Request{Source: graph.SourceConversations, Path: "/users/" + user + "/chats", User: user}
+			return graph.Request{API: graph.APIConversations, Path: "/users/" + user + "/chats", User: user}
 		}},
 		graphsim.SourceCall: {1, 0.83 * 2, func(string) graph.Request {
-			return graph.Request{Source: graph.SourceCall, Path: "/communications/callRecords"}
+			return graph.Request{API: graph.APICall, Path: "/communications/callRecords"}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

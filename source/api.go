@@ -34,7 +34,7 @@ type API struct {
 // Government (L4, L5) has no usage report; China has chats and users only.
 var apis = []API{
 	{
-		Source: parleyv1.Source_SOURCE_COPILOT, Label: graph.SourceCopilot,
+		Source: parleyv1.Source_SOURCE_COPILOT, Label: graph.APICopilot,
 		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_PROMPT, parleyv1.EventKind_EVENT_KIND_ANSWER},
 		PageSize: 100, // what Microsoft recommends
 		CoverageGaps: []parleyv1.CoverageGap{
@@ -43,7 +43,7 @@ var apis = []API{
 		Settle: time.Hour, absent: []string{graph.CloudChina},
 	},
 	{
-		Source: parleyv1.Source_SOURCE_CHAT, Label: graph.SourceChat,
+		Source: parleyv1.Source_SOURCE_CHAT, Label: graph.APIChat,
 		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_MESSAGE, parleyv1.EventKind_EVENT_KIND_SYSTEM},
 		PageSize: 50, Settle: 15 * time.Minute, absent: []string{graph.CloudChina},
 		CoverageGaps: []parleyv1.CoverageGap{
@@ -52,24 +52,24 @@ var apis = []API{
 		},
 	},
 	{
-		Source: parleyv1.Source_SOURCE_CALL, Label: graph.SourceCall,
+		Source: parleyv1.Source_SOURCE_CALL, Label: graph.APICall,
 		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_CALL},
 		PageSize: 60, // the documented page of the list; a larger one is not documented
 		Settle:   36 * time.Hour, absent: []string{graph.CloudChina},
 		CoverageGaps: []parleyv1.CoverageGap{parleyv1.CoverageGap_COVERAGE_GAP_CALLS_OVER_30_DAYS},
 	},
 	{
-		Source: parleyv1.Source_SOURCE_CONVERSATION, Label: graph.SourceConversations,
+		Source: parleyv1.Source_SOURCE_CONVERSATION, Label: graph.APIConversations,
 		CoverageGaps: []parleyv1.CoverageGap{parleyv1.CoverageGap_COVERAGE_GAP_CHANNEL_MESSAGES},
 	},
 	{
-		Source: parleyv1.Source_SOURCE_USAGE, Label: graph.SourceUsage,
+		Source: parleyv1.Source_SOURCE_USAGE, Label: graph.APIUsage,
 		absent:       []string{graph.CloudUSL4, graph.CloudUSL5, graph.CloudChina},
 		CoverageGaps: []parleyv1.CoverageGap{parleyv1.CoverageGap_COVERAGE_GAP_COPILOT_WITHOUT_LICENCE},
 	},
-	{Source: parleyv1.Source_SOURCE_USER, Label: graph.SourceUsers},
+	{Source: parleyv1.Source_SOURCE_USER, Label: graph.APIUsers},
 	{
-		Source: parleyv1.Source_SOURCE_RETAINED_CHAT, Label: graph.SourceChat, OptIn: true, Includes: parleyv1.Source_SOURCE_CHAT,
+		Source: parleyv1.Source_SOURCE_RETAINED_CHAT, Label: graph.APIChat, OptIn: true, Includes: parleyv1.Source_SOURCE_CHAT,
 		Kinds:    []parleyv1.EventKind{parleyv1.EventKind_EVENT_KIND_MESSAGE, parleyv1.EventKind_EVENT_KIND_SYSTEM},
 		PageSize: 50, Settle: 15 * time.Minute,
 		CoverageGaps: []parleyv1.CoverageGap{parleyv1.CoverageGap_COVERAGE_GAP_CHANNEL_MESSAGES},

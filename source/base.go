@@ -80,7 +80,7 @@ func (b *base) pageSize() string { return strconv.Itoa(b.api.PageSize) }
 
 // request begins a request for path, or for link when there is one.
 func (b *base) request(ctx context.Context, path, link string, query ...graph.Param) graph.Request {
-	r := graph.Request{Source: b.api.Label, Version: b.opt.Version, Path: path, Query: query, Link: link}
+	r := graph.Request{API: b.api.Label, Version: b.opt.Version, Path: path, Query: query, Link: link}
 	if link != "" {
 		r.Path, r.Query = "", nil
 	}

@@ -32,11 +32,11 @@ func (r *recorder) Download(_ context.Context, request graph.Request) (*graphcli
 	return nil, &graph.Error{Kind: graph.KindThrottled}
 }
 
-// TestRequestsCountInTheBudgetsOfTheirSource holds which budgets a request is counted in: its source, user and resource, and its priority.
-func TestRequestsCountInTheBudgetsOfTheirSource(t *testing.T) {
+// TestRequestsCountInTheBudgetsOfTheirAPI holds which budgets a request is counted in: its API, user and resource, and its priority.
+func TestRequestsCountInTheBudgetsOfTheirAPI(t *testing.T) {
 	t.Parallel()
 	type label struct {
-		Source, User, Resource string
+		API, User, Resource string
 		Priority               graph.Priority
 	}
 	q := source.EventQuery{Owner: userID, User: userID, Start: start, End: end}
@@ -49,34 +49,34 @@ func TestRequestsCountInTheBudgetsOfTheirSource(t *testing.T) {
 	}{
 		{"copilot", func(ctx context.Context, g source.Graph) {
 			_, _ = source.NewCopilot(g, source.Options{}).Events(ctx, q, "")
-		}, []label{{Source: "copilot", User: userID}}},
+		}, []label{{API: "copilot", User: userID}}},
 		{"chat", func(ctx context.Context, g source.Graph) {
 			_, _ = source.NewChat(g, source.Options{}).Events(ctx, q, "")
-		}, []label{{Source: "chat", User: userID}}},
+		}, []label{{API: "chat", User: userID}}},
 		{"own messages", func(ctx context.Context, g source.Graph) {
 			_, _ = source.NewChat(g, source.Options{}).Events(ctx, own, "")
-		}, []label{{Source: "chat", User: userID, Resource: chatID}}},
+		}, []label{{API: "chat", User: userID, Resource: chatID}}},
 		{"message", func(ctx context.Context, g source.Graph) {
 			_, _ = source.NewChat(g, source.Options{}).Event(ctx, userID, userID, source.Ref{Chat: chatID, ID: "1"})
-		}, []label{{Source: "conversations", User: userID, Resource: chatID}}},
+		}, []label{{API: "conversations", User: userID, Resource: chatID}}},
 		{"calls", func(ctx context.Context, g source.Graph) {
 			_, _ = source.NewCall(g, source.Options{}).Events(ctx, q, "")
-		}, []label{{Source: "call", User: userID}}},
+		}, []label{{API: "call", User: userID}}},
 		{"call", func(ctx context.Context, g source.Graph) {
 			_, _ = source.NewCall(g, source.Options{}).Event(ctx, "-", "", source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: "c"})
-		}, []label{{Source: "call", Resource: "c"}, {Source: "call", Resource: "c"}, {Source: "call", Resource: "c"}}},
+		}, []label{{API: "call", Resource: "c"}, {API: "call", Resource: "c"}, {API: "call", Resource: "c"}}},
 		{"chats", func(ctx context.Context, g source.Graph) {
 			_, _ = source.NewConversations(g, source.Options{}).Conversations(ctx, source.ConversationQuery{User: userID}, "")
-		}, []label{{Source: "conversations", User: userID}}},
+		}, []label{{API: "conversations", User: userID}}},
 		{"a chat", func(ctx context.Context, g source.Graph) {
 			_, _ = source.NewConversations(g, source.Options{}).Conversation(ctx, userID, userID, chatID)
-		}, []label{{Source: "conversations", User: userID, Resource: chatID}, {Source: "conversations", User: userID, Resource: chatID}}},
+		}, []label{{API: "conversations", User: userID, Resource: chatID}, {API: "conversations", User: userID, Resource: chatID}}},
 		{"usage", func(ctx context.Context, g source.Graph) {
 			_, _ = source.NewUsage(g, source.Options{}).Usage(ctx, source.UsageQuery{Period: "D7"}, "")
-		}, []label{{Source: "usage"}}},
+		}, []label{{API: "usage"}}},
 		{"users", func(ctx context.Context, g source.Graph) {
 			_, _ = source.NewUsers(g, source.Options{}).Users(ctx, source.UserQuery{}, "")
-		}, []label{{Source: "users"}}},
+		}, []label{{API: "users"}}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -85,7 +85,7 @@ func TestRequestsCountInTheBudgetsOfTheirSource(t *testing.T) {
 				tc.ask(source.WithPriority(t.Context(), priority), g)
 				got := make([]label, 0, len(g.asked))
 				for _, r := range g.asked {
-					got = append(got, label{r.Source, r.User, r.Resource, r.Priority})
+					got = append(got, label{r.API, r.User, r.Resource, r.Priority})
 				}
 				want := append([]label(nil), tc.want...)
 				for i := range want {

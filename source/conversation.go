@@ -75,7 +75,7 @@ func (c *Conversations) personalThread(ctx context.Context, owner, user, id stri
 		return nil, err
 	}
 	r := c.request(ctx, path, "", graph.Param{Name: "$top", Value: "1"})
-	r.Source, r.User, r.Resource = graph.SourceChat, user, threadBudget(user, id)
+	r.API, r.User, r.Resource = graph.APIChat, user, threadBudget(user, id)
 	page, err := c.graph.Page(ctx, r)
 	if err != nil {
 		if graphErr, ok := errors.AsType[*graph.Error](err); ok && graphErr.Kind == graph.KindBadRequest {

@@ -75,7 +75,7 @@ func counted(n int) (int, error) {
 // readBare takes each record through the table and encodes it: no names, plain text or digests.
 func readBare(client *graphclient.Client, table *graphmap.Table) (int, error) {
 	n := 0
-	request := graph.Request{Source: graph.SourceChat, Version: "v1.0", Path: "/users/" + short.user + messages, User: short.user}
+	request := graph.Request{API: graph.APIChat, Version: "v1.0", Path: "/users/" + short.user + messages, User: short.user}
 	for {
 		page, err := client.Page(context.Background(), request)
 		if err != nil {
@@ -88,7 +88,7 @@ func readBare(client *graphclient.Client, table *graphmap.Table) (int, error) {
 		if page.NextLink == "" {
 			return counted(n)
 		}
-		request = graph.Request{Source: graph.SourceChat, Version: "v1.0", User: short.user, Link: page.NextLink}
+		request = graph.Request{API: graph.APIChat, Version: "v1.0", User: short.user, Link: page.NextLink}
 	}
 }
 

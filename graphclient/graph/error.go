@@ -32,7 +32,7 @@ const (
 	// KindUserNotLicensed is a user without that licence, in Graph's own words.
 	KindUserNotLicensed
 	// KindUserRefused is a 403 without a reason for one user: always of the Copilot
-	// history, which answers so for users without a licence; of other sources when
+	// history, which answers so for users without a licence; of other APIs when
 	// Graph has answered for other users lately.
 	KindUserRefused
 	// KindUserRole is a signed-in user, on whose behalf Graph was asked, without an

@@ -9,12 +9,12 @@ import (
 // goroutines, must not block, and never see a path, a user or a body.
 type Observer interface {
 	// GraphRequest reports one request to Graph: the context of its span, its
-	// source, the HTTP status (0 = no answer), and the time until the answer's
+	// API, the HTTP status (0 = no answer), and the time until the answer's
 	// headers.
-	GraphRequest(ctx context.Context, source string, status int, took time.Duration)
+	GraphRequest(ctx context.Context, api string, status int, took time.Duration)
 	// GraphWait reports time that a request spent waiting before it was sent
 	// or sent again: for a budget, a Retry-After gate or a back-off.
-	GraphWait(source string, waited time.Duration)
+	GraphWait(api string, waited time.Duration)
 	// CredentialState reports the outcome of each login.
 	CredentialState(ok bool)
 }

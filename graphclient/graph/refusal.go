@@ -10,7 +10,7 @@ import (
 
 // Situation holds the facts about a request on which the meaning of its refusal depends, beside the answer itself.
 type Situation struct {
-	Source         string
+	API            string
 	AboutUser      bool // the request is about one user's data as such, not about one chat or call
 	OnBehalf       bool // it was asked with a user's token
 	ByLink         bool // it was asked by a link that Graph gave
@@ -138,7 +138,7 @@ func forbiddenKind(text string, at Situation) Kind {
 		return KindCredential
 	case strings.Contains(text, "requires one of"):
 		return KindForbidden
-	case at.OnBehalf && at.Source == SourceUsage:
+	case at.OnBehalf && at.API == APIUsage:
 		return KindUserRole
 	case license.MatchString(text):
 		return licenceKind(text, at)
@@ -146,7 +146,7 @@ func forbiddenKind(text string, at Situation) Kind {
 		return KindForbidden
 	case strings.Contains(text, accessCheck):
 		return KindAccessDenied
-	case at.AboutUser && !at.OnBehalf && (at.Source == SourceCopilot || at.OthersAnswered):
+	case at.AboutUser && !at.OnBehalf && (at.API == APICopilot || at.OthersAnswered):
 		return KindUserRefused
 	default:
 		return KindRefused

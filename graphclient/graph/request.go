@@ -20,14 +20,14 @@ const (
 	Background
 )
 
-// Sources, as they label budgets and metrics.
+// Names of the Graph APIs in budgets and metrics. APIs that Graph counts together share one.
 const (
-	SourceCopilot       = "copilot"
-	SourceChat          = "chat"
-	SourceCall          = "call"
-	SourceConversations = "conversations"
-	SourceUsage         = "usage"
-	SourceUsers         = "users"
+	APICopilot       = "copilot"
+	APIChat          = "chat"
+	APICall          = "call"
+	APIConversations = "conversations"
+	APIUsage         = "usage"
+	APIUsers         = "users"
 )
 
 // Graph versions for Request.Version.
@@ -42,8 +42,8 @@ type Param struct{ Name, Value string }
 
 // Request is one GET below the Graph root. It names either a Path or a Link.
 type Request struct {
-	// Source labels the request in budgets and metrics.
-	Source string
+	// API names the Graph API, such as APIChat, in budgets and metrics.
+	API string
 	// Version is V1 or Beta; empty means V1.
 	Version string
 	// Path is below the version, begins with "/" and is already escaped:

@@ -37,7 +37,7 @@ const (
 // each the callers in turn, and serves nobody while Graph has asked to wait. When the wait ends, one request goes
 // ahead as a probe and the others follow once it is answered.
 type budget struct {
-	limit    Limit          // zero where the source has none
+	limit    Limit          // zero where the API has none
 	limiter  *rate.Limiter  // rate.Inf when the row has no number
 	sliding  *slidingWindow // takes the limiter's place where not nil
 	headroom float64        // tokens that background requests leave behind

@@ -21,10 +21,10 @@ func TestLimitsStayBelowThePublishedNumbers(t *testing.T) {
 				perSecond, burst := l.rate(share)
 				part := float64(l.Requests) * share
 				if most := float64(burst) + perSecond*l.Per.Seconds(); int(math.Floor(most+1e-9)) > max(1, int(math.Ceil(part))) {
-					t.Errorf("%s%s %+v of %v: up to %v in one %v", row.Source, row.Suffix, l, share, most, l.Per)
+					t.Errorf("%s%s %+v of %v: up to %v in one %v", row.API, row.Suffix, l, share, most, l.Per)
 				}
 				if perSecond*l.Per.Seconds() > sustained*part+1e-9 || perSecond <= 0 {
-					t.Errorf("%s%s %+v of %v: rate %v", row.Source, row.Suffix, l, share, perSecond)
+					t.Errorf("%s%s %+v of %v: rate %v", row.API, row.Suffix, l, share, perSecond)
 				}
 			}
 		}
@@ -74,19 +74,19 @@ func TestARequestIsCountedByTheFirstRowThatMatches(t *testing.T) {
 		download bool
 		want     []Limit
 	}{
-		{graph.Request{Source: "copilot"}, "/v1.0/copilot/users/x/interactionHistory/getAllEnterpriseInteractions?$top=1", false, []Limit{{PerTenant, 30, time.Second}}},
-		{graph.Request{Source: "chat", User: "u"}, "/v1.0/users/u/chats/getAllMessages?a=/messages", false, []Limit{{PerTenant, 200, time.Second}}},
-		{graph.Request{Source: "chat", Resource: "c"}, "/v1.0/chats/c/Messages?$top=50", false, []Limit{{PerTenant, 20, time.Second}, {PerResource, 1, time.Second}}},
-		{graph.Request{Source: "chat", Resource: "c"}, "/v1.0/chats/c/messages/1", false, []Limit{{PerTenant, 30, time.Second}, {PerResource, 1, time.Second}}},
-		{graph.Request{Source: "conversations", User: "u"}, "/v1.0/users/u/chats", false, []Limit{{PerTenant, 20, time.Second}, {PerUser, 1, time.Second}}},
-		{graph.Request{Source: "conversations", Resource: "c"}, "/v1.0/chats/c", false, []Limit{{PerTenant, 200, time.Second}, {PerResource, 1, time.Second}, {PerUser, 5, time.Second}}},
-		{graph.Request{Source: "conversations", Resource: "c"}, "/v1.0/chats/c/members", false, []Limit{{PerTenant, 30, time.Second}, {PerResource, 1, time.Second}, {PerUser, 1, time.Second}}},
-		{graph.Request{Source: "call"}, "/v1.0/communications/callRecords", false, []Limit{{PerTenant, 40, 20 * time.Second}}},
-		{graph.Request{Source: "call", Resource: "r"}, "/v1.0/communications/callRecords/r", false, []Limit{{PerTenant, 1500, 20 * time.Second}, {PerResource, 40, 20 * time.Second}}},
-		{graph.Request{Source: "usage"}, "/v1.0/x", true, []Limit{{PerTenant, 14, 10 * time.Minute}}},
-		{graph.Request{Source: "usage"}, "/beta/x", false, []Limit{{PerTenant, 100, 10 * time.Minute}}},
-		{graph.Request{Source: "users"}, "/v1.0/users", false, nil},
-		{graph.Request{Source: "other"}, "/v1.0/other", false, nil},
+		{graph.Request{API: "copilot"}, "/v1.0/copilot/users/x/interactionHistory/getAllEnterpriseInteractions?$top=1", false, []Limit{{PerTenant, 30, time.Second}}},
+		{graph.Request{API: "chat", User: "u"}, "/v1.0/users/u/chats/getAllMessages?a=/messages", false, []Limit{{PerTenant, 200, time.Second}}},
+		{graph.Request{API: "chat", Resource: "c"}, "/v1.0/chats/c/Messages?$top=50", false, []Limit{{PerTenant, 20, time.Second}, {PerResource, 1, time.Second}}},
+		{graph.Request{API: "chat", Resource: "c"}, "/v1.0/chats/c/messages/1", false, []Limit{{PerTenant, 30, time.Second}, {PerResource, 1, time.Second}}},
+		{graph.Request{API: "conversations", User: "u"}, "/v1.0/users/u/chats", false, []Limit{{PerTenant, 20, time.Second}, {PerUser, 1, time.Second}}},
+		{graph.Request{API: "conversations", Resource: "c"}, "/v1.0/chats/c", false, []Limit{{PerTenant, 200, time.Second}, {PerResource, 1, time.Second}, {PerUser, 5, time.Second}}},
+		{graph.Request{API: "conversations", Resource: "c"}, "/v1.0/chats/c/members", false, []Limit{{PerTenant, 30, time.Second}, {PerResource, 1, time.Second}, {PerUser, 1, time.Second}}},
+		{graph.Request{API: "call"}, "/v1.0/communications/callRecords", false, []Limit{{PerTenant, 40, 20 * time.Second}}},
+		{graph.Request{API: "call", Resource: "r"}, "/v1.0/communications/callRecords/r", false, []Limit{{PerTenant, 1500, 20 * time.Second}, {PerResource, 40, 20 * time.Second}}},
+		{graph.Request{API: "usage"}, "/v1.0/x", true, []Limit{{PerTenant, 14, 10 * time.Minute}}},
+		{graph.Request{API: "usage"}, "/beta/x", false, []Limit{{PerTenant, 100, 10 * time.Minute}}},
+		{graph.Request{API: "users"}, "/v1.0/users", false, nil},
+		{graph.Request{API: "other"}, "/v1.0/other", false, nil},
 	} {
 		row := table.row(Call{&c.request, c.uri, c.download})
 		var got []Limit
@@ -367,7 +367,7 @@ func TestBudgetsAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewBudgets(DefaultLimits(), 1)
 		for i := range 5 * minSweep {
-			r := &graph.Request{Source: graph.SourceConversations, User: fmt.Sprint("u", i)}
+			r := &graph.Request{API: graph.APIConversations, User: fmt.Sprint("u", i)}
 			plan, _, done := s.plan(Call{r, "/v1.0/users/u/chats", false})
 			if len(plan) != 2 {
 				t.Fatalf("%d budgets", len(plan))
@@ -420,7 +420,7 @@ func TestAPrecautionEndsWithAnAnswer(t *testing.T) {
 				var tenant *budget
 				for _, a := range c.answers {
 					time.Sleep(a.after)
-					call := Call{&graph.Request{Source: graph.SourceConversations, User: a.user}, uri, false}
+					call := Call{&graph.Request{API: graph.APIConversations, User: a.user}, uri, false}
 					plan, _, done := s.plan(call)
 					tenant = plan[1]
 					sent := time.Now().Add(-a.sent)

@@ -8,13 +8,13 @@ import (
 // minSweep is the number of budgets below which none is dropped.
 const minSweep = 1024
 
-// budgetKey names one budget: a row of the table (or a source without one),
+// budgetKey names one budget: a row of the table (or an API without one),
 // a scope and the id it is counted for.
 type budgetKey struct {
-	row    int
-	source string
-	scope  Scope
-	id     string
+	row   int
+	api   string
+	scope Scope
+	id    string
 }
 
 // Budgets holds the budgets of one Client, made when first used and dropped
@@ -63,7 +63,7 @@ func (s *Budgets) plan(call Call) (plan []*budget, names []string, done func()) 
 		}
 		key := budgetKey{row: row, scope: scope, id: id}
 		if row < 0 {
-			key.source = r.Source
+			key.api = r.API
 		}
 		b := s.all[key]
 		if b == nil {
@@ -74,7 +74,7 @@ func (s *Budgets) plan(call Call) (plan []*budget, names []string, done func()) 
 		b.refs++
 		plan = append(plan, b)
 		if s.pool != nil {
-			names = append(names, s.table.poolName(r.Source, key))
+			names = append(names, s.table.poolName(r.API, key))
 		}
 	}
 	return plan, names, func() {
@@ -87,12 +87,12 @@ func (s *Budgets) plan(call Call) (plan []*budget, names []string, done func()) 
 }
 
 // poolName is the name of a budget in a Pool, which all builds have to agree on.
-func (t LimitTable) poolName(source string, key budgetKey) string {
+func (t LimitTable) poolName(api string, key budgetKey) string {
 	row := ""
 	if key.row >= 0 {
 		row = t.name(key.row)
 	}
-	return source + " " + row + " " + key.scope.String() + " " + key.id
+	return api + " " + row + " " + key.scope.String() + " " + key.id
 }
 
 func limitOf(limits []Limit, scope Scope) (Limit, bool) {

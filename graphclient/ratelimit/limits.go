@@ -31,8 +31,8 @@ type Limit struct {
 type LimitRow struct {
 	// Name is the kind of request in metrics.
 	Name string
-	// Source is Request.Source.
-	Source string
+	// API is Request.API.
+	API string
 	// Suffix is how the path ends, in any case; empty matches all.
 	Suffix string
 	// Resource restricts the row to requests that name a resource.
@@ -44,7 +44,7 @@ type LimitRow struct {
 }
 
 // LimitTable is every budget of a Client. Requests that no row matches have a
-// Retry-After gate per source and no budget.
+// Retry-After gate per API and no budget.
 type LimitTable []LimitRow
 
 // DefaultLimits are Microsoft's published numbers per application and tenant
@@ -53,25 +53,25 @@ type LimitTable []LimitRow
 func DefaultLimits() LimitTable {
 	const second = time.Second
 	return LimitTable{
-		{Name: "history", Source: graph.SourceCopilot, Limits: []Limit{{PerTenant, 30, second}}},
+		{Name: "history", API: graph.APICopilot, Limits: []Limit{{PerTenant, 30, second}}},
 
-		{Name: "messages", Source: graph.SourceChat, Suffix: "/messages", Limits: []Limit{{PerTenant, 20, second}, {PerResource, 1, second}}},
-		{Name: "content", Source: graph.SourceChat, Suffix: "/$value", Limits: []Limit{{PerTenant, 60, second}, {PerResource, 1, second}}},
-		{Name: "message", Source: graph.SourceChat, Resource: true, Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}}},
-		{Name: "export", Source: graph.SourceChat, Limits: []Limit{{PerTenant, 200, second}}},
+		{Name: "messages", API: graph.APIChat, Suffix: "/messages", Limits: []Limit{{PerTenant, 20, second}, {PerResource, 1, second}}},
+		{Name: "content", API: graph.APIChat, Suffix: "/$value", Limits: []Limit{{PerTenant, 60, second}, {PerResource, 1, second}}},
+		{Name: "message", API: graph.APIChat, Resource: true, Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}}},
+		{Name: "export", API: graph.APIChat, Limits: []Limit{{PerTenant, 200, second}}},
 
-		{Name: "members", Source: graph.SourceConversations, Suffix: "/members", Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}, {PerUser, 1, second}}},
-		{Name: "chat", Source: graph.SourceConversations, Resource: true, Limits: []Limit{{PerTenant, 200, second}, {PerResource, 1, second}, {PerUser, 5, second}}},
-		{Name: "list", Source: graph.SourceConversations, Limits: []Limit{{PerTenant, 20, second}, {PerUser, 1, second}}},
+		{Name: "members", API: graph.APIConversations, Suffix: "/members", Limits: []Limit{{PerTenant, 30, second}, {PerResource, 1, second}, {PerUser, 1, second}}},
+		{Name: "chat", API: graph.APIConversations, Resource: true, Limits: []Limit{{PerTenant, 200, second}, {PerResource, 1, second}, {PerUser, 5, second}}},
+		{Name: "list", API: graph.APIConversations, Limits: []Limit{{PerTenant, 20, second}, {PerUser, 1, second}}},
 
-		{Name: "record", Source: graph.SourceCall, Resource: true, Limits: []Limit{{PerTenant, 1500, 20 * second}, {PerResource, 40, 20 * second}}},
-		{Name: "list", Source: graph.SourceCall, Limits: []Limit{{PerTenant, 40, 20 * second}}},
+		{Name: "record", API: graph.APICall, Resource: true, Limits: []Limit{{PerTenant, 1500, 20 * second}, {PerResource, 40, 20 * second}}},
+		{Name: "list", API: graph.APICall, Limits: []Limit{{PerTenant, 40, 20 * second}}},
 
-		{Name: "download", Source: graph.SourceUsage, Download: true, Limits: []Limit{{PerTenant, 14, 10 * time.Minute}}},
-		{Name: "report", Source: graph.SourceUsage, Limits: []Limit{{PerTenant, 100, 10 * time.Minute}}},
+		{Name: "download", API: graph.APIUsage, Download: true, Limits: []Limit{{PerTenant, 14, 10 * time.Minute}}},
+		{Name: "report", API: graph.APIUsage, Limits: []Limit{{PerTenant, 100, 10 * time.Minute}}},
 
 		// Directory reads have no fixed number; Retry-After rules them.
-		{Name: "directory", Source: graph.SourceUsers},
+		{Name: "directory", API: graph.APIUsers},
 	}
 }
 
@@ -123,20 +123,20 @@ func (t LimitTable) row(call Call) int {
 	r := call.Request
 	path, _, _ := strings.Cut(call.URI, "?")
 	for i, row := range t {
-		if row.Source == r.Source && (!row.Download || call.Download) && (!row.Resource || r.Resource != "") && hasSuffixFold(path, row.Suffix) {
+		if row.API == r.API && (!row.Download || call.Download) && (!row.Resource || r.Resource != "") && hasSuffixFold(path, row.Suffix) {
 			return i
 		}
 	}
 	return -1
 }
 
-// Route names the kind of request that a call is: its row, or its source where no row matches.
+// Route names the kind of request that a call is: its row, or its API where no row matches.
 func (t LimitTable) Route(call Call) string {
 	row := t.row(call)
 	if row < 0 {
-		return call.Request.Source
+		return call.Request.API
 	}
-	return call.Request.Source + " " + strconv.Itoa(row)
+	return call.Request.API + " " + strconv.Itoa(row)
 }
 
 func hasSuffixFold(s, suffix string) bool {

@@ -126,12 +126,12 @@ func TestAFleetKeepsTheLimits(t *testing.T) {
 		per      time.Duration
 		most     time.Duration // that all may take
 	}{
-		"copilot":         {graph.Request{Source: graph.SourceCopilot}, copilotURI, 750, 30, time.Second, 31 * time.Second},
-		"export":          {graph.Request{Source: graph.SourceChat}, exportURI, 3000, 200, time.Second, 19 * time.Second},
-		"call list":       {graph.Request{Source: graph.SourceCall}, "/v1.0/communications/callRecords", 200, 40, 20 * time.Second, 121 * time.Second},
-		"reports":         {graph.Request{Source: graph.SourceUsage}, usageURI, 240, 100, 10 * time.Minute, 21 * time.Minute},
-		"one chat":        {graph.Request{Source: graph.SourceChat, Resource: "c"}, messagesURI, 60, 1, time.Second, 73 * time.Second},
-		"one user's list": {graph.Request{Source: graph.SourceConversations, User: "u"}, chatsURI, 30, 1, time.Second, 37 * time.Second},
+		"copilot":         {graph.Request{API: graph.APICopilot}, copilotURI, 750, 30, time.Second, 31 * time.Second},
+		"export":          {graph.Request{API: graph.APIChat}, exportURI, 3000, 200, time.Second, 19 * time.Second},
+		"call list":       {graph.Request{API: graph.APICall}, "/v1.0/communications/callRecords", 200, 40, 20 * time.Second, 121 * time.Second},
+		"reports":         {graph.Request{API: graph.APIUsage}, usageURI, 240, 100, 10 * time.Minute, 21 * time.Minute},
+		"one chat":        {graph.Request{API: graph.APIChat, Resource: "c"}, messagesURI, 60, 1, time.Second, 73 * time.Second},
+		"one user's list": {graph.Request{API: graph.APIConversations, User: "u"}, chatsURI, 30, 1, time.Second, 37 * time.Second},
 	} {
 		for _, processes := range []int{1, 3} {
 			t.Run(fmt.Sprint(name, " ", processes), func(t *testing.T) {
@@ -171,7 +171,7 @@ func TestAFleetKeepsTheLimitsOfChats(t *testing.T) {
 		for process := range processes {
 			for chat := range chats {
 				for range each {
-					f.begin(process, graph.Request{Source: graph.SourceChat, Resource: fmt.Sprint("chat", chat)}, messagesURI)
+					f.begin(process, graph.Request{API: graph.APIChat, Resource: fmt.Sprint("chat", chat)}, messagesURI)
 				}
 			}
 		}
@@ -197,11 +197,11 @@ func TestInteractiveRequestsGoFirstInAFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 3)
 		for i := range 600 {
-			f.begin(i%3, graph.Request{Source: graph.SourceCopilot, Priority: graph.Background}, copilotURI)
+			f.begin(i%3, graph.Request{API: graph.APICopilot, Priority: graph.Background}, copilotURI)
 		}
 		for i := range 20 {
 			time.Sleep(time.Second / 2)
-			f.begin(i%3, graph.Request{Source: graph.SourceCopilot, Priority: graph.Interactive}, copilotURI)
+			f.begin(i%3, graph.Request{API: graph.APICopilot, Priority: graph.Interactive}, copilotURI)
 		}
 		f.load.Wait()
 		f.keeps(30, time.Second, nil)
@@ -222,10 +222,10 @@ func TestAFleetStopsAtOne429(t *testing.T) {
 		uri              string
 		wait             time.Duration
 	}{
-		"one limit":              {graph.Request{Source: graph.SourceCopilot}, graph.Request{Source: graph.SourceCopilot}, copilotURI, 20 * time.Second},
-		"the same user":          {graph.Request{Source: graph.SourceConversations, User: "a"}, graph.Request{Source: graph.SourceConversations, User: "a"}, chatsURI, 20 * time.Second},
-		"another, as precaution": {graph.Request{Source: graph.SourceConversations, User: "a"}, graph.Request{Source: graph.SourceConversations, User: "b"}, chatsURI, 10 * time.Second},
-		"no number":              {graph.Request{Source: graph.SourceUsers}, graph.Request{Source: graph.SourceUsers}, "/v1.0/users", 20 * time.Second},
+		"one limit":              {graph.Request{API: graph.APICopilot}, graph.Request{API: graph.APICopilot}, copilotURI, 20 * time.Second},
+		"the same user":          {graph.Request{API: graph.APIConversations, User: "a"}, graph.Request{API: graph.APIConversations, User: "a"}, chatsURI, 20 * time.Second},
+		"another, as precaution": {graph.Request{API: graph.APIConversations, User: "a"}, graph.Request{API: graph.APIConversations, User: "b"}, chatsURI, 10 * time.Second},
+		"no number":              {graph.Request{API: graph.APIUsers}, graph.Request{API: graph.APIUsers}, "/v1.0/users", 20 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -264,7 +264,7 @@ func TestAFleetOpensTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 2)
 		of := func(user string) ratelimit.Call {
-			return ratelimit.Call{Request: &graph.Request{Source: graph.SourceConversations, User: user}, URI: chatsURI}
+			return ratelimit.Call{Request: &graph.Request{API: graph.APIConversations, User: user}, URI: chatsURI}
 		}
 		if err := f.send(t.Context(), 0, *of("x").Request, chatsURI, 0); err != nil { // the probe
 			t.Fatal(err)
@@ -327,7 +327,7 @@ func TestAFleetGoesOnWithoutItsPool(t *testing.T) {
 				f := newFleet(t, 3)
 				f.pool.Fail(name == "was never there")
 				for i := range 500 {
-					f.begin(i%3, graph.Request{Source: graph.SourceCopilot}, copilotURI)
+					f.begin(i%3, graph.Request{API: graph.APICopilot}, copilotURI)
 				}
 				time.Sleep(5*time.Second + 137*time.Millisecond)
 				disturb(f.pool)

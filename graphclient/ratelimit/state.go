@@ -11,45 +11,45 @@ import (
 type State struct {
 	// Limits are the published limits, in the order of the table.
 	Limits []LimitState
-	// Sources are the sources of the table.
-	Sources []SourceState
+	// APIs are the Graph APIs of the table.
+	APIs []APIState
 }
 
 // LimitState is the use of one published limit.
 type LimitState struct {
-	// Source and Limit name it: the source of its requests, and their kind with the scope, such as messages_tenant.
-	Source, Limit string
+	// API and Limit name it: the API of its requests, and their kind with the scope, such as messages_tenant.
+	API, Limit string
 	// Used is the part of the published number that was sent lately; of a limit per user or resource, that of the one who used most.
 	// Over longer times clients keep it at 83 %; a burst after a quiet time can take it up to 1.
 	Used float64
 }
 
-// SourceState says how many requests for one source wait, and what for.
-type SourceState struct {
-	Source string
+// APIState says how many requests for one Graph API wait, and what for.
+type APIState struct {
+	API string
 	// Queued is the number of requests that wait for their turn, by Priority.
 	Queued [2]int
-	// Closed is how long Graph's Retry-After still keeps the source, or a part of it, waiting.
+	// Closed is how long Graph's Retry-After still keeps the API, or a part of it, waiting.
 	Closed time.Duration
 }
 
-// State returns the state of all limits and sources of the table. A limit that nobody met is unused.
+// State returns the state of all limits and APIs of the table. A limit that nobody met is unused.
 func (s *Budgets) State() State {
 	var state State
-	limits, sources := map[limitID]*LimitState{}, map[string]*SourceState{}
+	limits, apis := map[limitID]*LimitState{}, map[string]*APIState{}
 	count := 0
 	for _, row := range s.table {
 		count += len(row.Limits)
 	}
 	state.Limits = make([]LimitState, 0, count) // never grown, so that pointers into them stay good
-	state.Sources = make([]SourceState, 0, len(s.table))
+	state.APIs = make([]APIState, 0, len(s.table))
 	for i, row := range s.table {
-		if sources[row.Source] == nil {
-			state.Sources = append(state.Sources, SourceState{Source: row.Source})
-			sources[row.Source] = &state.Sources[len(state.Sources)-1]
+		if apis[row.API] == nil {
+			state.APIs = append(state.APIs, APIState{API: row.API})
+			apis[row.API] = &state.APIs[len(state.APIs)-1]
 		}
 		for _, limit := range row.Limits {
-			state.Limits = append(state.Limits, LimitState{Source: row.Source, Limit: s.table.name(i) + "_" + limit.Scope.String()})
+			state.Limits = append(state.Limits, LimitState{API: row.API, Limit: s.table.name(i) + "_" + limit.Scope.String()})
 			limits[limitID{i, limit.Scope}] = &state.Limits[len(state.Limits)-1]
 		}
 	}
@@ -59,12 +59,12 @@ func (s *Budgets) State() State {
 	for key, b := range s.all {
 		used, queued, closed := b.state(now)
 		if key.row < 0 {
-			continue // a source that no row describes
+			continue // an API that no row describes
 		}
-		source := sources[s.table[key.row].Source]
-		source.Queued[graph.Interactive] += queued[graph.Interactive]
-		source.Queued[graph.Background] += queued[graph.Background]
-		source.Closed = max(source.Closed, closed)
+		api := apis[s.table[key.row].API]
+		api.Queued[graph.Interactive] += queued[graph.Interactive]
+		api.Queued[graph.Background] += queued[graph.Background]
+		api.Closed = max(api.Closed, closed)
 		if limit := limits[limitID{key.row, key.scope}]; limit != nil {
 			limit.Used = max(limit.Used, used)
 		}

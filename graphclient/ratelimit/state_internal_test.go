@@ -16,15 +16,15 @@ func TestTheStateShowsUseQueuesAndGates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		table := LimitTable{
-			{Name: "history", Source: graph.SourceCopilot, Limits: []Limit{{PerTenant, 10, time.Second}, {PerUser, 2, time.Second}}},
-			{Source: graph.SourceUsers},
+			{Name: "history", API: graph.APICopilot, Limits: []Limit{{PerTenant, 10, time.Second}, {PerUser, 2, time.Second}}},
+			{API: graph.APIUsers},
 		}
 		budgets := NewBudgets(table, 1)
-		if state := budgets.State(); len(state.Limits) != 2 || len(state.Sources) != 2 || state.Limits[1].Limit != "history_user" || state.Limits[0].Used != 0 {
+		if state := budgets.State(); len(state.Limits) != 2 || len(state.APIs) != 2 || state.Limits[1].Limit != "history_user" || state.Limits[0].Used != 0 {
 			t.Fatalf("before the first request: %+v", state)
 		}
 		send := func(ctx context.Context, user string, status int) error {
-			turn, err := budgets.Enter(ctx, Call{Request: &graph.Request{Source: graph.SourceCopilot, User: user}})
+			turn, err := budgets.Enter(ctx, Call{Request: &graph.Request{API: graph.APICopilot, User: user}})
 			if err != nil {
 				return err
 			}
@@ -59,9 +59,9 @@ func TestTheStateShowsUseQueuesAndGates(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { ended <- send(ctx, "a", http.StatusOK) }()
 		synctest.Wait()
-		source := budgets.State().Sources[0]
-		if source.Queued != [2]int{1, 0} || source.Closed <= 19*time.Second || source.Closed > 20*time.Second {
-			t.Errorf("while Graph asks to wait: %+v", source)
+		api := budgets.State().APIs[0]
+		if api.Queued != [2]int{1, 0} || api.Closed <= 19*time.Second || api.Closed > 20*time.Second {
+			t.Errorf("while Graph asks to wait: %+v", api)
 		}
 		cancel()
 		if err := <-ended; err == nil {

@@ -76,16 +76,16 @@ func (g *graphLimits) Collect(to chan<- prometheus.Metric) {
 	}
 	state := g.state()
 	for _, limit := range state.Limits {
-		show(g.used, limit.Used, limit.Source, limit.Limit)
+		show(g.used, limit.Used, limit.API, limit.Limit)
 	}
-	for _, source := range state.Sources {
-		show(g.queued, float64(source.Queued[graph.Interactive]), source.Source, "interactive")
-		show(g.queued, float64(source.Queued[graph.Background]), source.Source, "background")
-		show(g.closed, source.Closed.Seconds(), source.Source)
+	for _, api := range state.APIs {
+		show(g.queued, float64(api.Queued[graph.Interactive]), api.API, "interactive")
+		show(g.queued, float64(api.Queued[graph.Background]), api.API, "background")
+		show(g.closed, api.Closed.Seconds(), api.API)
 	}
 }
 
-// Graph returns the observer of one tenant's Graph client. The counters of its sources are there from now on.
+// Graph returns the observer of one tenant's Graph client. The counters of its APIs are there from now on.
 func (m *Metrics) Graph(tenant string) graph.Observer {
 	for number := range parleyv1.Source_name { // sources of one API share its label
 		label := source.Describe(parleyv1.Source(number)).Label
