@@ -41,7 +41,7 @@ var table = map[parleyv1.ErrorReason]row{
 	parleyv1.ErrorReason_ERROR_REASON_INVALID_ARGUMENT: {
 		code: codes.InvalidArgument,
 		text: "the request is not valid",
-		help: "Mend the field.",
+		help: "Correct the field.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_TOKEN_REFUSED: {
 		code: codes.InvalidArgument,

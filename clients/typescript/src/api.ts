@@ -334,13 +334,13 @@ export interface components {
          * @enum {string}
          */
         ChatType: "CHAT_TYPE_UNSPECIFIED" | "CHAT_TYPE_ONE_ON_ONE" | "CHAT_TYPE_GROUP" | "CHAT_TYPE_MEETING" | "CHAT_TYPE_UNKNOWN_FUTURE_VALUE";
-        /** @description What the chat looks like to the signed-in reader; absent when read by an application. */
+        /** @description What the chat looks like to the signed-in user; absent when an application reads it. */
         ChatViewpoint: {
-            /** @description True when the reader has hidden the chat. Graph: `chatViewpoint.isHidden`. */
+            /** @description True when the user has hidden the chat. Graph: `chatViewpoint.isHidden`. */
             isHidden?: boolean;
             /**
              * Format: date-time
-             * @description Up to when the reader has read. Graph: `chatViewpoint.lastMessageReadDateTime`.
+             * @description Up to when the user has read the chat. Graph: `chatViewpoint.lastMessageReadDateTime`.
              */
             lastMessageReadTime?: string;
         };
@@ -429,7 +429,7 @@ export interface components {
             readonly webUrl?: string;
             /** @description The meeting of a meeting chat. Graph: `chat.onlineMeetingInfo`. */
             readonly onlineMeeting?: components["schemas"]["OnlineMeeting"];
-            /** @description The signed-in reader's view; absent for applications. Graph: `chat.viewpoint`. */
+            /** @description The signed-in user's view; absent for applications. Graph: `chat.viewpoint`. */
             readonly viewpoint?: components["schemas"]["ChatViewpoint"];
             /** @description True when the chat is hidden from everybody. Graph: `chat.isHiddenForAllMembers`. */
             readonly isHiddenForAllMembers?: boolean;
@@ -1086,8 +1086,9 @@ export interface components {
              */
             readonly outOfWindow?: boolean;
             /**
-             * @description Paths of texts, lists and `unmapped` that were cut to keep the frame below 3 MiB on the wire; GetEvent returns them whole.
-             *     Lists that Graph itself cut, with a link to the rest that Parley does not follow, are here too, by Graph's names (`attachments`). Parley's own.
+             * @description Paths of texts, lists and `unmapped` that were truncated to keep the frame below 3 MiB on the wire; GetEvent returns them whole.
+             *     Lists that Graph itself truncated, with a link to the rest that Parley does not follow, are here too, by Graph's names (`attachments`).
+             *     Parley's own.
              */
             readonly truncatedFields?: string[];
             /**
@@ -1193,7 +1194,7 @@ export interface components {
             number?: number;
         };
         /**
-         * @description How much of each event or conversation is returned.
+         * @description How much of each event, conversation or user is returned.
          * @enum {string}
          */
         EventView: "EVENT_VIEW_UNSPECIFIED" | "EVENT_VIEW_METADATA" | "EVENT_VIEW_BASIC" | "EVENT_VIEW_FULL";
@@ -1216,12 +1217,15 @@ export interface components {
         FailureStage: "FAILURE_STAGE_UNSPECIFIED" | "FAILURE_STAGE_UNKNOWN" | "FAILURE_STAGE_CALL_SETUP" | "FAILURE_STAGE_MIDCALL" | "FAILURE_STAGE_UNKNOWN_FUTURE_VALUE";
         /** @description A part of the asked interval for which there is a doubt whether everything was read. */
         Gap: {
-            /** @description The doubtful span; reading went on behind it. */
+            /** @description The doubtful span; reading went on after it. */
             interval?: components["schemas"]["Interval"];
             /** @description Why: the name of an ErrorReason without its prefix, such as `PAGING_LOOP` or `GRAPH_UNAVAILABLE`. */
             reason?: string;
         };
-        /** @description Reference to content that Teams hosts for a message, such as a pasted picture. Its bytes are not asked for. */
+        /**
+         * @description Reference to content that Teams hosts for a message, such as a pasted picture. Reading a message does not
+         *     ask for the bytes; DownloadHostedContent does.
+         */
         HostedContent: {
             /** @description Id below the message. Graph: `chatMessageHostedContent.id`. */
             id?: string;
@@ -1501,7 +1505,7 @@ export interface components {
             /** @description One report for each asked source. */
             sources: components["schemas"]["SourceReport"][];
             /**
-             * @description With `around`: token of the page before this one in the asked order; empty when nothing comes before it, and on pages behind the
+             * @description With `around`: token of the page before this one in the asked order; empty when nothing comes before it, and on pages after the
              *     first one. Absent without `around`.
              */
             previousPageToken?: string;
@@ -2086,7 +2090,10 @@ export interface components {
          * @enum {string}
          */
         Source: "SOURCE_UNSPECIFIED" | "SOURCE_COPILOT" | "SOURCE_CHAT" | "SOURCE_CALL" | "SOURCE_CONVERSATION" | "SOURCE_USAGE" | "SOURCE_USER" | "SOURCE_RETAINED_CHAT";
-        /** @description What was counted while a source was read for this answer. All counts start at the walk's first page. */
+        /**
+         * @description What was counted while a source was read. All counts start at the first page or frame of the walk: one pass over an interval, which is
+         *     the first call and all calls that go on from its tokens.
+         */
         SourceCounts: {
             /**
              * Format: int64
@@ -2144,7 +2151,7 @@ export interface components {
             state?: components["schemas"]["SourceState"];
             /** @description The name of an ErrorReason without its prefix when the state is not READ; absent otherwise. */
             reason?: string;
-            /** @description Span that has been read without a doubt outside the gaps, up to now. */
+            /** @description Span that has been read so far: without a doubt, but for the gaps. */
             covered?: components["schemas"]["Interval"];
             /**
              * Format: date-time
@@ -2242,7 +2249,7 @@ export interface components {
             /** @description One report, of the source USAGE. */
             sources: components["schemas"]["SourceReport"][];
         };
-        /** @description The last frame of every stream that was not cut. */
+        /** @description The last frame of every stream that ends without an error. */
         Summary: {
             /**
              * @description True when every asked source was read to its end over the asked interval with no doubt open, since the walk's first
@@ -2435,7 +2442,7 @@ export interface components {
              */
             settledUntil?: string;
         };
-        /** @description The last frame of every stream over the tenant that was not cut. */
+        /** @description The last frame of every stream over the tenant that ends without an error. */
         TenantSummary: {
             /** @description What was read altogether, since the first frame of the walk, resumes included. */
             outcome?: components["schemas"]["TenantOutcome"];

@@ -24,11 +24,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// How much of each event or conversation is returned.
+// How much of each event, conversation or user is returned.
 type EventView int32
 
 const (
-	// The default of the method: BASIC for lists and streams, FULL for GetEvent.
+	// The default of the method: BASIC for lists and streams, FULL for methods that read one resource.
 	EventView_EVENT_VIEW_UNSPECIFIED EventView = 0
 	// Only fields marked as metadata: ids, kinds, times, identities, counts, sizes, content types. No text that people or
 	// Copilot wrote.
@@ -94,7 +94,7 @@ const (
 	SourceState_SOURCE_STATE_REFUSED_FOR_USER SourceState = 2
 	// The source does not exist in the configured cloud; Graph was not asked.
 	SourceState_SOURCE_STATE_NOT_IN_CLOUD SourceState = 3
-	// The application lacks the permission that the source asks for, or the signed-in user on whose behalf Graph is asked.
+	// The application, or the signed-in user on whose behalf Graph is asked, lacks the permission that the source asks for.
 	SourceState_SOURCE_STATE_NOT_PERMITTED SourceState = 4
 	// Graph asked to wait longer than the call's deadline allowed.
 	SourceState_SOURCE_STATE_THROTTLED SourceState = 5
@@ -362,7 +362,7 @@ func (x *Notice) GetInterval() *Interval {
 // A part of the asked interval for which there is a doubt whether everything was read.
 type Gap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The doubtful span; reading went on behind it.
+	// The doubtful span; reading went on after it.
 	Interval *Interval `protobuf:"bytes,1,opt,name=interval,proto3" json:"interval,omitempty"`
 	// Why: the name of an ErrorReason without its prefix, such as `PAGING_LOOP` or `GRAPH_UNAVAILABLE`.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -414,7 +414,8 @@ func (x *Gap) GetReason() string {
 	return ""
 }
 
-// What was counted while a source was read for this answer. All counts start at the walk's first page.
+// What was counted while a source was read. All counts start at the first page or frame of the walk: one pass over an interval, which is
+// the first call and all calls that go on from its tokens.
 type SourceCounts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Events, conversations, rows or users that were delivered.
@@ -525,7 +526,7 @@ type SourceReport struct {
 	State SourceState `protobuf:"varint,2,opt,name=state,proto3,enum=parley.v1.SourceState" json:"state,omitempty"`
 	// The name of an ErrorReason without its prefix when the state is not READ; absent otherwise.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Span that has been read without a doubt outside the gaps, up to now.
+	// Span that has been read so far: without a doubt, but for the gaps.
 	Covered *Interval `protobuf:"bytes,4,opt,name=covered,proto3" json:"covered,omitempty"`
 	// Up to here no new row is expected any more: the start time of the next incremental run. Absent where the source was
 	// not read, and for sources without times.
@@ -764,7 +765,7 @@ func (x *Checkpoint) GetSources() []*SourceProgress {
 	return nil
 }
 
-// The last frame of every stream that was not cut.
+// The last frame of every stream that ends without an error.
 type Summary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// True when every asked source was read to its end over the asked interval with no doubt open, since the walk's first

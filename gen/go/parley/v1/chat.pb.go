@@ -420,7 +420,8 @@ func (x *MessageHistoryItem) GetReaction() *Reaction {
 	return nil
 }
 
-// Reference to content that Teams hosts for a message, such as a pasted picture. Its bytes are not asked for.
+// Reference to content that Teams hosts for a message, such as a pasted picture. Reading a message does not
+// ask for the bytes; DownloadHostedContent does.
 type HostedContent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id below the message. Graph: `chatMessageHostedContent.id`.

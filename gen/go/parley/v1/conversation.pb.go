@@ -547,12 +547,12 @@ func (x *OnlineMeeting) GetOrganizer() *Identity {
 	return nil
 }
 
-// What the chat looks like to the signed-in reader; absent when read by an application.
+// What the chat looks like to the signed-in user; absent when an application reads it.
 type ChatViewpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True when the reader has hidden the chat. Graph: `chatViewpoint.isHidden`.
+	// True when the user has hidden the chat. Graph: `chatViewpoint.isHidden`.
 	IsHidden *bool `protobuf:"varint,1,opt,name=is_hidden,json=isHidden,proto3,oneof" json:"is_hidden,omitempty"`
-	// Up to when the reader has read. Graph: `chatViewpoint.lastMessageReadDateTime`.
+	// Up to when the user has read the chat. Graph: `chatViewpoint.lastMessageReadDateTime`.
 	LastMessageReadTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_message_read_time,json=lastMessageReadTime,proto3" json:"last_message_read_time,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -722,7 +722,7 @@ type Conversation struct {
 	WebUrl string `protobuf:"bytes,16,opt,name=web_url,json=webUrl,proto3" json:"web_url,omitempty"`
 	// The meeting of a meeting chat. Graph: `chat.onlineMeetingInfo`.
 	OnlineMeeting *OnlineMeeting `protobuf:"bytes,17,opt,name=online_meeting,json=onlineMeeting,proto3" json:"online_meeting,omitempty"`
-	// The signed-in reader's view; absent for applications. Graph: `chat.viewpoint`.
+	// The signed-in user's view; absent for applications. Graph: `chat.viewpoint`.
 	Viewpoint *ChatViewpoint `protobuf:"bytes,18,opt,name=viewpoint,proto3" json:"viewpoint,omitempty"`
 	// True when the chat is hidden from everybody. Graph: `chat.isHiddenForAllMembers`.
 	IsHiddenForAllMembers *bool `protobuf:"varint,19,opt,name=is_hidden_for_all_members,json=isHiddenForAllMembers,proto3,oneof" json:"is_hidden_for_all_members,omitempty"`

@@ -37,7 +37,7 @@ const (
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
 	// A field or header of the request is wrong; `BadRequest` names it as it was sent.
 	//
-	// Mend the field.
+	// Correct the field.
 	ErrorReason_ERROR_REASON_INVALID_ARGUMENT ErrorReason = 1
 	// The page or resume token, or a `Last-Event-ID`, was made for another request or caller or by another key, or is
 	// damaged.
@@ -135,7 +135,7 @@ const (
 	// Repeat the call at once, on another replica.
 	ErrorReason_ERROR_REASON_SHUTTING_DOWN ErrorReason = 23
 	// The stream came to a planned end: it or its connection was old enough, the replica is stopping, the caller's credential
-	// has ended, or the reader took nothing for long.
+	// has ended, or the client took nothing for long.
 	//
 	// Go on at once with the resume token, and with a new credential where the old one has ended; `RetryInfo` says 0 s.
 	ErrorReason_ERROR_REASON_STREAM_ENDED ErrorReason = 24
@@ -203,7 +203,7 @@ const (
 	// Read the interval of the gap again.
 	ErrorReason_ERROR_REASON_PAGING_LOOP ErrorReason = 38
 	// Graph sent rows from far outside the asked window. They are delivered, marked `out_of_window`. Where most rows are such ones, Graph
-	// does not honour its bounds, and what lies outside of the asked interval is left out.
+	// does not honour its bounds, and rows outside of the asked interval are left out.
 	//
 	// Nothing is lost; Graph's date filter is in doubt.
 	ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED ErrorReason = 39
@@ -403,7 +403,7 @@ type NoticeCode int32
 const (
 	// Never sent: every notice has a code.
 	NoticeCode_NOTICE_CODE_UNSPECIFIED NoticeCode = 0
-	// The asked end lies in the future and was cut to now. It counts as the asked end.
+	// The asked end lies in the future, so the interval ends now, as if that had been asked for.
 	//
 	// Nothing; the next run begins at `settled_until`.
 	NoticeCode_NOTICE_CODE_END_CUT_TO_NOW NoticeCode = 1

@@ -387,8 +387,9 @@ type Event struct {
 	// True for a row far outside the interval it was asked with, or without a usable time: exempt from order. Parley's
 	// own.
 	OutOfWindow bool `protobuf:"varint,24,opt,name=out_of_window,json=outOfWindow,proto3" json:"out_of_window,omitempty"`
-	// Paths of texts, lists and `unmapped` that were cut to keep the frame below 3 MiB on the wire; GetEvent returns them whole.
-	// Lists that Graph itself cut, with a link to the rest that Parley does not follow, are here too, by Graph's names (`attachments`). Parley's own.
+	// Paths of texts, lists and `unmapped` that were truncated to keep the frame below 3 MiB on the wire; GetEvent returns them whole.
+	// Lists that Graph itself truncated, with a link to the rest that Parley does not follow, are here too, by Graph's names (`attachments`).
+	// Parley's own.
 	TruncatedFields []string `protobuf:"bytes,25,rep,name=truncated_fields,json=truncatedFields,proto3" json:"truncated_fields,omitempty"`
 	// Properties that have no field here, nested as in Graph's record (list positions as decimal keys); view FULL only.
 	// Parley's own.

@@ -140,8 +140,8 @@ const (
 	// Everything was read that applies to the user and that Graph still keeps. Gaps name what it does not keep, such as calls that are
 	// older than 30 days; then `complete` of the summary is false.
 	UserState_USER_STATE_READ UserState = 1
-	// What is missing is refused for a reason that lasts, such as a licence that the user does not have, or a user who is not in the directory
-	// any more. Asking again does not help.
+	// Something is missing, and all of it is refused for a reason that lasts: the user has no licence, say, or is not in the directory any
+	// more. Asking again does not help.
 	UserState_USER_STATE_REFUSED UserState = 2
 	// Something is missing that reading the user again may bring: ask for the user by `user_ids`.
 	UserState_USER_STATE_INCOMPLETE UserState = 3
@@ -198,7 +198,7 @@ const (
 	TenantOutcome_TENANT_OUTCOME_UNSPECIFIED TenantOutcome = 0
 	// Everything of every user was read that applies to the user.
 	TenantOutcome_TENANT_OUTCOME_COMPLETE TenantOutcome = 1
-	// What is missing is refused for reasons that last, and `refusals` counts it. Reading again does not help.
+	// Something is missing, and all of it is refused for reasons that last, which `refusals` counts. Reading again does not help.
 	TenantOutcome_TENANT_OUTCOME_COMPLETE_WITH_REFUSALS TenantOutcome = 2
 	// Something is missing that reading again may bring: the users with the state INCOMPLETE, or users that the list of the directory lacks.
 	TenantOutcome_TENANT_OUTCOME_INCOMPLETE TenantOutcome = 3
@@ -260,7 +260,7 @@ type ListEventsRequest struct {
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// First instant of the interval, inclusive; absent = the source's beginning.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// First instant after the interval; absent = now, pinned by the first page. A later end is cut to now.
+	// First instant after the interval; absent = now, pinned by the first page. A later end is taken as now.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all that apply to the parent, RETAINED_CHAT aside, and below a
 	// conversation those among them that the caller may read.
@@ -277,7 +277,7 @@ type ListEventsRequest struct {
 	Enrich []Enrichment `protobuf:"varint,10,rep,packed,name=enrich,proto3,enum=parley.v1.Enrichment" json:"enrich,omitempty"`
 	// Name of an event of the parent, `users/{user}/events/{event}`: the first page lies around its `event_time`. At most half of
 	// `page_size`, rounded down, are events before that instant in the asked order; the others begin at it, the event itself among them.
-	// A page has fewer where a side has no more. `next_page_token` goes on behind it and `previous_page_token` before it, in
+	// A page has fewer where a side has no more. `next_page_token` goes on after it and `previous_page_token` before it, in
 	// requests that are equal but for the page size. The event is read first, with the right to read its source, and only its time counts: it is
 	// in the page if the request's `sources` and `filter` have it, and marks the place in any case.
 	// Not found, of another user or, below a conversation, of another one: NOT_FOUND. Outside of the interval: INVALID_ARGUMENT, as is
@@ -409,7 +409,7 @@ type ListEventsResponse struct {
 	Notices []*Notice `protobuf:"bytes,4,rep,name=notices,proto3" json:"notices,omitempty"`
 	// One report for each asked source.
 	Sources []*SourceReport `protobuf:"bytes,5,rep,name=sources,proto3" json:"sources,omitempty"`
-	// With `around`: token of the page before this one in the asked order; empty when nothing comes before it, and on pages behind the
+	// With `around`: token of the page before this one in the asked order; empty when nothing comes before it, and on pages after the
 	// first one. Absent without `around`.
 	PreviousPageToken string `protobuf:"bytes,6,opt,name=previous_page_token,json=previousPageToken,proto3" json:"previous_page_token,omitempty"`
 	unknownFields     protoimpl.UnknownFields
@@ -498,7 +498,7 @@ type StreamEventsRequest struct {
 	ResumeToken string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// First instant of the interval, inclusive; absent = the source's beginning.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// First instant after the interval; absent = now, pinned by the first frame. A later end is cut to now.
+	// First instant after the interval; absent = now, pinned by the first frame. A later end is taken as now.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all that apply to the parent, RETAINED_CHAT aside, and below a
 	// conversation those among them that the caller may read.
@@ -958,7 +958,7 @@ type StreamTenantEventsRequest struct {
 	ResumeToken string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// First instant of the interval, inclusive; absent = the source's beginning.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// First instant after the interval; absent = now, pinned by the first frame for all users. A later end is cut to now.
+	// First instant after the interval; absent = now, pinned by the first frame for all users. A later end is taken as now.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all but RETAINED_CHAT.
 	Sources []Source `protobuf:"varint,7,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
@@ -1451,7 +1451,7 @@ func (x *UserFailures) GetCount() int64 {
 	return 0
 }
 
-// The last frame of every stream over the tenant that was not cut.
+// The last frame of every stream over the tenant that ends without an error.
 type TenantSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What was read altogether, since the first frame of the walk, resumes included.

@@ -37,14 +37,15 @@ const (
 type EventServiceClient interface {
 	// Lists the events of a user, of one conversation, or (call records only) of the whole tenant, in order of time, a page
 	// at a time. A page may be short or empty while `next_page_token` is present.
-	// Errors: NOT_FOUND for an unknown conversation, or when every asked source says that the user is unknown; the common
-	// errors otherwise.
+	// Errors: NOT_FOUND for an unknown conversation, or when every asked source says that the user is unknown; otherwise the
+	// errors that every method has (`ErrorReason`).
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
 	// Streams the events of a whole interval as frames: batches, notices, checkpoints, and a summary at the end.
 	StreamEvents(ctx context.Context, in *StreamEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamEventsResponse], error)
-	// Streams the events of many users of the tenant as frames: what a nightly export reads. Users are read side by side, in the order of their
-	// ids; the events of one user and source come in order of time, and those of different users in no order. Each event has its
-	// canonical name, `users/{user}/events/{event}`. A frame says of each user how reading ended, and the last one of all.
+	// Streams the events of many users of the tenant as frames, for a nightly export. Users are read side by side, in the order of their
+	// ids; the events of one user and source come in order of time, the events of different users in no order. Each event has its
+	// canonical name, `users/{user}/events/{event}`. A frame for each user says how reading the user ended, and the last frame how reading
+	// all of them did.
 	// The rule of the policy must give all users. While a stream runs, another one of the same caller for an equal request, whatever its
 	// resume token is, waits for its end for a moment and is then refused with `ALREADY_RUNNING`; the tenant is part of the request.
 	// Over REST, a POST has the request as its JSON body. A GET has it as query parameters, and cannot name users.
@@ -154,14 +155,15 @@ type EventService_DownloadHostedContentClient = grpc.ServerStreamingClient[httpb
 type EventServiceServer interface {
 	// Lists the events of a user, of one conversation, or (call records only) of the whole tenant, in order of time, a page
 	// at a time. A page may be short or empty while `next_page_token` is present.
-	// Errors: NOT_FOUND for an unknown conversation, or when every asked source says that the user is unknown; the common
-	// errors otherwise.
+	// Errors: NOT_FOUND for an unknown conversation, or when every asked source says that the user is unknown; otherwise the
+	// errors that every method has (`ErrorReason`).
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
 	// Streams the events of a whole interval as frames: batches, notices, checkpoints, and a summary at the end.
 	StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[StreamEventsResponse]) error
-	// Streams the events of many users of the tenant as frames: what a nightly export reads. Users are read side by side, in the order of their
-	// ids; the events of one user and source come in order of time, and those of different users in no order. Each event has its
-	// canonical name, `users/{user}/events/{event}`. A frame says of each user how reading ended, and the last one of all.
+	// Streams the events of many users of the tenant as frames, for a nightly export. Users are read side by side, in the order of their
+	// ids; the events of one user and source come in order of time, the events of different users in no order. Each event has its
+	// canonical name, `users/{user}/events/{event}`. A frame for each user says how reading the user ended, and the last frame how reading
+	// all of them did.
 	// The rule of the policy must give all users. While a stream runs, another one of the same caller for an equal request, whatever its
 	// resume token is, waits for its end for a moment and is then refused with `ALREADY_RUNNING`; the tenant is part of the request.
 	// Over REST, a POST has the request as its JSON body. A GET has it as query parameters, and cannot name users.

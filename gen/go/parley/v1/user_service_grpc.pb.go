@@ -29,11 +29,11 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Lists the people of the tenant, where an export of everything starts, and says who one of them is. Graph: list users, get user.
+// Lists the users of the tenant, and reads one of them. Graph: list users, get user.
 type UserServiceClient interface {
 	// Lists users, a page at a time, in Graph's order.
 	ListUsers(ctx context.Context, in *ListUsersRequest, opts ...grpc.CallOption) (*ListUsersResponse, error)
-	// Reads one user: who is this person. Graph: get user.
+	// Reads one user. Graph: get user.
 	// Errors: NOT_FOUND when the directory has no such user.
 	GetUser(ctx context.Context, in *GetUserRequest, opts ...grpc.CallOption) (*User, error)
 }
@@ -70,11 +70,11 @@ func (c *userServiceClient) GetUser(ctx context.Context, in *GetUserRequest, opt
 // All implementations must embed UnimplementedUserServiceServer
 // for forward compatibility.
 //
-// Lists the people of the tenant, where an export of everything starts, and says who one of them is. Graph: list users, get user.
+// Lists the users of the tenant, and reads one of them. Graph: list users, get user.
 type UserServiceServer interface {
 	// Lists users, a page at a time, in Graph's order.
 	ListUsers(context.Context, *ListUsersRequest) (*ListUsersResponse, error)
-	// Reads one user: who is this person. Graph: get user.
+	// Reads one user. Graph: get user.
 	// Errors: NOT_FOUND when the directory has no such user.
 	GetUser(context.Context, *GetUserRequest) (*User, error)
 	mustEmbedUnimplementedUserServiceServer()
