@@ -258,6 +258,31 @@ func TestLoginRecoversWithinACall(t *testing.T) {
 	})
 }
 
+// TestLoginRecoversAfterThrottling has the token end while Graph asks to wait: the failed login is tried again, as one before the first request is.
+func TestLoginRecoversAfterThrottling(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		credential := &tokens{life: 10 * time.Second}
+		requests := 0
+		client := fakeClient(t, func(*http.Request) (*http.Response, error) {
+			switch requests++; requests {
+			case 1:
+				credential.setFail(errors.New("down"))
+				time.AfterFunc(6500*time.Millisecond, func() { credential.setFail(nil) })
+				return answer(429, "", "Retry-After", "6"), nil
+			case 2: // with the token of the first request, which ends meanwhile
+				return answer(429, "", "Retry-After", "6"), nil
+			default:
+				return answer(200, emptyPage), nil
+			}
+		}, withCredential(credential))
+		page, err := client.Page(t.Context(), chats())
+		if err != nil || page.Requests != 3 {
+			t.Errorf("page %+v, error %v, %d logins", page, err, credential.count())
+		}
+	})
+}
+
 func TestCloseEndsLogins(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -61,7 +61,7 @@ func (p *throttleWait) allows(ctx context.Context, err *graph.Error) bool {
 func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Context, *http.Response) error) *graph.Error {
 	var last *graph.Error
 	throttled := throttleWait{patience: ratelimit.PatienceOf(k.request)}
-	free := 0 // requests that used up no try
+	free := 0 // tries that are not counted
 	for try := 1; ; try++ {
 		err := c.try(ctx, k, accept)
 		if err == nil {
@@ -76,21 +76,22 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 		if !err.Retriable() || c.cfg.Retry.Tries <= 1 {
 			return err
 		}
-		if err.Kind == graph.KindLoginUnavailable && (try > 1 || err.Cause == graph.CauseTimeout) {
+		used := try - free // this one included
+		if err.Kind == graph.KindLoginUnavailable && (used > 1 || err.Cause == graph.CauseTimeout) {
 			return err // a login repeats itself before it fails
 		}
 		if err.Kind == graph.KindThrottled && graph.KindOf(err.Status) == graph.KindThrottled { // Graph's answer, and not the login's
 			if throttled.allows(ctx, err) {
 				free++
-			} else if try-free >= c.cfg.Retry.Tries {
+			} else if used >= c.cfg.Retry.Tries {
 				return err
 			}
 			continue // the gate does the waiting, for all callers alike
 		}
-		if try-free >= c.cfg.Retry.Tries {
+		if used >= c.cfg.Retry.Tries {
 			return err
 		}
-		delay := max(c.backoff(try-free), err.RetryAfter)
+		delay := max(c.backoff(used), err.RetryAfter)
 		if wait := c.sleep(ctx, k, delay); wait != nil {
 			if wait.Kind == graph.KindCanceled {
 				return wait
