@@ -162,7 +162,7 @@ func failedReading(req *query.Events, src parleyv1.Source, err error) (*Reading,
 	if absent, ok := req.Unavailable[src]; ok {
 		state = absent
 	} else if failed.Err != nil {
-		state = failure.Classify(failed.Err, false).State
+		state = failure.Classify(failed.Err).State
 	}
 	notice := failure.Notice(src, failed.Reason, failed.Err)
 	return &Reading{

@@ -117,8 +117,12 @@ func (f *Failure) Ends() bool {
 		f.Reason == parleyv1.ErrorReason_ERROR_REASON_PAYMENT_REQUIRED || f.Reason == parleyv1.ErrorReason_ERROR_REASON_TENANT_NOT_LICENSED || f.Reason == parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED
 }
 
-// Classify returns the meaning of an error. followed says that the page was asked for by a link.
-func Classify(err error, followed bool) Failure {
+// Classify returns the meaning of an error of a request that followed no link.
+func Classify(err error) Failure { return ClassifyPage(err, "") }
+
+// ClassifyPage returns the meaning of an error of the request for the page behind a link; an empty link is that of the first page.
+func ClassifyPage(err error, link string) Failure {
+	followed := link != ""
 	graphErr, ok := errors.AsType[*graph.Error](err)
 	if !ok {
 		return Failure{State: failed, Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, Followed: followed, Err: err}

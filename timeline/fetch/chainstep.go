@@ -61,7 +61,7 @@ func (r *Reader) NextPage(ctx context.Context, chain *ReverseChain) *Result {
 		s.next.state, s.res.Start = windowsInstead, s.from.Rest.End
 		return s.res
 	case pageFailed:
-		f := failure.Classify(s.err, s.from.link != "")
+		f := failure.ClassifyPage(s.err, s.from.link)
 		s.next.state, s.res.Failed = chainEnded, &f
 	case chainLoopsAgain:
 		s.next.state, reason = chainEnded, parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP
@@ -118,7 +118,7 @@ func (s *chainStep) startsAfterRefusal() []time.Time {
 	if s.err == nil || s.from.link != "" {
 		return nil
 	}
-	f := failure.Classify(s.err, false)
+	f := failure.Classify(s.err)
 	return s.r.startsAfterRefusal(s.from.Rest, &chainEnd{failed: &f})
 }
 
@@ -128,7 +128,7 @@ func (s *chainStep) outcome() chainOutcome {
 	switch {
 	case s.from.state == cachedPages && errors.Is(s.err, cache.ErrNotCached):
 		return linkNotCached
-	case s.err != nil && !again && failure.Classify(s.err, s.from.link != "").LinkLost:
+	case s.err != nil && !again && failure.ClassifyPage(s.err, s.from.link).LinkLost:
 		return linkForgotten
 	case s.err != nil:
 		return pageFailed

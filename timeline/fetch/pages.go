@@ -58,7 +58,7 @@ func (r *Reader) readPages(ctx context.Context, w window.Window, q source.EventQ
 			page, err = prefetch.Page(ctx, link)
 		}
 		if err != nil {
-			f := failure.Classify(err, link != "")
+			f := failure.ClassifyPage(err, link)
 			return chainEnd{failed: &f}
 		}
 		if end, ended := c.add(page, n); ended {

@@ -71,7 +71,7 @@ func (res *Result) Abandoned() bool { return res.Failed != nil && failure.IsCont
 // Abandon returns the result of a window that nobody waits for any more. It has no rows: sorting and copying them would cost more
 // memory than the reader who has left did.
 func (r *Reader) Abandon(res *Result, err error) *Result {
-	f := failure.Classify(err, false)
+	f := failure.Classify(err)
 	return &Result{Window: res.Window, Chain: res.Chain, Failed: &f}
 }
 

@@ -54,11 +54,11 @@ func chatsUnread(reason parleyv1.ErrorReason) error {
 
 // failureOf is what an error of the chats means: a reason that is known, else the meaning of Graph's error.
 func failureOf(err error) failure.Failure {
-	f := failure.Classify(err, false)
+	f := failure.Classify(err)
 	if known, ok := errors.AsType[*failure.Error](err); ok {
 		f.Reason = known.Reason
 		if known.Err != nil {
-			f.State = failure.Classify(known.Err, false).State
+			f.State = failure.Classify(known.Err).State
 		}
 	}
 	return f

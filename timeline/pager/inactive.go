@@ -148,7 +148,7 @@ func (w *withInactive) readAgain(ctx context.Context) (read cursor.Counts, err e
 	doubt, err := eachPage(maxReportPages, func(link string) (next string, err error) {
 		page, err := w.readReport(ctx, link)
 		if err != nil {
-			f := failure.Classify(err, false)
+			f := failure.Classify(err)
 			return "", &failure.Error{Reason: f.Reason, Source: parleyv1.Source_SOURCE_USAGE, Err: err, Message: "the source could not be read"}
 		}
 		if err := refuseConcealed(page.Page, "include"); err != nil {

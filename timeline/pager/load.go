@@ -154,7 +154,7 @@ func (p *pager[T]) pageFailed(ctx context.Context, err error) error {
 		return known
 	}
 	followed := p.position.Link != ""
-	f := failure.Classify(err, followed)
+	f := failure.ClassifyPage(err, p.position.Link)
 	p.requestIDs = failure.AppendRequestID(p.requestIDs, err)
 	at, counts := p.current()
 	counts.Requests += int64(graph.Requests(err))

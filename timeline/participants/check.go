@@ -162,7 +162,7 @@ func (check *Check) verifyByRecords(ctx context.Context, reader *fetch.Reader, r
 			case errors.Is(err, source.ErrNotParticipant):
 				found[i] = participants.Put(e.Key, chunk.Contradicted)
 			default:
-				if f := failure.Classify(err, false); f.Ends() {
+				if f := failure.Classify(err); f.Ends() {
 					failed.CompareAndSwap(nil, &f)
 				}
 			}
