@@ -37,15 +37,15 @@ type Exporter struct {
 	options  Options
 	name     string
 	conn     grpc.ClientConnInterface
-	clients  clients
+	clients  clients // of conn, for all calls but the stream over the tenant
 	journal  *journal.Journal
 	store    *store.Store
 	progress progress
 	seen     seenEvents
-	batch    []frames.Event // of takeEvents, for the next batch
-	kept     [][]byte       // memory of journalEvents, as batch
-	reader   *dataset.Reader
-	summary  *parleyv1.TenantSummary
+	batch    []frames.Event                   // memory of journalEvents, used again for each batch
+	kept     [][]byte                         // memory of journalEvents, too
+	reader   *dataset.Reader                  // of the parts of turns
+	summary  *parleyv1.TenantSummary          // of the leg that is being read; nil until it ends
 	last     map[string]*parleyv1.UserSummary // by lastSummaries; nil until all users are read
 }
 

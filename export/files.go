@@ -52,7 +52,7 @@ type fileWriters struct {
 	calls  *dataset.Writer[dataset.Call]
 	open   *dataset.Pairs
 	reader *dataset.Reader
-	batch  []frames.Event // of frame, for the next one
+	batch  []frames.Event // memory of writeFrame, used again for each frame
 }
 
 // flush makes files of the committed frames. What turns need of users who are still being read stays in the spool.
@@ -132,7 +132,7 @@ func errDamaged(err error) error {
 	return fmt.Errorf("frames in the state folder are damaged, remove it to begin the run anew: %w", err)
 }
 
-// writeEvent writes the rows of an writeEvent in its wire format.
+// writeEvent writes the rows of an event, which comes in its wire format.
 func (f *fileWriters) writeEvent(ctx context.Context, wire []byte) error {
 	if err := f.reader.Read(wire); err != nil {
 		return errDamaged(err)

@@ -243,7 +243,7 @@ func putManifest(ctx context.Context, target *store.Store, owner string, all *Ma
 	reader, writer := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := writeUsers(ctx, target, writer, head, all)
+		err := writeManifest(ctx, target, writer, head, all)
 		writer.CloseWithError(err)
 		done <- err
 	}()
@@ -252,7 +252,8 @@ func putManifest(ctx context.Context, target *store.Store, owner string, all *Ma
 	return errors.Join(err, <-done)
 }
 
-func writeUsers(ctx context.Context, target *store.Store, to io.Writer, head []byte, all *Manifest) error {
+// writeManifest writes the manifest: head, which is its JSON without users, and the lines of the users of all shards.
+func writeManifest(ctx context.Context, target *store.Store, to io.Writer, head []byte, all *Manifest) error {
 	if _, err := fmt.Fprintf(to, "%s,\n \"users\": [", bytes.TrimSuffix(head, []byte("\n}"))); err != nil {
 		return err
 	}
@@ -266,6 +267,7 @@ func writeUsers(ctx context.Context, target *store.Store, to io.Writer, head []b
 	return err
 }
 
+// copyLines copies the lines of the users of one shard, each after the separator, which is a comma from the first line on.
 func copyLines(ctx context.Context, target *store.Store, to io.Writer, name string, separator *string) error {
 	from, err := target.Read(ctx, name)
 	if err != nil {
