@@ -144,28 +144,29 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 	}
 	rows := newWriter[dataset.Conversation](e, dataset.Conversations)
 	defer rows.Abandon()
-	denied, cut, failed := 0, 0, 0 // failed: in a row
+	refused, partial := 0, 0 // lists of users
+	failed := 0              // lists in a row
 	for _, id := range slices.Sorted(maps.Keys(last)) {
 		whole, err := e.writeChats(ctx, rows, id)
 		if !ofOneUser(err) {
 			failed = 0
 		} else if failed++; failed <= mostFailed {
-			cut++
+			partial++
 			continue
 		}
 		switch {
 		case isRefusal(err):
-			denied++
+			refused++
 		case err != nil:
 			return err
 		case !whole:
-			cut++
+			partial++
 		}
 	}
-	if cut > 0 {
+	if partial > 0 {
 		e.addNotice("CONVERSATIONS_INCOMPLETE", "the lists of conversations of some users are not whole")
 	}
-	if denied > 0 {
+	if refused > 0 {
 		e.addNotice("CONVERSATIONS_REFUSED", "the conversations of some users are refused")
 	}
 	return rows.Close(ctx)

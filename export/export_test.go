@@ -119,7 +119,7 @@ func TestFailuresOfTheStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			out := t.TempDir()
-			g := &gateway{users: 5, overlap: 2, cut: func(sent int) error {
+			g := &gateway{users: 5, overlap: 2, afterFrame: func(sent int) error {
 				if sent%7 == 0 {
 					return end
 				}
@@ -139,7 +139,7 @@ func TestAKilledExportEndsWithTheSameRows(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	kill := make(chan struct{}, 1)
-	g := &gateway{users: 6, overlap: 1, cut: func(sent int) error {
+	g := &gateway{users: 6, overlap: 1, afterFrame: func(sent int) error {
 		if sent%8 == 0 {
 			select {
 			case kill <- struct{}{}:
@@ -290,7 +290,7 @@ func TestTheLastShardWritesTheManifest(t *testing.T) {
 func TestDeduplicatedAfterACut(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
-	g := &gateway{users: 4, cut: func(sent int) error {
+	g := &gateway{users: 4, afterFrame: func(sent int) error {
 		if sent == 9 {
 			return status.Error(codes.Unavailable, "cut")
 		}
@@ -326,7 +326,7 @@ func TestRefusals(t *testing.T) {
 		"no such user":  {failure(codes.NotFound, "USER_NOT_FOUND", -1), export.ErrRefused},
 		"down":          {status.Error(codes.Unavailable, "down"), export.ErrIncomplete},
 	} {
-		g := &gateway{users: 2, cut: func(int) error { return c.end }}
+		g := &gateway{users: 2, afterFrame: func(int) error { return c.end }}
 		o := options(t.TempDir())
 		o.Stream.Retries = -1
 		if _, err := run(t, g.serve(t), o); !errors.Is(err, c.want) {
@@ -355,7 +355,7 @@ func TestAnInterruptedExportGoesOn(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
-	g := &gateway{users: 4, cut: func(sent int) error {
+	g := &gateway{users: 4, afterFrame: func(sent int) error {
 		if sent == 10 {
 			cancel()
 		}
@@ -375,7 +375,7 @@ func TestAnInterruptedExportGoesOn(t *testing.T) {
 func TestRefusedTokenBeginsAnew(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
-	g := &gateway{users: 4, cut: func(sent int) error {
+	g := &gateway{users: 4, afterFrame: func(sent int) error {
 		if sent == 20 {
 			return failure(codes.PermissionDenied, "NOT_ALLOWED", -1)
 		}
@@ -445,7 +445,7 @@ func TestProgressAgreesWithTheManifest(t *testing.T) {
 	out := t.TempDir()
 	var reads atomic.Bool
 	var running atomic.Pointer[export.Exporter]
-	g := &gateway{users: 5, cut: func(sent int) error {
+	g := &gateway{users: 5, afterFrame: func(sent int) error {
 		state := running.Load().Progress().State
 		if sent == 1 && (state == export.StateListing || state == export.StateReading) {
 			reads.Store(true)

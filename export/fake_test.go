@@ -39,8 +39,8 @@ type gateway struct {
 	refused, incomplete map[int]bool
 	// late says that named users have a message in a newer version.
 	late bool
-	// cut is asked after each frame; its error ends the connection.
-	cut func(sent int) error
+	// afterFrame is called after each frame with how many were sent; its error ends the connection.
+	afterFrame func(sent int) error
 	// overlap is how many frames before its place a resumed stream begins, when they are batches.
 	overlap int
 	// chats, by user, is how the stream of the user's conversations ends: "", "cut" once in the middle, "refused", "down", "broken" or "incomplete".
@@ -185,8 +185,8 @@ func (g *gateway) StreamTenantEvents(request *parleyv1.StreamTenantEventsRequest
 		g.sent++
 		sent := g.sent
 		g.mu.Unlock()
-		if g.cut != nil {
-			if err := g.cut(sent); err != nil {
+		if g.afterFrame != nil {
+			if err := g.afterFrame(sent); err != nil {
 				return err
 			}
 		}

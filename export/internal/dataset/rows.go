@@ -71,7 +71,7 @@ type Event struct {
 	Detail              string     `parquet:"detail,optional,id(62)" holds:"json" json:"detail,omitempty" doc:"the detail of the kind, whole: CopilotDetail, ChatDetail, SystemDetail or CallDetail"`
 	Unmapped            string     `parquet:"unmapped,optional,id(63)" holds:"json" json:"unmapped,omitempty" doc:"properties of Graph without a field; view full alone"`
 	OutOfWindow         bool       `parquet:"out_of_window,id(64)" json:"out_of_window" doc:"far outside the interval, or without a usable time"`
-	TruncatedFields     []string   `parquet:"truncated_fields,optional,list,id(65)" json:"truncated_fields,omitempty" doc:"paths of what was cut"`
+	TruncatedFields     []string   `parquet:"truncated_fields,optional,list,id(65)" json:"truncated_fields,omitempty" doc:"paths of the fields that were truncated"`
 	Run                 string     `parquet:"run,dict,id(66)" json:"run" doc:"run that read it"`
 }
 

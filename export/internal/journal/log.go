@@ -12,14 +12,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// log is a file that is only appended to, and cut back.
+// log is a file of records. It is appended to, and truncated to a committed length.
 type log struct {
 	file     *os.File
 	buffered *bufio.Writer
-	size     int64 // what is buffered included
+	size     int64 // of the file with the buffered bytes
 }
 
-// openLog opens a log and cuts it to its committed length.
+// openLog opens a log, which is made if need be, and truncates it to its committed length. A shorter file is an error.
 func openLog(path string, committed int64) (*log, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
