@@ -28,17 +28,17 @@ func CallRows(e *parleyv1.Event, run string) []Call {
 		q := p.GetQuality()
 		row := Call{
 			UID: e.GetUid(), Version: e.GetVersion(), UserID: UserID(e.GetOwner()), ParticipantID: p.GetParticipantId(),
-			CallType: enum(call.GetCallType(), call.GetCallTypeOther()), IdentityID: p.GetIdentity().GetId(), DisplayName: p.GetIdentity().GetDisplayName(),
-			Classification:     enum(q.GetClassification(), ""),
+			CallType: enumOf(call.GetCallType(), call.GetCallTypeOther()), IdentityID: p.GetIdentity().GetId(), DisplayName: p.GetIdentity().GetDisplayName(),
+			Classification:     enumOf(q.GetClassification(), ""),
 			WorstJitterSeconds: seconds(q.GetWorstJitter()), WorstRoundTripSecond: seconds(q.GetWorstRoundTripTime()), DurationSeconds: seconds(q.GetDuration()),
-			FeedbackRating: enum(q.GetFeedbackRating(), q.GetFeedbackRatingOther()),
+			FeedbackRating: enumOf(q.GetFeedbackRating(), q.GetFeedbackRatingOther()),
 			GoodStreams:    q.GetGoodStreams(), PoorStreams: q.GetPoorStreams(), UnclassifiedStreams: q.GetUnclassifiedStreams(), Run: run,
 		}
 		if q != nil && q.WorstPacketLossRate != nil {
 			row.WorstPacketLossRate = new(float64(q.GetWorstPacketLossRate()))
 		}
-		row.StartTime = instant(call.GetStartTime())
-		row.EndTime = instant(call.GetEndTime())
+		row.StartTime = timeOf(call.GetStartTime())
+		row.EndTime = timeOf(call.GetEndTime())
 		row.StartDate = DateOf(row.StartTime)
 		rows = append(rows, row)
 	}
@@ -53,7 +53,7 @@ func UserRow(u *parleyv1.User, run string) User {
 	}
 	if licence := u.GetCopilot(); licence != nil {
 		row.Licensed = licence.Licensed
-		row.LicensedSince = instant(licence.GetSince())
+		row.LicensedSince = timeOf(licence.GetSince())
 	}
 	return row
 }
@@ -61,13 +61,13 @@ func UserRow(u *parleyv1.User, run string) User {
 // ConversationRow is the row of a conversation.
 func ConversationRow(c *parleyv1.Conversation, run string) Conversation {
 	row := Conversation{
-		UID: c.GetUid(), UserID: UserID(c.GetName()), ConversationID: lastPart(c.GetName()), Kind: enum(c.GetKind(), ""), ChatID: c.GetChatId(),
-		ChatType: enum(c.GetChatType(), c.GetChatTypeOther()), Topic: c.GetTopic(), TenantID: c.GetTenantId(), WebURL: c.GetWebUrl(),
+		UID: c.GetUid(), UserID: UserID(c.GetName()), ConversationID: lastPart(c.GetName()), Kind: enumOf(c.GetKind(), ""), ChatID: c.GetChatId(),
+		ChatType: enumOf(c.GetChatType(), c.GetChatTypeOther()), Topic: c.GetTopic(), TenantID: c.GetTenantId(), WebURL: c.GetWebUrl(),
 		Members: list(c.GetMembers()), Unmapped: object(c.GetUnmapped()), Run: run,
 	}
-	row.CreateTime = instant(c.GetCreateTime())
-	row.UpdateTime = instant(c.GetUpdateTime())
-	row.LastMessageTime = instant(c.GetLastMessageTime())
+	row.CreateTime = timeOf(c.GetCreateTime())
+	row.UpdateTime = timeOf(c.GetUpdateTime())
+	row.LastMessageTime = timeOf(c.GetLastMessageTime())
 	return row
 }
 
@@ -80,8 +80,8 @@ func UsageRowOf(r *parleyv1.CopilotUsageRow, run string) UsageRow {
 	}
 }
 
-// instant returns a time in microseconds; nil for none.
-func instant(at *timestamppb.Timestamp) *time.Time {
+// timeOf returns a time in microseconds; nil for none. For a field in the wire format there is timeField.
+func timeOf(at *timestamppb.Timestamp) *time.Time {
 	if at == nil {
 		return nil
 	}
@@ -110,8 +110,9 @@ type enumeration interface {
 	Number() protoreflect.EnumNumber
 }
 
-// enum is the name of a member, Graph's own word where there is no member for it, or nothing.
-func enum(member enumeration, other string) string {
+// enumOf returns the name of a member, or other, which is Graph's own word where there is no member for it; empty where neither is set.
+// For fields in the wire format there is enumField.
+func enumOf(member enumeration, other string) string {
 	if member.Number() == 0 {
 		return other
 	}

@@ -13,20 +13,21 @@ import (
 	"github.com/parley-gateway/parley/export/internal/wire"
 )
 
-// Reader makes rows of events in their wire format, which it does not decode: a night has millions of them, and a row needs little of what
-// they are made of. It is for one goroutine.
+// Reader makes rows of events in their wire format, without decoding them: a night has millions of events, and a row needs few of their
+// fields. It has the event that Read was given last, and is for one goroutine.
 type Reader struct {
 	run string
 
 	event, source, actor, identity, body, summary, detail, system, channel wire.Message
 
-	json []byte // of all columns of an event
+	json []byte // memory of detailColumns, used again for each event
 }
 
 // NewReader returns a reader of the events of a run.
 func NewReader(run string) *Reader { return &Reader{run: run} }
 
-// Read finds what an event has. The error says that it is none.
+// Read finds the fields of an event, which the other methods read; it must not change while they do. The error says that the bytes are no
+// message; a field that cannot be read is an error of EventRow.
 func (r *Reader) Read(event []byte) error {
 	r.event.Scan(eventType, event)
 	return r.event.Err()
@@ -35,7 +36,7 @@ func (r *Reader) Read(event []byte) error {
 // Kind is the kind of the event that was read last.
 func (r *Reader) Kind() parleyv1.EventKind { return parleyv1.EventKind(r.event.Int(eventFields.kind)) }
 
-// IsCall reports whether the event has what is known about a call.
+// IsCall reports whether the event has the detail of a call.
 func (r *Reader) IsCall() bool { return r.event.Has(eventFields.call) }
 
 // HasName reports whether the event has a name: one without was kept for its turn alone.
@@ -61,13 +62,13 @@ func (r *Reader) TurnPart() *parleyv1.Event {
 	if at, ok := r.event.Time(eventFields.createTime); ok {
 		part.CreateTime = timestamppb.New(at)
 	}
-	if !r.actor.Has(identityFields.user) && r.actor.Has(identityFields.application) {
+	if !r.actor.Has(identitySetFields.user) && r.actor.Has(identitySetFields.application) {
 		part.Actor = &parleyv1.IdentitySet{Application: &parleyv1.Identity{}}
 	}
 	return part
 }
 
-// EventRow is the row of the event.
+// EventRow returns the row of the event. The error says which event has a field that cannot be read.
 func (r *Reader) EventRow() (Event, error) {
 	e, f := &r.event, &eventFields
 	e.Sub(f.source, &r.source)
@@ -79,24 +80,24 @@ func (r *Reader) EventRow() (Event, error) {
 		ConversationID: lastPart(e.Text(f.conversation)), ReplyTo: e.Text(f.replyTo), ReplyConversationID: lastPart(e.Text(f.replyToConversation)),
 		CorrelationID: e.Text(f.correlationID),
 		SummaryText:   r.summary.Text(summaryFields.text), SummaryKey: r.summary.Text(summaryFields.templateKey),
-		Importance: either(e, f.importance, f.importanceOther), Locale: e.Text(f.locale), WebURL: e.Text(f.webURL),
+		Importance: enumField(e, f.importance, f.importanceOther), Locale: e.Text(f.locale), WebURL: e.Text(f.webURL),
 		OutOfWindow: e.Int(f.outOfWindow) != 0, TruncatedFields: e.Texts(f.truncatedFields), Run: r.run,
 	}
-	row.EventTime, row.EventTimeText = moment(e, f.eventTime)
-	row.CreateTime, row.CreateTimeText = moment(e, f.createTime)
-	row.UpdateTime, row.UpdateTimeText = moment(e, f.updateTime)
-	row.EditTime, row.EditTimeText = moment(e, f.editTime)
-	row.DeleteTime, row.DeleteTimeText = moment(e, f.deleteTime)
+	row.EventTime, row.EventTimeText = timeField(e, f.eventTime)
+	row.CreateTime, row.CreateTimeText = timeField(e, f.createTime)
+	row.UpdateTime, row.UpdateTimeText = timeField(e, f.updateTime)
+	row.EditTime, row.EditTimeText = timeField(e, f.editTime)
+	row.DeleteTime, row.DeleteTimeText = timeField(e, f.deleteTime)
 	row.EventDate = DateOf(row.EventTime)
 	if e.Sub(f.actor, &r.actor) {
-		r.actorOf(&row)
+		r.actorColumns(&row)
 	}
 	if e.Sub(f.body, &r.body) {
-		row.ContentType = either(&r.body, bodyFields.contentType, bodyFields.contentTypeOther)
+		row.ContentType = enumField(&r.body, bodyFields.contentType, bodyFields.contentTypeOther)
 		row.Content, row.PlainText = r.body.Text(bodyFields.content), r.body.Text(bodyFields.plainText)
 		row.ContentSize = new(int32(r.body.Int(bodyFields.contentSize)))
 	}
-	r.details(&row)
+	r.detailColumns(&row)
 	for _, m := range []*wire.Message{e, &r.source, &r.summary, &r.actor, &r.identity, &r.body, &r.detail, &r.system, &r.channel} {
 		if err := m.Err(); err != nil {
 			return Event{}, fmt.Errorf("event %s: %w", row.UID, err)
@@ -105,29 +106,30 @@ func (r *Reader) EventRow() (Event, error) {
 	return row, nil
 }
 
-func (r *Reader) actorOf(row *Event) {
+// actorColumns fills the columns of the actor, by the first identity that the actor has.
+func (r *Reader) actorColumns(row *Event) {
 	for _, known := range []struct {
 		kind   string
 		number protowire.Number
 	}{
-		{"user", identityFields.user},
-		{"application", identityFields.application},
-		{"guest", identityFields.guest},
-		{"phone", identityFields.phone},
-		{"device", identityFields.device},
+		{"user", identitySetFields.user},
+		{"application", identitySetFields.application},
+		{"guest", identitySetFields.guest},
+		{"phone", identitySetFields.phone},
+		{"device", identitySetFields.device},
 	} {
 		if !r.actor.Sub(known.number, &r.identity) {
 			continue
 		}
 		row.ActorKind = known.kind
-		row.ActorID, row.ActorDisplayName, row.ActorTenantID = r.identity.Text(oneFields.id), r.identity.Text(oneFields.displayName), r.identity.Text(oneFields.tenantID)
-		row.ActorIdentityType = either(&r.identity, oneFields.identityType, oneFields.identityTypeOther)
+		row.ActorID, row.ActorDisplayName, row.ActorTenantID = r.identity.Text(identityFields.id), r.identity.Text(identityFields.displayName), r.identity.Text(identityFields.tenantID)
+		row.ActorIdentityType = enumField(&r.identity, identityFields.identityType, identityFields.identityTypeOther)
 		return
 	}
 }
 
-// details fills the columns of the detail, and all columns that have JSON.
-func (r *Reader) details(row *Event) {
+// detailColumns fills the columns of the detail, and all columns that hold JSON.
+func (r *Reader) detailColumns(row *Event) {
 	e, f := &r.event, &eventFields
 	columns := jsonColumns{text: r.json[:0]}
 	columns.add(&row.Actor, e, f.actor)
@@ -138,21 +140,21 @@ func (r *Reader) details(row *Event) {
 	switch d := &r.detail; {
 	case e.Sub(f.copilot, d):
 		row.AppClass, row.SessionID, row.RequestID = d.Text(copilotFields.appClass), d.Text(copilotFields.sessionID), d.Text(copilotFields.requestID)
-		row.InteractionType = either(d, copilotFields.interactionType, copilotFields.interactionTypeOther)
+		row.InteractionType = enumField(d, copilotFields.interactionType, copilotFields.interactionTypeOther)
 		columns.add(&row.Contexts, d, copilotFields.contexts)
 		columns.add(&row.Detail, e, f.copilot)
 	case e.Sub(f.chat, d):
-		r.message(row, d)
+		r.messageColumns(row, d)
 		columns.add(&row.Reactions, d, chatFields.reactions)
 		columns.add(&row.Detail, e, f.chat)
 	case e.Sub(f.system, &r.system):
 		row.SystemEventType = r.system.Text(systemFields.eventType)
 		r.system.Sub(systemFields.message, d)
-		r.message(row, d)
+		r.messageColumns(row, d)
 		columns.add(&row.Reactions, d, chatFields.reactions)
 		columns.add(&row.Detail, e, f.system)
 	case e.Sub(f.call, d):
-		r.call(row, d)
+		r.callColumns(row, d)
 		columns.add(&row.Detail, e, f.call)
 	}
 	r.json = columns.text
@@ -183,35 +185,37 @@ func (c *jsonColumns) fill() {
 	}
 }
 
-func (r *Reader) call(row *Event, d *wire.Message) {
-	row.CallType, row.CallPartial = either(d, callFields.callType, callFields.callTypeOther), new(d.Int(callFields.partial) != 0)
+// callColumns fills the columns of a call from its detail.
+func (r *Reader) callColumns(row *Event, d *wire.Message) {
+	row.CallType, row.CallPartial = enumField(d, callFields.callType, callFields.callTypeOther), new(d.Int(callFields.partial) != 0)
 	if d.Has(callFields.recordVersion) {
 		row.RecordVersion = new(d.Int(callFields.recordVersion))
 	}
-	row.CallStartTime, _ = moment(d, callFields.startTime)
-	row.CallEndTime, _ = moment(d, callFields.endTime)
+	row.CallStartTime, _ = timeField(d, callFields.startTime)
+	row.CallEndTime, _ = timeField(d, callFields.endTime)
 	row.CallJoinURL = d.Text(callFields.joinWebURL)
 	for _, modality := range d.Ints(callFields.modalities) {
 		row.CallModalities = append(row.CallModalities, parleyv1.Modality(modality).String())
 	}
 }
 
-func (r *Reader) message(row *Event, d *wire.Message) {
-	row.MessageType, row.Subject = either(d, chatFields.messageType, chatFields.messageTypeOther), d.Text(chatFields.subject)
+// messageColumns fills the columns of a chat message from its detail; a system event has one, too.
+func (r *Reader) messageColumns(row *Event, d *wire.Message) {
+	row.MessageType, row.Subject = enumField(d, chatFields.messageType, chatFields.messageTypeOther), d.Text(chatFields.subject)
 	d.Sub(chatFields.channel, &r.channel)
 	row.TeamID, row.ChannelID = r.channel.Text(channelFields.teamID), r.channel.Text(channelFields.channelID)
 }
 
-// either is the name of a member, Graph's own word where there is no member for it, or nothing.
-func either(m *wire.Message, member, other protowire.Number) string {
+// enumField returns what enumOf does, of two fields of m.
+func enumField(m *wire.Message, member, other protowire.Number) string {
 	if name := m.Enum(member); name != "" {
 		return name
 	}
 	return m.Text(other)
 }
 
-// moment returns a time in microseconds, and its text where it is finer.
-func moment(m *wire.Message, number protowire.Number) (*time.Time, string) {
+// timeField returns the time of a field in microseconds, and its text where it is finer; nil for none.
+func timeField(m *wire.Message, number protowire.Number) (*time.Time, string) {
 	at, ok := m.Time(number)
 	if !ok {
 		return nil, ""

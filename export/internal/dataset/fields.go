@@ -70,7 +70,7 @@ var summaryFields = struct {
 	templateKey: number(new(parleyv1.EventSummary), "template_key"),
 }
 
-var identityFields = struct {
+var identitySetFields = struct {
 	user, application, guest, phone, device protowire.Number
 }{
 	user:        number(new(parleyv1.IdentitySet), "user"),
@@ -80,7 +80,7 @@ var identityFields = struct {
 	device:      number(new(parleyv1.IdentitySet), "device"),
 }
 
-var oneFields = struct {
+var identityFields = struct {
 	id, displayName, tenantID, identityType, identityTypeOther protowire.Number
 }{
 	id:                number(new(parleyv1.Identity), "id"),

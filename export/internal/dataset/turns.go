@@ -77,12 +77,12 @@ func turn(prompt *parleyv1.Event, answers []*parleyv1.Event, run string) Turn {
 		CorrelationID: prompt.GetCorrelationId(), ConversationID: lastPart(prompt.GetConversation()),
 		Answers: int32(len(answers)), MachineMade: prompt.GetActor().GetApplication() != nil, Run: run,
 	}
-	row.PromptTime = instant(prompt.GetCreateTime())
+	row.PromptTime = timeOf(prompt.GetCreateTime())
 	row.PromptDate = DateOf(row.PromptTime)
 	var first *time.Time
 	for _, answer := range answers {
 		row.Version = max(row.Version, answer.GetVersion())
-		if at := instant(answer.GetCreateTime()); at != nil && (first == nil || at.Before(*first)) {
+		if at := timeOf(answer.GetCreateTime()); at != nil && (first == nil || at.Before(*first)) {
 			first = at
 		}
 	}
