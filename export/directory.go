@@ -185,7 +185,7 @@ func (e *Exporter) writeChats(ctx context.Context, rows *dataset.Writer[dataset.
 			continue
 		}
 		seen[conversation.GetName()] = struct{}{}
-		if err := rows.Write(ctx, dataset.ConversationRow(conversation, e.name), dataset.Bytes(proto.Size(conversation))); err != nil {
+		if err := rows.Write(ctx, dataset.ConversationRow(conversation, e.name), dataset.RowSize(proto.Size(conversation))); err != nil {
 			return false, err
 		}
 	}
@@ -197,7 +197,7 @@ func (e *Exporter) writeUsage(ctx context.Context) error {
 	if e.options.Shard != 0 {
 		return nil
 	}
-	rows := newWriter[dataset.UsageRow](e, dataset.Usage)
+	rows := newWriter[dataset.UserUsage](e, dataset.Usage)
 	defer rows.Abandon()
 	seen := map[string]struct{}{}
 	request := &parleyv1.StreamCopilotUsageRequest{Period: "D7"}
@@ -222,7 +222,7 @@ func (e *Exporter) writeUsage(ctx context.Context) error {
 			continue
 		}
 		seen[row.GetUserPrincipalName()] = struct{}{}
-		if err := rows.Write(ctx, dataset.UsageRowOf(row, e.name), dataset.Bytes(proto.Size(row))); err != nil {
+		if err := rows.Write(ctx, dataset.UsageRow(row, e.name), dataset.RowSize(proto.Size(row))); err != nil {
 			return err
 		}
 	}

@@ -126,7 +126,7 @@ func TestUsageIsWrittenOnceForAllShards(t *testing.T) {
 		}
 		last = result
 	}
-	got := rows[dataset.UsageRow](t, out, readManifest(t, out, last.Run), dataset.Usage)
+	got := rows[dataset.UserUsage](t, out, readManifest(t, out, last.Run), dataset.Usage)
 	if len(got) != 4 {
 		t.Fatalf("%d rows of two shards, want one of each user: %+v", len(got), got)
 	}

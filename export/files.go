@@ -43,19 +43,20 @@ func newWriter[T any](e *Exporter, name string) *dataset.Writer[T] {
 	return dataset.NewWriter[T](name, e.options.Format, e.journal.Scratch(), e.options.FileBytes, e.storeFile)
 }
 
-// fileWriters write the rows of frames into files, one writer for each dataset.
+// fileWriters write the rows of frames into files, one writer for each dataset that is made of frames.
 type fileWriters struct {
 	e      *Exporter
 	events *dataset.Writer[dataset.Event]
 	copies *dataset.Writer[dataset.Copy]
 	turns  *dataset.Writer[dataset.Turn]
 	calls  *dataset.Writer[dataset.Call]
-	open   *dataset.Pairs
 	reader *dataset.Reader
+	parts  *dataset.OpenTurns
 	batch  []frames.Event // memory of writeFrame, used again for each frame
 }
 
-// flush makes files of the committed frames. What turns need of users who are still being read stays in the spool.
+// flush makes files of the committed frames, and replaces them by the parts of turns of the users who are still being read. An error
+// commits nothing: another run makes the same files again.
 func (e *Exporter) flush(ctx context.Context) (err error) {
 	if e.journal.State.Spool == 0 {
 		return nil
@@ -64,8 +65,8 @@ func (e *Exporter) flush(ctx context.Context) (err error) {
 	e.progress.setState(StateWriting)
 	f := fileWriters{
 		e: e, events: newWriter[dataset.Event](e, dataset.Events), copies: newWriter[dataset.Copy](e, dataset.Copies),
-		turns: newWriter[dataset.Turn](e, dataset.Turns), calls: newWriter[dataset.Call](e, dataset.Calls), open: dataset.NewPairs(),
-		reader: dataset.NewReader(e.name),
+		turns: newWriter[dataset.Turn](e, dataset.Turns), calls: newWriter[dataset.Call](e, dataset.Calls), reader: dataset.NewReader(e.name),
+		parts: dataset.NewOpenTurns(),
 	}
 	defer func() {
 		f.events.Abandon()
@@ -116,7 +117,7 @@ func (f *fileWriters) writeFrame(ctx context.Context, wire []byte) (err error) {
 	if user == nil {
 		return nil
 	}
-	for _, row := range f.open.Take(user.GetUser(), f.e.name) {
+	for _, row := range f.parts.Take(user.GetUser(), f.e.name) {
 		if !f.e.wants(dataset.Turns) {
 			continue
 		}
@@ -137,7 +138,7 @@ func (f *fileWriters) writeEvent(ctx context.Context, wire []byte) error {
 	if err := f.reader.Read(wire); err != nil {
 		return errDamaged(err)
 	}
-	f.open.Add(f.reader.TurnPart())
+	f.parts.Add(f.reader.TurnPart())
 	if !f.reader.HasName() {
 		return nil // kept for its turn alone
 	}
@@ -146,7 +147,7 @@ func (f *fileWriters) writeEvent(ctx context.Context, wire []byte) error {
 		if err != nil {
 			return errDamaged(err)
 		}
-		if err := f.events.Write(ctx, row, dataset.Bytes(len(wire))); err != nil {
+		if err := f.events.Write(ctx, row, dataset.RowSize(len(wire))); err != nil {
 			return err
 		}
 	}
@@ -168,10 +169,10 @@ func (f *fileWriters) writeEvent(ctx context.Context, wire []byte) error {
 // rowBytes is about the size of a row without text.
 const rowBytes = 512
 
-// openTurns yields frames of the parts of turns whose users are still being read.
+// openTurns yields frames with the parts of turns of the users who are still being read.
 func (f *fileWriters) openTurns() iter.Seq[*parleyv1.StreamTenantEventsResponse] {
 	return func(yield func(*parleyv1.StreamTenantEventsResponse) bool) {
-		for part := range f.open.Rest() {
+		for part := range f.parts.Parts() {
 			if !yield(batchFrame([]*parleyv1.Event{part})) {
 				return
 			}

@@ -70,7 +70,7 @@ func Tables() []Table {
 		{Calls, "A participant of a call that was read whole (`--view full`).", []string{"uid", "user_id", "participant_id", "version"}, []string{"version"}, columns[Call]()},
 		{Users, "A user whom the run read, or should have read.", []string{"user_id"}, []string{"run"}, columns[User]()},
 		{Conversations, "A chat of a user.", []string{"uid", "user_id"}, []string{"run"}, columns[Conversation]()},
-		{Usage, "What a user did with Copilot in a period, by Graph's report.", []string{"user_principal_name", "report_period", "report_refresh_date"}, []string{"run"}, columns[UsageRow]()},
+		{Usage, "What a user did with Copilot in a period, by Graph's report.", []string{"user_principal_name", "report_period", "report_refresh_date"}, []string{"run"}, columns[UserUsage]()},
 	}
 }
 

@@ -71,9 +71,9 @@ func ConversationRow(c *parleyv1.Conversation, run string) Conversation {
 	return row
 }
 
-// UsageRowOf is the row of a user in a usage report.
-func UsageRowOf(r *parleyv1.CopilotUsageRow, run string) UsageRow {
-	return UsageRow{
+// UsageRow is the row of a user in a usage report.
+func UsageRow(r *parleyv1.CopilotUsageRow, run string) UserUsage {
+	return UserUsage{
 		ReportRefreshDate: r.GetReportRefreshDate(), ReportPeriod: r.ReportPeriod, UserPrincipalName: r.GetUserPrincipalName(),
 		UserID: UserID(r.GetUser()), DisplayName: r.GetDisplayName(), IdentityConcealed: r.GetIdentityConcealed(),
 		LastActivityDate: r.GetLastActivityDate(), Prompts: r.PromptsSubmittedAllApps, ActiveDays: r.ActiveUsageDaysAllApps, Row: object(r), Run: run,

@@ -30,7 +30,10 @@ const (
 	fileBytes  = MaxFile - 3*groupBytes
 )
 
-// File is a finished file that lies in the scratch folder.
+// RowSize returns about how many bytes of memory a row takes that is made of a message of so many bytes.
+func RowSize(wire int) int { return 512 + 2*wire }
+
+// File is a finished file in the scratch folder.
 type File struct {
 	Dataset string
 	Path    string
@@ -39,17 +42,17 @@ type File struct {
 	SHA256  string
 }
 
-// Place takes a finished file over.
-type Place func(ctx context.Context, file File) error
+// StoreFunc moves a finished file from the scratch folder to the export. Writer.Write and Close return its error.
+type StoreFunc func(ctx context.Context, file File) error
 
 // Writer writes the rows of one dataset into files of bounded size. It holds one group of rows in memory.
 type Writer[T any] struct {
 	dataset, format, folder string
-	place                   Place
-	limit                   int64
+	store                   StoreFunc
+	limit                   int64 // bytes after which a file ends
 
 	file    *os.File
-	counted *counter
+	counted *counter // of file
 	rows    rowWriter[T]
 	one     [1]T  // row that is being written
 	written int64 // rows of the file
@@ -63,16 +66,17 @@ type rowWriter[T any] interface {
 	Close() error
 }
 
-// NewWriter returns a writer that makes its files in a folder and gives each one, when it is whole, to place. A limit of 0 is that of MaxFile.
-func NewWriter[T any](dataset, format, folder string, limit int64, place Place) *Writer[T] {
+// NewWriter returns a writer that makes its files in a folder and gives each one, when it is whole, to store. A file ends after the group of
+// rows with which it has limit bytes; 0 = as many as MaxFile allows.
+func NewWriter[T any](dataset, format, folder string, limit int64, store StoreFunc) *Writer[T] {
 	if limit == 0 {
 		limit = fileBytes
 	}
-	return &Writer[T]{dataset: dataset, format: format, folder: folder, limit: limit, place: place}
+	return &Writer[T]{dataset: dataset, format: format, folder: folder, limit: limit, store: store}
 }
 
-// Write adds a row, whose size in memory is about bytes.
-func (w *Writer[T]) Write(ctx context.Context, row T, bytes int) error {
+// Write adds a row of about so many bytes in memory.
+func (w *Writer[T]) Write(ctx context.Context, row T, size int) error {
 	if w.file == nil {
 		if err := w.open(); err != nil {
 			return err
@@ -84,7 +88,7 @@ func (w *Writer[T]) Write(ctx context.Context, row T, bytes int) error {
 		return err
 	}
 	w.written++
-	if w.group += bytes; w.group < groupBytes && int64(w.group) < w.limit {
+	if w.group += size; w.group < groupBytes && int64(w.group) < w.limit {
 		return nil
 	}
 	w.group = 0
@@ -116,7 +120,7 @@ func (w *Writer[T]) open() error {
 	return nil
 }
 
-// Close finishes the file, if there is one with rows, and gives it away.
+// Close finishes the file, if there is one, and stores it. Another Write begins another file.
 func (w *Writer[T]) Close(ctx context.Context) error {
 	if w.file == nil {
 		return nil
@@ -127,10 +131,10 @@ func (w *Writer[T]) Close(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return w.place(ctx, done)
+	return w.store(ctx, done)
 }
 
-// Abandon closes and removes a file that is not whole.
+// Abandon closes and removes the file that Close has not finished, if there is one.
 func (w *Writer[T]) Abandon() {
 	if w.file != nil {
 		_ = w.file.Close()
@@ -139,6 +143,7 @@ func (w *Writer[T]) Abandon() {
 	}
 }
 
+// counter counts the bytes that are written to a file, and makes their hash.
 type counter struct {
 	to    io.Writer
 	sum   hash.Hash

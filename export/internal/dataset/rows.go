@@ -162,8 +162,8 @@ type Conversation struct {
 	Run             string     `parquet:"run,id(15)" json:"run" doc:"run that read it"`
 }
 
-// UsageRow is a row of usage.
-type UsageRow struct {
+// UserUsage is a row of usage.
+type UserUsage struct {
 	ReportRefreshDate string `parquet:"report_refresh_date,id(1)" json:"report_refresh_date" doc:"day up to which Graph's report goes"`
 	ReportPeriod      *int32 `parquet:"report_period,id(2)" json:"report_period,omitempty" doc:"days that the report covers"`
 	UserPrincipalName string `parquet:"user_principal_name,id(3)" json:"user_principal_name" doc:"sign-in name, or a digest where the tenant conceals it"`

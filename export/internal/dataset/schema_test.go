@@ -14,7 +14,7 @@ func TestParquetSchema(t *testing.T) {
 	schemas := map[string]*parquet.Schema{
 		dataset.Events: parquet.SchemaOf(dataset.Event{}), dataset.Copies: parquet.SchemaOf(dataset.Copy{}), dataset.Turns: parquet.SchemaOf(dataset.Turn{}),
 		dataset.Calls: parquet.SchemaOf(dataset.Call{}), dataset.Users: parquet.SchemaOf(dataset.User{}),
-		dataset.Conversations: parquet.SchemaOf(dataset.Conversation{}), dataset.Usage: parquet.SchemaOf(dataset.UsageRow{}),
+		dataset.Conversations: parquet.SchemaOf(dataset.Conversation{}), dataset.Usage: parquet.SchemaOf(dataset.UserUsage{}),
 	}
 	for _, table := range dataset.Tables() {
 		fields := schemas[table.Name].Fields()

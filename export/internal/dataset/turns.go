@@ -8,23 +8,23 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// Pairs pairs prompts with their answers, user by user. It holds no text, and of a user no more than until Take.
-type Pairs struct {
-	users map[string][]*parleyv1.Event
+// OpenTurns has the prompts and answers of the users who are still being read, without their texts, and makes turns of them.
+type OpenTurns struct {
+	users map[string][]*parleyv1.Event // parts of turns, by owner
 }
 
-// NewPairs returns an empty one.
-func NewPairs() *Pairs { return &Pairs{users: map[string][]*parleyv1.Event{}} }
+// NewOpenTurns returns turns without any part.
+func NewOpenTurns() *OpenTurns { return &OpenTurns{users: map[string][]*parleyv1.Event{}} }
 
 // Add adds a part of a turn, as Reader.TurnPart returns it; nil is passed over.
-func (t *Pairs) Add(part *parleyv1.Event) {
+func (t *OpenTurns) Add(part *parleyv1.Event) {
 	if part != nil {
 		t.users[part.GetOwner()] = append(t.users[part.GetOwner()], part)
 	}
 }
 
-// Take returns the turns of a user, and forgets the user.
-func (t *Pairs) Take(user, run string) []Turn {
+// Take returns the turns of a user, who was read to the end, and removes their parts.
+func (t *OpenTurns) Take(user, run string) []Turn {
 	parts := latest(t.users[user])
 	delete(t.users, user)
 	answers := map[string][]*parleyv1.Event{}
@@ -42,8 +42,8 @@ func (t *Pairs) Take(user, run string) []Turn {
 	return turns
 }
 
-// Rest yields the parts of users who were not taken.
-func (t *Pairs) Rest() iter.Seq[*parleyv1.Event] {
+// Parts yields the parts of all users who were not taken.
+func (t *OpenTurns) Parts() iter.Seq[*parleyv1.Event] {
 	return func(yield func(*parleyv1.Event) bool) {
 		for _, parts := range t.users {
 			for _, part := range parts {
@@ -55,7 +55,7 @@ func (t *Pairs) Rest() iter.Seq[*parleyv1.Event] {
 	}
 }
 
-// latest keeps the greatest version of each uid, in the order of time.
+// latest returns the part with the greatest version of each uid, in the order of time.
 func latest(parts []*parleyv1.Event) []*parleyv1.Event {
 	newest := map[string]*parleyv1.Event{}
 	for _, part := range parts {
@@ -70,6 +70,7 @@ func latest(parts []*parleyv1.Event) []*parleyv1.Event {
 	return kept
 }
 
+// turn returns the row of a prompt and its answers.
 func turn(prompt *parleyv1.Event, answers []*parleyv1.Event, run string) Turn {
 	row := Turn{
 		UID: prompt.GetUid(), Version: prompt.GetVersion(), UserID: UserID(prompt.GetOwner()),
@@ -91,6 +92,3 @@ func turn(prompt *parleyv1.Event, answers []*parleyv1.Event, run string) Turn {
 	}
 	return row
 }
-
-// Bytes is about what a message of so many bytes takes in memory as a row.
-func Bytes(wire int) int { return 512 + 2*wire }
