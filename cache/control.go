@@ -17,7 +17,7 @@ type Control struct {
 	OnlyUnderWay bool
 }
 
-// Accepts reports whether a value of a time is fresh enough that may be served until another one.
+// Accepts reports whether a value that was true at read and may be served until expires is fresh enough.
 func (c Control) Accepts(read, expires time.Time) bool {
 	now := time.Now()
 	age := now.Sub(read)
@@ -48,7 +48,7 @@ func WithControl(ctx context.Context, c Control) context.Context {
 	return context.WithValue(ctx, controlKey{}, c)
 }
 
-// ControlOf returns what WithControl set.
+// ControlOf returns the Control of a context; the zero one accepts every value that is fresh.
 func ControlOf(ctx context.Context) Control {
 	c, _ := ctx.Value(controlKey{}).(Control)
 	return c

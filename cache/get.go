@@ -42,7 +42,8 @@ type Fetched[V any] struct {
 // Answer is a value that Get returned.
 type Answer[V any] struct {
 	Value V
-	// Cached is true when the value was not fetched for this caller. Joined is true beside it when another caller was just fetching it.
+	// Cached is true when the value was not fetched for this caller. Joined is true beside it when another caller was fetching the value
+	// at the same time.
 	Cached, Joined bool
 }
 
@@ -58,7 +59,7 @@ func Get[V any](ctx context.Context, c *Cache, r Request[V]) (Answer[V], error) 
 		c.hit(ctx, r.Label, e)
 		span.Text("parley.cache", resultHit)
 		c.noteLink(r.Key, e)
-		return answer[V](e, true, false), nil
+		return Answer[V]{Value: valueOf[V](e), Cached: true}, nil
 	}
 	if ControlOf(ctx).OnlyIfCached {
 		c.miss(ctx, r.Label, result, time.Time{})
@@ -77,13 +78,13 @@ func Get[V any](ctx context.Context, c *Cache, r Request[V]) (Answer[V], error) 
 		return Answer[V]{}, err
 	}
 	c.miss(ctx, r.Label, result, e.read)
-	return answer[V](e, coalesced, coalesced), nil
+	return Answer[V]{Value: valueOf[V](e), Cached: coalesced, Joined: coalesced}, nil
 }
 
-// answer returns the value of an entry, whose key names the type.
-func answer[V any](e *entry, cached, joined bool) Answer[V] {
+// valueOf returns the value of an entry, whose key names the type.
+func valueOf[V any](e *entry) V {
 	value, _ := e.value.(V)
-	return Answer[V]{Value: value, Cached: cached, Joined: joined}
+	return value
 }
 
 // fetch fetches a value and caches it, or waits for another caller who does. coalesced is true when another caller's fetch brought
@@ -128,7 +129,7 @@ func (c *Cache) coalesce(
 	}
 }
 
-// noteLink notes when the page was read that links to the next one.
+// noteLink notes when a page was read, if it links to a next one.
 func (c *Cache) noteLink(query Key, e *entry) {
 	if e.next != "" {
 		c.links.note(query.Page(e.next), e.read)
@@ -169,17 +170,17 @@ func (c *Cache) CountMiss(ctx context.Context, label string, read time.Time) {
 // CountShared counts and records a value that another replica had put in the shared store. read is when it was true.
 func (c *Cache) CountShared(ctx context.Context, label string, read time.Time) {
 	c.cfg.Observer.CacheRequest(label, resultShared)
-	recorderOf(ctx).record(true, read)
+	recorderOf(ctx).hit(read)
 }
 
 // hit counts and records a look-up that was answered from the cache.
 func (c *Cache) hit(ctx context.Context, label string, e *entry) {
 	c.cfg.Observer.CacheRequest(label, resultHit)
-	recorderOf(ctx).record(true, e.read)
+	recorderOf(ctx).hit(e.read)
 }
 
 // miss counts and records any other look-up.
 func (c *Cache) miss(ctx context.Context, label, result string, read time.Time) {
 	c.cfg.Observer.CacheRequest(label, result)
-	recorderOf(ctx).record(false, read)
+	recorderOf(ctx).miss(read)
 }

@@ -17,9 +17,9 @@ func TestACollisionOfHashesIsAMiss(t *testing.T) {
 	foreign := &item[*entry]{key: "tenant b", size: 1, value: &entry{
 		key: "tenant b", value: "foreign", read: time.Now(), expires: time.Now().Add(time.Hour), size: 1,
 	}}
-	c.store.rest.Set("tenant a", foreign, 1)
-	c.store.rest.Wait()
-	if _, found := c.store.rest.Get("tenant a"); !found {
+	c.store.ristretto.Set("tenant a", foreign, 1)
+	c.store.ristretto.Wait()
+	if _, found := c.store.ristretto.Get("tenant a"); !found {
 		t.Fatal("the forged entry is not there")
 	}
 	if e, result := c.get(context.Background(), "tenant a", ""); e != nil || result != resultMiss {

@@ -35,7 +35,7 @@ func (f *fetcher) get(tb testing.TB, c *Cache, user string, n int) Answer[string
 		tb.Fatal(err)
 	}
 	if !answer.Cached {
-		c.store.rest.Wait()
+		c.store.ristretto.Wait()
 	}
 	return answer
 }
@@ -58,8 +58,8 @@ func ratioCache(tb testing.TB, lru bool) *player {
 	}
 	tb.Cleanup(c.Close)
 	if !lru {
-		c.store.queue = newTwoQueue(0, c.store.tellReads)
-		c.store.rest.UpdateMaxCost(ratioBytes)
+		c.store.queue = newTwoQueue(0, c.store.countReads)
+		c.store.ristretto.UpdateMaxCost(ratioBytes)
 	}
 	return &player{tb: tb, cache: c, hits: map[string]int{}, reads: map[string]int{}}
 }

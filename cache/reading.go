@@ -42,8 +42,9 @@ func (r readingContext) Value(key any) any {
 	return r.Context.Value(key)
 }
 
-// Read returns the value that read makes of several others for a key, starting it unless it is under way; joined is true for a caller
-// who found it so. Who looks up the parts goes past the cache (InReading), so that the value is of one time.
+// Read returns the value that read makes of several others, the parts, for a key. It joins a reading of the key that is under way, or
+// begins one; joined tells which. The look-ups of the parts go past the cache (InReading), so that the value is of one time. The error is
+// ErrNotCached for a caller who wants cached values only, else that of the caller's context.
 //
 // A reading whose first part has not come when the time of its last caller is up goes on for lingerTime: a later caller joins it.
 func (c *Cache) Read(
@@ -68,7 +69,7 @@ func (c *Cache) Read(
 		return reading{read(readingContext{ctx, parts}), parts, own}, nil
 	})
 	if err != nil {
-		recorderOf(ctx).record(false, time.Time{})
+		recorderOf(ctx).miss(time.Time{})
 		return nil, joined, err
 	}
 	if joined {

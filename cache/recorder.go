@@ -23,28 +23,14 @@ func recorderOf(ctx context.Context) *Recorder {
 	return r
 }
 
-func (r *Recorder) record(hit bool, read time.Time) {
-	if r == nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !hit {
-		r.misses++
-	} else {
-		r.hits++
-	}
-	if !read.IsZero() && (r.oldest.IsZero() || read.Before(r.oldest)) {
-		r.oldest = read
-	}
-}
+// hit records a look-up that was answered by a cached value, which was true at read.
+func (r *Recorder) hit(read time.Time) { r.record(1, 0, read) }
 
-// add takes over the look-ups of another recorder.
-func (r *Recorder) add(o *Recorder) {
-	hits, misses := o.LookUps()
-	o.mu.Lock()
-	oldest := o.oldest
-	o.mu.Unlock()
+// miss records any other look-up. read is when its value was true; zero = it has none.
+func (r *Recorder) miss(read time.Time) { r.record(0, 1, read) }
+
+// record adds look-ups. read is when the oldest of their values was true; zero = they have none.
+func (r *Recorder) record(hits, misses int, read time.Time) {
 	if r == nil {
 		return
 	}
@@ -52,9 +38,17 @@ func (r *Recorder) add(o *Recorder) {
 	defer r.mu.Unlock()
 	r.hits += hits
 	r.misses += misses
-	if !oldest.IsZero() && (r.oldest.IsZero() || oldest.Before(r.oldest)) {
-		r.oldest = oldest
+	if !read.IsZero() && (r.oldest.IsZero() || read.Before(r.oldest)) {
+		r.oldest = read
 	}
+}
+
+// add records the look-ups of another recorder.
+func (r *Recorder) add(o *Recorder) {
+	o.mu.Lock()
+	hits, misses, oldest := o.hits, o.misses, o.oldest
+	o.mu.Unlock()
+	r.record(hits, misses, oldest)
 }
 
 // LookUps returns how many look-ups were answered from the cache, and how many fetched, or would have.

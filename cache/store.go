@@ -12,11 +12,11 @@ import (
 // store holds values by key up to a limit of bytes, and does not know what they are. Half of its room is the twoQueue's, for
 // ristretto's Set is lossy and its admission refuses new values once it is full.
 type store[V any] struct {
-	queue *twoQueue[V]
-	rest  *ristretto.Cache[string, *item[V]]
-	limit atomic.Int64
-	// inRest counts the values that ristretto holds, evicted those that it dropped for room or age.
-	inRest, evicted atomic.Int64
+	queue     *twoQueue[V]
+	ristretto *ristretto.Cache[string, *item[V]]
+	limit     atomic.Int64
+	// inRistretto counts the values that ristretto holds, evicted those that it dropped for room or age.
+	inRistretto, evicted atomic.Int64
 
 	resizing sync.Mutex
 }
@@ -34,16 +34,16 @@ type item[V any] struct {
 // newStore returns an empty store of a size in bytes. refused is told of values that ristretto did not admit.
 func newStore[V any](size int64, refused func(V)) (*store[V], error) {
 	s := &store[V]{}
-	s.queue = newTwoQueue(size/2, s.tellReads)
+	s.queue = newTwoQueue(size/2, s.countReads)
 	s.limit.Store(size)
-	rest, err := ristretto.NewCache(&ristretto.Config[string, *item[V]]{
+	values, err := ristretto.NewCache(&ristretto.Config[string, *item[V]]{
 		NumCounters: max(10_000, size/(4<<10)), // ten for each page of about 40 KB
 		MaxCost:     max(size-size/2, 1),
 		BufferItems: 64,
 		// Sizes hold the overhead already.
 		IgnoreInternalCost: true,
 		OnEvict:            func(*ristretto.Item[*item[V]]) { s.evicted.Add(1) },
-		OnExit:             func(*item[V]) { s.inRest.Add(-1) },
+		OnExit:             func(*item[V]) { s.inRistretto.Add(-1) },
 		OnReject: func(rejected *ristretto.Item[*item[V]]) {
 			if rejected.Value != nil {
 				refused(rejected.Value.value)
@@ -53,14 +53,14 @@ func newStore[V any](size int64, refused func(V)) (*store[V], error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
-	s.rest = rest
+	s.ristretto = values
 	return s, nil
 }
 
-// tellReads counts in ristretto the reads of an item that has left the twoQueue, which answered them.
-func (s *store[V]) tellReads(it *item[V]) {
+// countReads counts in ristretto the reads of an item that has left the twoQueue, which answered them.
+func (s *store[V]) countReads(it *item[V]) {
 	for range min(it.reads, ristrettoReads) {
-		s.rest.Get(it.key)
+		s.ristretto.Get(it.key)
 	}
 }
 
@@ -72,35 +72,37 @@ func (s *store[V]) get(key string) (_ *item[V], fromRistretto bool) {
 	if it := s.queue.get(key); it != nil {
 		return it, false
 	}
-	it, _ := s.rest.Get(key)
+	it, _ := s.ristretto.Get(key)
 	if it == nil || it.key != key {
 		return nil, false
 	}
 	return it, true
 }
 
-// promote protects an item that is asked for although it had left.
+// promote protects an item that is asked for after it left the twoQueue.
 func (s *store[V]) promote(it *item[V]) { s.queue.promote(it) }
 
 // put holds a value of a size for a time, and reports whether ristretto had time for it.
 func (s *store[V]) put(key string, value V, size int64, life time.Duration) bool {
 	it := &item[V]{key: key, value: value, size: size, expires: time.Now().Add(life)}
 	s.queue.put(it)
-	taken := s.rest.SetWithTTL(key, it, size, life)
+	taken := s.ristretto.SetWithTTL(key, it, size, life)
 	if taken {
-		s.inRest.Add(1)
+		s.inRistretto.Add(1)
 	}
 	return taken
 }
 
 // entries returns the number of values. Both halves hold most of them, and a value counts once.
-func (s *store[V]) entries() int64 { return max(s.inRest.Load(), s.queue.entries()) }
+func (s *store[V]) entries() int64 { return max(s.inRistretto.Load(), s.queue.entries()) }
 
 // largest is the size of the largest value that can be held.
-func (s *store[V]) largest() int64 { return s.rest.MaxCost() }
+func (s *store[V]) largest() int64 { return s.ristretto.MaxCost() }
 
 // bytes returns the sizes of both halves. A value that both hold counts twice, as it does against the limit.
-func (s *store[V]) bytes() int64 { return s.rest.MaxCost() - s.rest.RemainingCost() + s.queue.bytes() }
+func (s *store[V]) bytes() int64 {
+	return s.ristretto.MaxCost() - s.ristretto.RemainingCost() + s.queue.bytes()
+}
 
 // resize changes the limit and drops what is above it: of ristretto everything, for it cannot be asked for what to drop.
 func (s *store[V]) resize(limit int64) {
@@ -109,10 +111,10 @@ func (s *store[V]) resize(limit int64) {
 	limit = max(limit, 0)
 	s.limit.Store(limit)
 	s.queue.resize(limit / 2)
-	s.rest.UpdateMaxCost(limit - limit/2)
-	if s.rest.RemainingCost() < 0 {
-		s.rest.Clear()
+	s.ristretto.UpdateMaxCost(limit - limit/2)
+	if s.ristretto.RemainingCost() < 0 {
+		s.ristretto.Clear()
 	}
 }
 
-func (s *store[V]) close() { s.rest.Close() }
+func (s *store[V]) close() { s.ristretto.Close() }

@@ -28,9 +28,9 @@ type twoQueue[V any] struct {
 const (
 	// maxGhosts is how many keys that left are remembered.
 	maxGhosts = 1 << 14
-	// leastReads is how often an item must have been asked for on probation to be protected: once may be the retry of a caller.
-	leastReads = 2
-	// maxReads is up to how many reads are counted, so that what was read often once makes room in the end.
+	// minReads is how often an item must have been asked for on probation to be protected: once may be the retry of a caller.
+	minReads = 2
+	// maxReads is up to how many reads are counted, so that an item that was read often once makes room in the end.
 	maxReads = 256
 )
 
@@ -85,7 +85,7 @@ func (q *twoQueue[V]) put(it *item[V]) {
 	}
 }
 
-// promote protects an item that was asked for although it had left.
+// promote protects an item that was asked for after it left.
 func (q *twoQueue[V]) promote(it *item[V]) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -107,7 +107,7 @@ func (q *twoQueue[V]) trim() {
 			return
 		}
 		q.probation.Delete(key)
-		if it.reads >= leastReads && q.outweighs(it) {
+		if it.reads >= minReads && q.outweighs(it) {
 			q.protected.PutCost(key, it, it.size)
 		} else {
 			q.ghosts.Put(q.digest(key), struct{}{})
@@ -116,8 +116,9 @@ func (q *twoQueue[V]) trim() {
 	}
 }
 
-// outweighs reports whether an item has more reads than the protected items together that would have to make room for it. Otherwise they
-// get a second chance for as many reads as it has, so that what is read no longer makes room for others in the end. The lock is held.
+// outweighs reports whether an item has more reads than the protected items together that would have to make room for it. If not, it takes
+// as many reads from these as it has itself, and makes them the latest: an item that nobody reads any more makes room in the end. The lock
+// is held.
 func (q *twoQueue[V]) outweighs(it *item[V]) bool {
 	now := time.Now()
 	if !now.Before(it.expires) {

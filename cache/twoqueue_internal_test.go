@@ -99,7 +99,7 @@ func TestReadOftenMakesRoom(t *testing.T) {
 			q.get(key)
 		}
 	}
-	put("new", leastReads)
+	put("new", minReads)
 	q.scan(put, "between", 0)
 	if q.get("new") == nil {
 		t.Error("what has expired makes no room")
