@@ -66,6 +66,9 @@ type Reader struct {
 // CountRequests adds requests that Graph saw beside those for pages.
 func (r *Reader) CountRequests(n int) { r.requests.Add(int64(n)) }
 
+// CountRecord counts the requests of one reading of a record. Only an error tells their number; without it they count as one.
+func (r *Reader) CountRecord(err error) { r.CountRequests(max(1, graph.Requests(err))) }
+
 // Counts returns the pages that were read, the pages among them that were cached, and the requests that Graph saw.
 func (r *Reader) Counts() (pages, fromCache, requests int64) {
 	return r.pages.Load(), r.fromCache.Load(), r.requests.Load()

@@ -9,7 +9,6 @@ import (
 
 	"github.com/parley-gateway/parley/eventwire"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
-	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/chunk"
 	"github.com/parley-gateway/parley/timeline/fetch"
@@ -132,9 +131,8 @@ func (r *sourceReader) matchWhole(ctx context.Context, event *parleyv1.Event) fi
 	}
 	ref := source.Ref{Source: r.src, ID: event.GetSource().GetId()}
 	whole, err := r.getter.Event(ctx, r.fetch.Query.Owner, r.fetch.Query.User, ref)
-	r.fetch.CountRequests(1)
+	r.fetch.CountRecord(err)
 	if err != nil {
-		r.fetch.CountRequests(graph.Requests(err))
 		if errors.Is(err, source.ErrNotParticipant) {
 			return filter.False
 		}

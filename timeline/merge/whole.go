@@ -75,7 +75,7 @@ func (m *Merger) readRecords(ctx context.Context, r *sourceReader, getter source
 func (m *Merger) readRecord(ctx context.Context, r *sourceReader, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
 	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.Version}
 	event, err := getter.Event(ctx, m.req.Owner, m.req.User, ref)
-	r.fetch.CountRequests(1)
+	r.fetch.CountRecord(err)
 	undecided := r.filter.Match(listed) == filter.Unknown // by what the list says of the call
 	unread := err != nil || event.GetVersion() < e.Version
 	needsProof := undecided || m.req.Owner != resource.AnyUser && !m.req.Narrow

@@ -155,7 +155,7 @@ func (check *Check) verifyByRecords(ctx context.Context, reader *fetch.Reader, r
 				return nil //nolint:nilerr // a call that cannot be decoded stays unverified
 			}
 			err = check.Records.VerifyParticipant(ctx, check.user, source.Ref{Source: reader.Source, ID: event.GetSource().GetId(), Version: e.Version})
-			reader.CountRequests(1)
+			reader.CountRecord(err)
 			switch {
 			case err == nil:
 				found[i] = participants.Put(e.Key, chunk.Participates)
