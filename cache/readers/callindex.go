@@ -22,11 +22,11 @@ type callIndex struct {
 	rows []source.CallRow
 	// packer unpacks their records.
 	packer *recordPacker
-	// byUser has the indexes of the rows that a participant is in, by the id in lower case.
+	// byUser has the positions in rows of the calls that a participant is in, by the id in lower case.
 	byUser map[string][]int32
-	// doubts are what could not be found out.
+	// doubts are about rows that may be missing, and participants that are not known.
 	doubts []source.Doubt
-	// unusable says that the list is not what an index can be made of.
+	// unusable says that no index can be made of the list.
 	unusable bool
 	read     time.Time // when the first page came
 }
@@ -38,9 +38,10 @@ const (
 	indexParticipant   = 160
 )
 
-// usable returns the index where it answers a query: one that always goes by an index, or only by one without doubts. nil = it does not.
-func (i *callIndex) usable(always bool) *callIndex {
-	if i.unusable || len(i.doubts) > 0 && !always {
+// usable returns the index if it answers a query that is to be found in it by use. Only a query that always goes by an index takes one with
+// doubts. nil = the index does not answer it.
+func (i *callIndex) usable(use source.IndexUse) *callIndex {
+	if i.unusable || len(i.doubts) > 0 && use != source.IndexAlways {
 		return nil
 	}
 	return i
@@ -78,11 +79,11 @@ var (
 	errBounds    = errors.New("readers: Graph does not honour the interval of the list of calls")
 )
 
-// read reads the index of a query, which may cost so many lists, and caches it.
+// read reads the index of a query, which may cost as much as costLimit lists, and caches it.
 func (r *calls) read(ctx context.Context, q *source.EventQuery, key string, costLimit float64) *indexReading {
 	began := time.Now()
 	reader := newIndexReader(r, q.Start, q.End, costLimit)
-	index, done := r.fromReplicas(ctx, q, key, !reader.limited())
+	index, done := r.fromReplicas(ctx, q, key)
 	defer done()
 	if index != nil {
 		return &indexReading{index: index}
@@ -114,7 +115,7 @@ func (r *calls) read(ctx context.Context, q *source.EventQuery, key string, cost
 	return &indexReading{requests: requests, index: index}
 }
 
-// put caches an index, and reports whether it is not too large for that.
+// put caches an index. It reports false for one that is too large, and caches for a while that there is none.
 func (r *calls) put(key string, index *callIndex, size int64, life time.Duration) bool {
 	if r.cache.Put(r.label, key, cache.Fetched[any]{Value: index, ReadAt: index.read, Life: life, Size: size}) {
 		return true
@@ -123,13 +124,13 @@ func (r *calls) put(key string, index *callIndex, size int64, life time.Duration
 	return false
 }
 
-// concernsAllRequests reports whether every request for calls meets an error, a user's own list too, and not the list of all alone.
+// concernsAllRequests reports whether an error meets every request for calls, also one for a user's own list, and not only the list of all.
 func concernsAllRequests(err error) bool {
 	graphErr, ok := errors.AsType[*graph.Error](err)
 	if !ok {
 		return false
 	}
-	switch graphErr.Kind { //nolint:exhaustive // of these a page or a link is at fault
+	switch graphErr.Kind { //nolint:exhaustive // in these a page or a link is at fault
 	case graph.KindBadRequest, graph.KindGone, graph.KindNotFound, graph.KindLinkNotFound, graph.KindLinkRefused, graph.KindMalformed, graph.KindTooLarge, graph.KindUnexpected:
 		return false
 	}
@@ -141,7 +142,7 @@ type indexReader struct {
 	r          *calls
 	start, end time.Time
 	costLimit  float64
-	most       int64 // bytes
+	maxSize    int64 // of the rows, in bytes
 
 	rows         callRows
 	participants rowParticipants
@@ -152,7 +153,7 @@ type indexReader struct {
 
 func newIndexReader(r *calls, start, end time.Time, costLimit float64) *indexReader {
 	return &indexReader{
-		r: r, start: start, end: end, costLimit: costLimit, most: r.cache.Largest() / 2, rows: newCallRows(start, end), participants: newRowParticipants(),
+		r: r, start: start, end: end, costLimit: costLimit, maxSize: r.cache.Largest() / 2, rows: newCallRows(start, end), participants: newRowParticipants(),
 	}
 }
 
@@ -193,13 +194,13 @@ func (x *indexReader) read(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// limited reports whether the index may cost only so much.
+// limited reports whether the cost of the index is limited.
 func (x *indexReader) limited() bool { return x.costLimit <= maxIndexCost }
 
-// overCost returns an error if the index costs more than it may.
+// overCost returns errTooLarge or errTooCostly if the index takes more memory or requests than it may.
 func (x *indexReader) overCost() error {
 	switch {
-	case x.rows.size > x.most:
+	case x.rows.size > x.maxSize:
 		return errTooLarge
 	case float64(x.pages)+float64(len(x.rows.all))/recordsPerList > x.costLimit:
 		return errTooCostly
@@ -207,11 +208,11 @@ func (x *indexReader) overCost() error {
 	return nil
 }
 
-// list reads the list. A list that ends with an empty page after a short one may have been cut: it is read again in two halves, which
-// must hold the same rows.
+// list reads the list. A list that ends with an empty page after a short one may have been truncated: it is read again in two halves,
+// which must hold the same rows.
 func (x *indexReader) list(ctx context.Context, onPage func([]source.CallRow)) error {
-	cut, err := x.chain(ctx, x.start, x.end, &x.rows, onPage)
-	if err != nil || !cut || len(x.rows.all) == 0 {
+	truncated, err := x.chain(ctx, x.start, x.end, &x.rows, onPage)
+	if err != nil || !truncated || len(x.rows.all) == 0 {
 		return err
 	}
 	middle := x.start.Add(x.end.Sub(x.start) / 2).Truncate(time.Second)
@@ -241,22 +242,22 @@ func (x *indexReader) doubt(reason parleyv1.ErrorReason) {
 // maxListPages ends a list that does not end by itself.
 const maxListPages = 1 << 14
 
-// chain reads the pages of an interval. When Graph does not know a link any more, it reads them once more. cut reports whether Graph may
-// have cut the chain.
-func (x *indexReader) chain(ctx context.Context, start, end time.Time, into *callRows, onPage func([]source.CallRow)) (cut bool, err error) {
-	cut, followed, err := x.readPages(ctx, start, end, into, onPage)
+// chain reads the pages of an interval. When Graph does not know a link any more, it reads them once more. truncated tells that Graph may
+// have ended the chain too early.
+func (x *indexReader) chain(ctx context.Context, start, end time.Time, into *callRows, onPage func([]source.CallRow)) (truncated bool, err error) {
+	truncated, followed, err := x.readPages(ctx, start, end, into, onPage)
 	if followed && graph.LinkLost(err) {
 		into.chain++
-		cut, _, err = x.readPages(ctx, start, end, into, onPage)
+		truncated, _, err = x.readPages(ctx, start, end, into, onPage)
 	}
-	return cut, err
+	return truncated, err
 }
 
-// readPages adds the rows of pages until one has no link. followed reports whether an error is of a page behind a link.
+// readPages adds the rows of pages until one has no link. followed tells that the error is that of a page behind a link.
 func (x *indexReader) readPages(
 	ctx context.Context, start, end time.Time, into *callRows, onPage func([]source.CallRow),
-) (cut, followed bool, err error) {
-	link, seen, tail := "", links.Set{}, links.TruncationCheck{}
+) (truncated, followed bool, err error) {
+	link, seen, check := "", links.Set{}, links.TruncationCheck{}
 	largest := source.Describe(x.r.scope.Source).PageSize
 	isShort := func(rows int) bool { return rows < largest }
 	for n := 1; ; n++ {
@@ -272,17 +273,17 @@ func (x *indexReader) readPages(
 		}
 		into.add(page.Items)
 		onPage(page.Items)
-		if into.outside >= leastOutside && 2*into.outside > len(into.all) {
+		if into.outOfBounds >= minOutOfBounds && 2*into.outOfBounds > len(into.all) {
 			return false, false, errBounds
 		}
-		cut = tail.Add(page.Next, page.Rows, isShort)
+		truncated = check.Add(page.Next, page.Rows, isShort)
 		more, doubt := seen.Follow(page.Next, n, maxListPages)
 		if doubt != parleyv1.ErrorReason_ERROR_REASON_UNSPECIFIED {
 			x.doubt(doubt)
 			return false, false, nil
 		}
 		if err := x.overCost(); err != nil || !more {
-			return cut, false, err
+			return truncated, false, err
 		}
 		largest = max(largest, page.Rows)
 		link = page.Next
@@ -297,8 +298,8 @@ func (x *indexReader) count(page *source.Page[source.CallRow]) {
 	}
 }
 
-// readParticipants reads the participants of a record. A record whose participants cannot be read is a doubt. An error that concerns all
-// records ends the reading.
+// readParticipants reads the participants of a record. A record whose participants cannot be read becomes a doubt (build). The error is one
+// that concerns all records and ends the reading, or that of the context.
 func (x *indexReader) readParticipants(ctx context.Context, row *source.CallRow) error {
 	ids, asked, err := x.r.participants(ctx, row)
 	if asked {
@@ -311,11 +312,11 @@ func (x *indexReader) readParticipants(ctx context.Context, row *source.CallRow)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return x.participants.failed(err)
+	return x.participants.fail(err)
 }
 
-// participants returns the participants of a record. They are cached by id and version, whatever cache-control says: a version does
-// not change.
+// participants returns the participants of a record; asked tells that Graph was asked for them. They are cached by id and version, whatever
+// cache-control says: a version does not change.
 func (r *calls) participants(ctx context.Context, row *source.CallRow) (ids []string, asked bool, err error) {
 	if row.Version <= 0 {
 		ids, err = r.lister.CallParticipants(ctx, row.ID)
@@ -342,7 +343,7 @@ func sizeOfIDs(ids []string) int64 {
 // requests is the number of requests that the reading took.
 func (x *indexReader) requests() int { return x.pages + x.participants.asked }
 
-// build makes the index, and its size in memory.
+// build returns the index and its size in memory.
 func (x *indexReader) build() (index *callIndex, size int64) {
 	index = &callIndex{rows: x.rows.all, packer: x.rows.packer, byUser: map[string][]int32{}, doubts: x.doubts, read: x.oldest}
 	size = x.rows.size
@@ -385,15 +386,15 @@ type rowParticipants struct {
 	mu     sync.Mutex
 	begun  map[recordName]bool
 	ids    map[recordName][]string
-	asked  int
-	absent int // records that Graph gave no usable answer about
+	asked  int // records that Graph was asked about
+	failed int // records about which Graph was not available
 }
 
 func newRowParticipants() rowParticipants {
 	return rowParticipants{begun: map[recordName]bool{}, ids: map[recordName][]string{}}
 }
 
-// begin reports whether the participants of a record are still to be asked for.
+// begin notes that the participants of a record are asked for, and reports false if that was noted before.
 func (p *rowParticipants) begin(row *source.CallRow) bool {
 	name := nameOf(row)
 	if row.Record == nil || p.begun[name] {
@@ -415,11 +416,11 @@ func (p *rowParticipants) found(row *source.CallRow, ids []string) {
 	p.ids[nameOf(row)] = ids
 }
 
-// maxAbsent is the number of records without a usable answer after which Graph is taken to be down.
-const maxAbsent = 16
+// maxFailed is the number of records about which Graph may be unavailable before it is taken to be down.
+const maxFailed = 16
 
-// failed returns an error that ends the reading; nil = it concerns the record alone.
-func (p *rowParticipants) failed(err error) error {
+// fail notes that a record could not be read, and returns the error if it ends the reading; nil = it concerns the record alone.
+func (p *rowParticipants) fail(err error) error {
 	graphErr, ok := errors.AsType[*graph.Error](err)
 	if !ok {
 		return err
@@ -432,7 +433,7 @@ func (p *rowParticipants) failed(err error) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.absent++; p.absent > maxAbsent {
+	if p.failed++; p.failed > maxFailed {
 		return err
 	}
 	return nil

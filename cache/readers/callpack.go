@@ -9,21 +9,21 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// recordPacker compresses the records of an index one by one, against the first records of it: all records have the same properties. A nil
-// one packs nothing.
+// recordPacker compresses the records of an index one by one, with the first records of the index as the dictionary: all records have the same
+// properties. A nil recordPacker packs nothing.
 type recordPacker struct {
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
 }
 
 const (
-	// dictionaryBytes bounds the records that others are compressed against, packerBytes is the memory of a packer.
+	// dictionaryBytes bounds the dictionary, packerBytes is the memory of a packer.
 	dictionaryBytes = 64 << 10
 	packerBytes     = 4 * dictionaryBytes
 	dictionaryID    = 1
 )
 
-// newRecordPacker returns a packer that compresses against some records.
+// newRecordPacker returns a packer with a dictionary of some records; nil = none can be made of them.
 func newRecordPacker(rows []source.CallRow) *recordPacker {
 	var dictionary []byte
 	for i := range rows {
@@ -43,10 +43,10 @@ func newRecordPacker(rows []source.CallRow) *recordPacker {
 	return &recordPacker{encoder, decoder}
 }
 
-// frameMagic begins what is packed. A record is JSON, and begins with none of these bytes.
+// frameMagic begins a packed record. A record is JSON, and begins with none of these bytes.
 var frameMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 
-// pack returns a record packed.
+// pack returns a record compressed; one that is compressed already stays so.
 func (p *recordPacker) pack(record []byte) []byte {
 	if p == nil || bytes.HasPrefix(record, frameMagic) {
 		return record

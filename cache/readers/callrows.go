@@ -13,8 +13,9 @@ type callRows struct {
 	at         map[string]rowPlace
 	chain      int // number of the current chain
 	size       int64
-	outside    int // rows outside of what was asked for
 	packer     *recordPacker
+
+	outOfBounds int // rows whose time lies out of the bounds that Graph was given
 }
 
 // rowPlace is the index of a row, and the number of the latest chain that brought it.
@@ -24,7 +25,7 @@ func newCallRows(start, end time.Time) callRows {
 	return callRows{start: start, end: end, at: map[string]rowPlace{}}
 }
 
-// repeated reports whether this chain brought all rows of a page before, in the same or a newer version.
+// repeated reports whether the current chain brought all rows of a page before, in the same or a newer version.
 func (c *callRows) repeated(rows []source.CallRow) bool {
 	for i := range rows {
 		at, known := c.at[rows[i].ID]
@@ -38,7 +39,7 @@ func (c *callRows) repeated(rows []source.CallRow) bool {
 // packedFrom is how many records an index has before others are packed.
 const packedFrom = 500
 
-// join adds the rows of another list.
+// join adds the rows of another list. The error is that of a record that cannot be unpacked.
 func (c *callRows) join(o *callRows) error {
 	for i := range o.all {
 		row := o.all[i]
@@ -72,7 +73,7 @@ func (c *callRows) add(rows []source.CallRow) {
 			c.all = append(c.all, *row)
 			c.size += sizeOfRow(row)
 			if row.OutOfBounds(c.start, c.end) {
-				c.outside++
+				c.outOfBounds++
 			}
 			continue
 		}
@@ -86,8 +87,8 @@ func (c *callRows) add(rows []source.CallRow) {
 
 func sizeOfRow(row *source.CallRow) int64 { return indexedRow + int64(len(row.Record)+len(row.ID)) }
 
-// leastOutside is the number of rows outside of the interval from which on Graph is taken not to honour it.
-const leastOutside = 10
+// minOutOfBounds is the number of rows out of bounds from which on Graph is taken not to honour the interval.
+const minOutOfBounds = 10
 
 // equal reports whether both hold the same versions of the same records of an interval.
 func (c *callRows) equal(o *callRows) bool { return c.within(o) && o.within(c) }

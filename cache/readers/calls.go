@@ -19,21 +19,21 @@ import (
 // the night of a large tenant wait for nothing but lists. So the list of an interval is read once, and the participants of each of its
 // records; the calls of all users are then known (callIndex).
 //
-// Readings of many users always go by an index. Other users do once several of them ask for a settled interval: an index costs
-// requests itself, and these are allowed for by what the users have spent. Whatever is not right with an index, they ask Graph
-// for themselves.
+// Readings of many users always go by an index. Readings of one user do so once several users have asked for a settled interval: an index
+// costs requests itself, in proportion to the lists that these users have taken. When there is no index, or one with doubts, each user asks
+// Graph alone.
 
 const (
-	// fewAskers is the number of users of an interval for which the index is tried first. Fewer lists cost no more than the index.
-	fewAskers = 4
+	// minAskers is the number of users of an interval for which the index is tried first. Fewer lists cost no more than the index.
+	minAskers = 4
 	// recordsPerList is how many requests about records cost as much as one list: Graph allows for so many in the same time.
 	recordsPerList = 1500 / 40
 	// maxIndexCost bounds the index that is read for single users, in lists: about 15 seconds.
 	maxIndexCost = 24
 	// maxIntervals bounds the intervals whose askers are counted.
 	maxIntervals = 1024
-	// leastMaxAge is the cap on the age of cached values under which no index is made: it would be read again and again.
-	leastMaxAge = 5 * time.Minute
+	// minMaxAge is the cap on the age of cached values under which no index is made: it would be read again and again.
+	minMaxAge = 5 * time.Minute
 	// oldIndex is how old an index must be before a reading of many users, whose caller wants no cached values, reads it again.
 	oldIndex = 10 * time.Minute
 )
@@ -74,10 +74,10 @@ func (r *calls) Events(ctx context.Context, q source.EventQuery, link string) (*
 func (r *calls) findable(q *source.EventQuery) bool {
 	oneUser := q.Owner != resource.AnyUser && q.User != "" && !strings.Contains(q.User, "@")
 	maxAge := r.cache.MaxAge()
-	return oneUser && q.CallIndex != source.IndexNever && q.End.After(q.Start) && r.cache.Largest() > 0 && (maxAge == 0 || maxAge >= leastMaxAge)
+	return oneUser && q.CallIndex != source.IndexNever && q.End.After(q.Start) && r.cache.Largest() > 0 && (maxAge == 0 || maxAge >= minMaxAge)
 }
 
-// find returns the index of a query and the requests that it took; nil = the user asks Graph alone.
+// find returns the index that answers a query, and the requests that it took; nil = Graph is asked for the user's own list.
 func (r *calls) find(ctx context.Context, q *source.EventQuery) (*callIndex, int, error) {
 	key, always := r.indexKey(q), q.CallIndex == source.IndexAlways
 	if always {
@@ -86,7 +86,7 @@ func (r *calls) find(ctx context.Context, q *source.EventQuery) (*callIndex, int
 		return nil, 0, nil
 	}
 	if known := r.cached(ctx, key); known != nil {
-		return known.usable(always), 0, nil
+		return known.usable(q.CallIndex), 0, nil
 	}
 	if always {
 		return r.readOrJoin(ctx, q, key, math.Inf(1))
@@ -101,7 +101,7 @@ func (r *calls) find(ctx context.Context, q *source.EventQuery) (*callIndex, int
 	return r.readOrJoin(ctx, q, key, costLimit)
 }
 
-// readingName is the name under which readings of an index are joined. One that may cost as much as it takes is never joined to one that is limited.
+// readingName is the name under which readings of an index are joined. A reading whose cost is not limited never joins one whose cost is.
 func readingName(q *source.EventQuery, key string) string {
 	if q.CallIndex == source.IndexAlways {
 		return key
@@ -109,7 +109,7 @@ func readingName(q *source.EventQuery, key string) string {
 	return key + "\x00limited"
 }
 
-// readOrJoin reads the index of a query, or takes part in the reading of another call. A costLimit of 0 only takes part. The results are
+// readOrJoin reads the index of a query, or joins the reading of another call. With a costLimit of 0 it only joins one. The results are
 // those of find.
 func (r *calls) readOrJoin(ctx context.Context, q *source.EventQuery, key string, costLimit float64) (*callIndex, int, error) {
 	always := q.CallIndex == source.IndexAlways
@@ -136,9 +136,9 @@ func (r *calls) readOrJoin(ctx context.Context, q *source.EventQuery, key string
 		case reading.index == nil:
 			return nil, 0, nil // the user's own request shows what is wrong
 		case joined:
-			return reading.index.usable(always), 0, nil
+			return reading.index.usable(q.CallIndex), 0, nil
 		default:
-			return reading.index.usable(always), reading.requests, nil
+			return reading.index.usable(q.CallIndex), reading.requests, nil
 		}
 	}
 }
@@ -206,24 +206,24 @@ type interval struct {
 }
 
 // costLimit notes that a user asks for an interval, and returns how many lists the index may cost now; 0 = it is not tried. The users of an
-// interval have spent a list each, and the index may cost twice as much. An index that costs more is tried again when twice as many users
+// interval have taken a list each, and the index may cost twice as many. An index that costs more is tried again when twice as many users
 // have asked.
 func (a *askers) costLimit(key, user string, life time.Duration) float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	w, _ := a.intervals.Get(key)
-	if w == nil || time.Since(w.since) > life {
-		w = &interval{users: map[string]struct{}{}, next: fewAskers, since: time.Now()}
-		a.intervals.Put(key, w)
+	asked, _ := a.intervals.Get(key)
+	if asked == nil || time.Since(asked.since) > life {
+		asked = &interval{users: map[string]struct{}{}, next: minAskers, since: time.Now()}
+		a.intervals.Put(key, asked)
 	}
-	if w.next > maxIndexCost {
+	if asked.next > maxIndexCost {
 		return 0
 	}
-	w.users[user] = struct{}{}
-	n := len(w.users)
-	if n < w.next {
+	asked.users[user] = struct{}{}
+	n := len(asked.users)
+	if n < asked.next {
 		return 0
 	}
-	w.next = 2 * n
+	asked.next = 2 * n
 	return float64(min(2*n, maxIndexCost))
 }

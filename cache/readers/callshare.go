@@ -11,7 +11,7 @@ import (
 )
 
 // Replicas share an index in pieces, because it may be larger than a value of the store. A value under the index's own key says how many there
-// are; it is put behind them. Who finds it and not all of them reads Graph.
+// are; it is put after them. A replica that finds this value and not all pieces reads Graph.
 
 // Bounds of a piece: its records, and their bytes as they are in memory.
 const (
@@ -29,7 +29,7 @@ type sharedCall struct {
 // pieceKey is the key of a piece of an index.
 func pieceKey(key string, n int) string { return key + "\x00" + strconv.Itoa(n) }
 
-// shareIndex puts an index for other replicas. One with doubts stays here.
+// shareIndex puts an index for other replicas, unless it has doubts.
 func (r *calls) shareIndex(key string, index *callIndex, participants map[recordName][]string, life time.Duration) {
 	if !r.isShared() || len(index.doubts) > 0 {
 		return
@@ -63,13 +63,13 @@ func encodeCalls(rows []source.CallRow, packer *recordPacker, participants map[r
 	return encodeShared(piece)
 }
 
-// fromReplicas returns the index that another replica has put, and caches it; nil = the caller reads it. An index for many users that another
-// replica is just reading is waited for. The caller calls done after it has put the index, or has not.
-func (r *calls) fromReplicas(ctx context.Context, q *source.EventQuery, key string, always bool) (index *callIndex, done func()) {
+// fromReplicas returns the index that another replica has put, and caches it; nil = the caller reads it. For a query that always goes by an
+// index it waits for a replica that is reading one. The caller calls done after it has put the index, or has not.
+func (r *calls) fromReplicas(ctx context.Context, q *source.EventQuery, key string) (index *callIndex, done func()) {
 	done = func() {}
 	var found *shared.Value
 	switch {
-	case always:
+	case q.CallIndex == source.IndexAlways:
 		found, done = r.claim(ctx, key)
 	case r.isShared():
 		found = r.cfg.Shared.Get(ctx, key)
@@ -100,7 +100,7 @@ func (x *indexReader) addPieces(ctx context.Context, key string, index *shared.V
 	}
 	for n := range pieces {
 		value := store.Get(ctx, pieceKey(key, n))
-		if value == nil || !value.ReadAt.Equal(index.ReadAt) || x.rows.size > x.most {
+		if value == nil || !value.ReadAt.Equal(index.ReadAt) || x.rows.size > x.maxSize {
 			return false
 		}
 		calls, err := decodeShared[[]sharedCall](value.Bytes)
