@@ -16,40 +16,51 @@ type Exposure struct {
 }
 
 // Exposed returns the files of secrets that every user of the machine can read, and the files of secrets, authorities and rules
-// that every one of them can change. Links are followed: what counts is the file that is read. A file that cannot be looked at is
-// the affair of Check.
+// that every one of them can change: all files that settings name but the audit file, which the gateway makes. Links are followed: what
+// counts is the file that is read. A file that cannot be looked at is the affair of Check.
 func (s *Settings) Exposed() []Exposure {
-	const others, mayRead, mayWrite fs.FileMode = 0o007, 0o004, 0o002
 	var found []Exposure
 	seen := map[string]bool{}
-	look := func(setting, path string, secret bool) {
-		info, err := os.Stat(path)
-		if path == "" || err != nil || seen[path] {
-			return
-		}
-		seen[path] = true
-		switch mode := info.Mode().Perm() & others; {
-		case mode&mayWrite != 0:
-			found = append(found, Exposure{setting, path, "every user of this machine can change the file; take the permission away (chmod o-rwx)"})
-		case mode&mayRead != 0 && secret:
-			found = append(found, Exposure{setting, path, "every user of this machine can read the secret; take the permission away (chmod o-rwx, in Kubernetes defaultMode: 0400)"})
+	look := func(own *Settings, spec settingSpec) {
+		path := own.field(spec).String()
+		if problem := exposure(path, spec.secret); problem != "" && !seen[path] {
+			found = append(found, Exposure{Setting: envOf(spec.flag), Path: path, Problem: problem})
+			seen[path] = true
 		}
 	}
 	tenants := s.ByAlias()
-	for _, alias := range slices.Sorted(maps.Keys(tenants)) {
-		own := tenants[alias]
-		look("PARLEY_GRAPH_CLIENT_SECRET_FILE", own.GraphClientSecretFile, true)
-		look("PARLEY_GRAPH_CERTIFICATE_FILE", own.GraphCertificateFile, true)
-		look("PARLEY_GRAPH_CA_FILE", own.GraphCAFile, false)
+	for _, spec := range settingSpecs() {
+		switch {
+		case !spec.path || spec.flag == auditFile:
+		case spec.graph:
+			for _, alias := range slices.Sorted(maps.Keys(tenants)) {
+				own := tenants[alias]
+				look(&own, spec)
+			}
+		default:
+			look(s, spec)
+		}
 	}
-	look("PARLEY_SEAL_KEYS_FILE", s.SealKeysFile, true)
-	look("PARLEY_SHARED_KEYS_FILE", s.SharedKeysFile, true)
-	look("PARLEY_SHARED_PASSWORD_FILE", s.SharedPasswordFile, true)
-	look("PARLEY_SHARED_CA_FILE", s.SharedCAFile, false)
-	look("PARLEY_TLS_KEY_FILE", s.TLSKeyFile, true)
-	look("PARLEY_TLS_CERT_FILE", s.TLSCertFile, false)
-	look("PARLEY_TLS_CLIENT_CA_FILE", s.TLSClientCAFile, false)
-	look("PARLEY_OIDC_CA_FILE", s.OIDCCAFile, false)
-	look("PARLEY_POLICY_FILE", s.PolicyFile, false)
 	return found
+}
+
+// exposure returns what other users of the machine can do to the file at a path, and the fix; empty = nothing that matters, no path, or
+// no such file.
+func exposure(path string, secret bool) string {
+	const others, mayRead, mayWrite fs.FileMode = 0o007, 0o004, 0o002
+	if path == "" {
+		return ""
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	switch mode := info.Mode().Perm() & others; {
+	case mode&mayWrite != 0:
+		return "every user of this machine can change the file; take the permission away (chmod o-rwx)"
+	case mode&mayRead != 0 && secret:
+		return "every user of this machine can read the secret; take the permission away (chmod o-rwx, in Kubernetes defaultMode: 0400)"
+	default:
+		return ""
+	}
 }
