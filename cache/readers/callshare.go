@@ -64,7 +64,7 @@ func encodeCalls(rows []source.CallRow, packer *recordPacker, participants map[r
 }
 
 // fromReplicas returns the index that another replica has put, and caches it; nil = the caller reads it. For a query that always goes by an
-// index it waits for a replica that is reading one. The caller calls done after it has put the index, or has not.
+// index it waits for a replica that is reading one. The caller calls done in the end, whether or not it has put the index.
 func (r *calls) fromReplicas(ctx context.Context, q *source.EventQuery, key string) (index *callIndex, done func()) {
 	done = func() {}
 	var found *shared.Value

@@ -13,10 +13,11 @@ import (
 	"github.com/parley-gateway/parley/source"
 )
 
-// Memory of a row beside its message, and how many times larger a message is in memory than on the wire.
 const (
+	// rowOverhead is the memory of a row beside its message, in bytes.
 	rowOverhead = 160
-	residence   = 3
+	// residence is how many times larger a message is in memory than on the wire.
+	residence = 3
 )
 
 // resident estimates the memory of a message.
@@ -45,7 +46,7 @@ func getPage[T any](
 	return &again, nil
 }
 
-// fetchedPage is a page as the cache takes it. size returns the memory of a row beside rowOverhead.
+// fetchedPage returns a page as the cache takes it, or err. size returns the memory of a row beside rowOverhead.
 func fetchedPage[T any](
 	page *source.Page[T], err error, life time.Duration, size func(T) int64,
 ) (cache.Fetched[*source.Page[T]], error) {
@@ -62,8 +63,8 @@ func fetchedPage[T any](
 	return fetched, nil
 }
 
-// concernsOneCaller reports whether an error concerns only the caller who asked: a request to Graph counts against the day of that
-// caller and waits for the caller's turn. That this day is used up, or that this turn comes too late, is no answer to others.
+// concernsOneCaller reports whether an error concerns only the caller whose request it ended: a request to Graph counts against the day of
+// that caller and waits for the caller's turn. Others may have requests left, or may wait for longer.
 func concernsOneCaller(err error) bool {
 	graphErr, ok := errors.AsType[*graph.Error](err)
 	return ok && (graphErr.Kind == graph.KindCallerLimit || graphErr.Kind == graph.KindThrottled && graphErr.OwnBudget)

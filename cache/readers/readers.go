@@ -27,7 +27,7 @@ type Config struct {
 	Open, Copilot, Chat, Call, Usage, Other time.Duration
 	// Settle is how long after an event its row may still appear; as timeline.Config.Settle.
 	Settle map[parleyv1.Source]time.Duration
-	// Shared has the values that replicas share; nil = they share none. Values that were read on behalf of a user are never in it.
+	// Shared has the values that replicas share; nil = they share none. Values that were read on behalf of a user are never put there.
 	Shared *shared.Values
 }
 
@@ -83,7 +83,7 @@ func (d *Decorator) in(scope Scope) scoped {
 	return scoped{d, scope, cmp.Or(source.Describe(scope.Source).Label, "other")}
 }
 
-// settles is when a window that ends at end is settled, by the earlier of both clocks.
+// settles is when a window that ends at end is settled, by Graph's clock or this machine's, whichever is behind.
 func (s *scoped) settles(end time.Time) time.Time {
 	settle := s.cfg.Settle[s.scope.Source]
 	if s.scope.Skew != nil {
@@ -92,7 +92,7 @@ func (s *scoped) settles(end time.Time) time.Time {
 	return end.Add(settle)
 }
 
-// windowLife is how long a window is cached that ends at end and was read at a time. Whether it was settled then goes by the earlier of both clocks.
+// windowLife is how long a window is cached that ends at end and was read at read: longer if it was settled by then.
 func (s *scoped) windowLife(end, read time.Time) time.Duration {
 	switch {
 	case s.settles(end).After(read):

@@ -26,7 +26,7 @@ func (d *Decorator) Records(next source.EventGetter, scope Scope) source.EventGe
 	return &records{d.in(scope), next}
 }
 
-// Event implements source.EventGetter. What is cached is the record as it is for no user; whether it names the user is judged each time.
+// Event implements source.EventGetter. The cached record is read for no user in particular; whether it names the user is decided each time.
 func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref) (*parleyv1.Event, error) {
 	if ref.Version <= 0 {
 		return r.next.Event(ctx, owner, user, ref)
@@ -48,7 +48,7 @@ func (r *records) Event(ctx context.Context, owner, user string, ref source.Ref)
 	return source.CallForUser(answer.Value, owner, user)
 }
 
-// participants caches what records of calls say about users.
+// participants caches whether records of calls name users.
 type participants struct {
 	scoped
 
@@ -78,11 +78,11 @@ func (p *participants) VerifyParticipant(ctx context.Context, user string, ref s
 	key.Text(user, ref.ID)
 	key.Number(ref.Version)
 	answer, err := get(ctx, &p.scoped, key, "", func(ctx context.Context) (cache.Fetched[verification], error) {
-		said := p.next.VerifyParticipant(ctx, user, ref)
-		if said != nil && !errors.Is(said, source.ErrNotParticipant) {
-			return cache.Fetched[verification]{}, said
+		err := p.next.VerifyParticipant(ctx, user, ref)
+		if err != nil && !errors.Is(err, source.ErrNotParticipant) {
+			return cache.Fetched[verification]{}, err
 		}
-		return cache.Fetched[verification]{Value: verification{said}, Life: p.cfg.Call, Size: verificationSize}, nil
+		return cache.Fetched[verification]{Value: verification{err}, Life: p.cfg.Call, Size: verificationSize}, nil
 	})
 	if err != nil {
 		return err

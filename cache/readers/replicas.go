@@ -17,8 +17,8 @@ import (
 // store they find nothing.
 type SharedWindows interface {
 	// Claim returns the value of a window that another replica has put and ctx's Control accepts, made of its bytes by decode; nil =
-	// the caller makes the value. A replica that is just making it is waited for. The caller calls done after it has put the value, or
-	// has not.
+	// the caller makes the value. Claim waits for a replica that is making it. The caller calls done in the end, whether or not it has put
+	// the value.
 	Claim(ctx context.Context, key string, decode func([]byte) (any, error)) (value any, done func())
 }
 
@@ -42,8 +42,8 @@ func (r *events) Claim(ctx context.Context, key string, decode func([]byte) (any
 	return value, done
 }
 
-// claim returns a value that another replica has put; nil = the caller makes it, and calls done after that. A replica that is just making it
-// is waited for.
+// claim returns a value that another replica has put; nil = the caller makes it. It waits for a replica that is making the value. The caller
+// calls done in the end, whether or not it has put the value.
 func (s *scoped) claim(ctx context.Context, key string) (found *shared.Value, done func()) {
 	if !s.isShared() {
 		return nil, func() {}
@@ -58,7 +58,7 @@ func (s *scoped) claim(ctx context.Context, key string) (found *shared.Value, do
 // isShared reports whether replicas share the values of the scope. What was read on behalf of a user stays in memory.
 func (s *scoped) isShared() bool { return s.cfg.Shared != nil && !s.scope.Delegated }
 
-// share puts a value for other replicas.
+// share puts a value that was true at read for other replicas; a nil encode puts none.
 func (s *scoped) share(key string, read time.Time, life time.Duration, size int64, encode func() []byte) {
 	if s.isShared() && encode != nil {
 		s.cfg.Shared.Put(key, read, life, size, encode)
@@ -88,7 +88,7 @@ func shareJSON(store *shared.Values, key string, read time.Time, life time.Durat
 	store.Put(key, read, life, int64(len(text)), func() []byte { return text })
 }
 
-// sharedRefusal is a refusal as replicas share it: what other floors decide by, without Graph's words.
+// sharedRefusal is a refusal as replicas share it: the fields that the packages above decide by, without Graph's words.
 type sharedRefusal struct {
 	Kind                       graph.Kind
 	Status                     int
@@ -97,12 +97,12 @@ type sharedRefusal struct {
 	Roles                      []string
 }
 
-// refusalOf takes an error apart.
+// refusalOf returns an error as replicas share it.
 func refusalOf(e *graph.Error) sharedRefusal {
 	return sharedRefusal{e.Kind, e.Status, e.Code, e.InnerCode, e.Reason, e.RequestID, e.ClientRequestID, e.Roles}
 }
 
-// error puts the error together.
+// error is refusalOf the other way round.
 func (r *sharedRefusal) error() *graph.Error {
 	return &graph.Error{
 		Kind: r.Kind, Status: r.Status, Code: r.Code, InnerCode: r.InnerCode, Reason: r.Reason, RequestID: r.RequestID,

@@ -1,6 +1,6 @@
-// Package shared keeps values in a store that several replicas share, below the memory of each. It seals what it puts there: a value is
-// compressed, encrypted and bound to its whole key, and its name is a code under the same keys. Whatever the store answers that is not
-// such a value is a miss, and so is a store that does not answer: nobody sees an error.
+// Package shared keeps values in a store that several replicas share, below the memory of each. Values are sealed: a value is
+// compressed, encrypted and bound to its whole key, and its name in the store is a code of the key. Anything else that the store answers
+// is a miss, and so is a store that does not answer: no method returns its errors.
 //
 // The age of a value and the time until which it may be served are in the sealed part, so that they hold on every replica whatever the
 // store does. Values are written behind, by one goroutine, from a queue that drops what it has no room for.
@@ -31,9 +31,9 @@ type Store interface {
 // Leases let one replica make a value while the others wait for it.
 type Leases interface {
 	// Claim returns the value of a name. Without a value it takes the lease of the name, or begins it anew if this replica holds it;
-	// held is how long another replica holds it yet, 0 = it was taken.
+	// held is how much longer another replica holds the lease, 0 = this one has taken it.
 	Claim(ctx context.Context, name string, lease time.Duration) (value []byte, held time.Duration, err error)
-	// Release ends the lease and wakes who waits for it.
+	// Release ends the lease and wakes the replicas that wait for it.
 	Release(ctx context.Context, name string) error
 	// Watch returns a channel that is closed when a lease of the name ends.
 	Watch(name string) (ended <-chan struct{}, cancel func())
@@ -54,7 +54,7 @@ type Observer interface {
 	SharedRequest(op, result string, took time.Duration)
 }
 
-// Names of Observer.
+// Operations and results that Values reports to its Observer.
 const (
 	opGet         = "get"
 	opSet         = "set"
@@ -68,10 +68,10 @@ const (
 	MaxValue = 4 << 20
 	// maxPlain bounds what a value is decompressed to.
 	maxPlain = 64 << 20
-	// maxQueue and maxQueued bound the values that wait to be put, by number and by bytes.
-	maxQueue  = 256
-	maxQueued = 32 << 20
-	// lease is how long others wait for a replica that is gone, and renewal how often one that is there begins its leases anew.
+	// maxQueue and maxQueuedBytes bound the values that wait to be put.
+	maxQueue       = 256
+	maxQueuedBytes = 32 << 20
+	// lease is how long others wait for a replica that is gone. A replica begins its leases anew after each renewal.
 	lease   = 5 * time.Second
 	renewal = lease / 4
 )
@@ -143,7 +143,7 @@ type Value struct {
 
 // Get returns a value that ctx's Control accepts; nil = there is none.
 func (v *Values) Get(ctx context.Context, key string) *Value {
-	key = v.whole(key)
+	key = v.buildKey(key)
 	sealed, err := v.cfg.Store.Get(ctx, v.cfg.Sealer.Name(key))
 	if err != nil || sealed == nil {
 		return nil
@@ -151,7 +151,7 @@ func (v *Values) Get(ctx context.Context, key string) *Value {
 	return v.accepted(ctx, key, sealed)
 }
 
-// accepted opens a sealed value that ctx's Control accepts.
+// accepted opens a sealed value; nil = it cannot be opened, or ctx's Control does not accept it.
 func (v *Values) accepted(ctx context.Context, key string, sealed []byte) *Value {
 	value := v.open(key, sealed)
 	if value == nil {
@@ -164,20 +164,20 @@ func (v *Values) accepted(ctx context.Context, key string, sealed []byte) *Value
 	return value
 }
 
-// Invalid counts a value that opened and whose bytes mean nothing to its reader.
+// Invalid counts a value that could be opened and whose bytes its reader cannot decode.
 func (v *Values) Invalid() { v.cfg.Observer.SharedRequest(opGet, resultInvalid, 0) }
 
-// Claim is Get for a value that the caller makes when there is none. It waits for another replica that is just making the value, for
-// the time given at most: then, or when the other one ended without a value, the caller makes it as well. When value is nil the caller
-// makes the value, and calls done after it has put the value, or has not.
+// Claim is Get for a value that the caller makes when there is none. It waits for another replica that is making the value, for maxWait at
+// most: after that, or when the other one ended without a value, the caller makes it as well. The caller calls done in the end, whether or not
+// it has put the value.
 func (v *Values) Claim(ctx context.Context, key string, maxWait time.Duration) (value *Value, done func()) {
 	done = func() {}
 	control := cache.ControlOf(ctx)
 	if control.NoCache || control.MaxAge != nil || control.OnlyIfCached {
 		return v.Get(ctx, key), done
 	}
-	whole := v.whole(key)
-	name := v.cfg.Sealer.Name(whole)
+	ofBuild := v.buildKey(key)
+	name := v.cfg.Sealer.Name(ofBuild)
 	ended, cancel := v.cfg.Leases.Watch(name)
 	defer cancel()
 	enough := time.NewTimer(maxWait)
@@ -188,10 +188,10 @@ func (v *Values) Claim(ctx context.Context, key string, maxWait time.Duration) (
 		case err != nil:
 			return nil, done
 		case sealed != nil:
-			return v.accepted(ctx, whole, sealed), done
+			return v.accepted(ctx, ofBuild, sealed), done
 		case held <= 0:
 			v.hold(name)
-			return nil, func() { v.enqueue(job{key: whole}) }
+			return nil, func() { v.enqueue(job{key: ofBuild}) }
 		}
 		timer := time.NewTimer(min(held, lease))
 		select {
@@ -207,7 +207,7 @@ func (v *Values) Claim(ctx context.Context, key string, maxWait time.Duration) (
 	}
 }
 
-// hold has a lease begin anew until it ends.
+// hold notes a lease of this replica, which renew begins anew until done is called.
 func (v *Values) hold(name string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -232,17 +232,17 @@ func (v *Values) Put(key string, read time.Time, life time.Duration, size int64,
 	if time.Until(expires) <= 0 {
 		return
 	}
-	v.enqueue(job{v.whole(key), read, expires, size, encode})
+	v.enqueue(job{v.buildKey(key), read, expires, size, encode})
 }
 
-// enqueue adds a job to the queue, or drops it. A lease that is not ended in time ends by itself.
+// enqueue adds a job to the queue, or drops it if the queue is full. A lease whose job was dropped ends by itself.
 func (v *Values) enqueue(j job) {
 	if j.encode == nil {
 		v.mu.Lock()
 		delete(v.held, v.cfg.Sealer.Name(j.key))
 		v.mu.Unlock()
 	}
-	if v.queued.Add(j.size) <= maxQueued || j.size == 0 {
+	if v.queued.Add(j.size) <= maxQueuedBytes || j.size == 0 {
 		select {
 		case v.queue <- j:
 			return
@@ -270,7 +270,7 @@ func (v *Values) write() {
 	}
 }
 
-// run puts a value, or ends a lease. The store counts what becomes of it.
+// run puts a value, or ends a lease. The store reports failures to its own Observer.
 func (v *Values) run(j job) {
 	name := v.cfg.Sealer.Name(j.key)
 	if j.encode == nil {
@@ -289,8 +289,8 @@ func (v *Values) run(j job) {
 	_ = v.cfg.Store.Set(v.ctx, name, sealed, left)
 }
 
-// whole is the key with the form of the values.
-func (v *Values) whole(key string) string { return v.cfg.Build + "\x00" + key }
+// buildKey is a key of this build.
+func (v *Values) buildKey(key string) string { return v.cfg.Build + "\x00" + key }
 
 // head is the length of the times before a value.
 const head = 16
