@@ -119,8 +119,9 @@ func emptyDirectory() *parleyv1.Notice {
 // maxPlanPages ends the answer of the directory about a few users.
 const maxPlanPages = 8
 
-// lookUpPlans looks up the plans of users who are asked for by id, if Copilot is asked. A user of whom the directory shows nothing is asked
-// about: Graph's answer decides. The error is that of the context.
+// lookUpPlans looks up the plans of users who are asked for by id, if Copilot is requested. A user of whom the directory shows nothing keeps
+// source.PlanUnchecked: Graph is asked for the user's interactions, and its answer decides. After a look-up that fails, the same holds for
+// all users who are left: no event is missing, but a user without a plan is refused and not read. The error is that of the context.
 func (w *tenantWalk) lookUpPlans(ctx context.Context, users []listedUser) error {
 	if w.req.Plan == nil || w.sources.Users == nil || !slices.Contains(w.requested, parleyv1.Source_SOURCE_COPILOT) {
 		return nil
