@@ -34,16 +34,16 @@ func TestDescribeReadsNoFurtherThanTheLastEvent(t *testing.T) {
 	for name, tc := range map[string]struct {
 		session string
 		most    int
-		count   int64 // 0 = the reading is cut
+		count   int64 // 0 = the reading ends early
 	}{
-		"everything is read":        {"session4", 0, 100},
-		"the history is shorter":    {"session4", 1001, 100},
-		"a recent one, cut":         {"session9", 250, 0},
-		"an old one, cut":           {"session2", 250, 0},
-		"the oldest one, cut":       {"session0", 250, 0},
-		"one that there is not":     {"session", 250, 0},
-		"cut at the very last":      {"session9", 1, 0},
-		"cut at its own last event": {"session9", 100, 0},
+		"everything is read":           {"session4", 0, 100},
+		"the history is shorter":       {"session4", 1001, 100},
+		"a recent one, early":          {"session9", 250, 0},
+		"an old one, early":            {"session2", 250, 0},
+		"the oldest one, early":        {"session0", 250, 0},
+		"one that there is not":        {"session", 250, 0},
+		"early, at the very last":      {"session9", 1, 0},
+		"early, at its own last event": {"session9", 100, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +91,7 @@ func conversation(id string) query.Events {
 	return query.Events{Caller: "c", Tenant: "t", Owner: "u", User: "u", Conversation: id, Sources: []parleyv1.Source{copilot}}
 }
 
-// TestDescribeEndsWithItsCall ends a reading with its call: it is cut, and tells how far it came. One that fails on the way is cut too; one that
+// TestDescribeEndsWithItsCall ends a reading with its call: it has ended early, and tells how far it came. So has one that fails on the way; one that
 // cannot be read at all says why.
 func TestDescribeEndsWithItsCall(t *testing.T) {
 	t.Parallel()
@@ -99,15 +99,15 @@ func TestDescribeEndsWithItsCall(t *testing.T) {
 		hook    func(n int, q source.EventQuery, link string, p *page) (*page, error)
 		delay   time.Duration
 		failed  bool
-		cut     bool
+		early   bool
 		reached bool // it came to an event
 	}{
 		"in time":         {delay: time.Millisecond},
-		"too slow":        {delay: 15 * time.Second, cut: true, failed: true},
-		"a little slow":   {delay: 3 * time.Second, cut: true, failed: true, reached: true},
+		"too slow":        {delay: 15 * time.Second, early: true, failed: true},
+		"a little slow":   {delay: 3 * time.Second, early: true, failed: true, reached: true},
 		"refused":         {hook: func(int, source.EventQuery, string, *page) (*page, error) { return nil, fail(graph.KindForbidden) }, failed: true},
-		"throttled":       {hook: func(int, source.EventQuery, string, *page) (*page, error) { return nil, fail(graph.KindThrottled) }, failed: true, cut: true},
-		"throttled later": {hook: throttledAfter(40), failed: true, cut: true, reached: true},
+		"throttled":       {hook: func(int, source.EventQuery, string, *page) (*page, error) { return nil, fail(graph.KindThrottled) }, failed: true, early: true},
+		"throttled later": {hook: throttledAfter(40), failed: true, early: true, reached: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,11 +122,11 @@ func TestDescribeEndsWithItsCall(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if reading.EndedEarly != tc.cut || (reading.Err != nil) != tc.failed || tc.cut && reading.Reached.IsZero() {
+				if reading.EndedEarly != tc.early || (reading.Err != nil) != tc.failed || tc.early && reading.Reached.IsZero() {
 					t.Errorf("%+v", reading)
 				}
 				found := groups.Conversation("users/u/conversations/session9")
-				if (found != nil) != (tc.reached || !tc.failed) || found != nil && tc.cut && reading.Reached.After(found.GetActivity().GetLastEventTime().AsTime()) {
+				if (found != nil) != (tc.reached || !tc.failed) || found != nil && tc.early && reading.Reached.After(found.GetActivity().GetLastEventTime().AsTime()) {
 					t.Errorf("found %v, %+v", found, reading)
 				}
 			})

@@ -124,7 +124,7 @@ func TestFramesAndPagesAreBounded(t *testing.T) {
 		t.Errorf("truncated fields (-want +got):\n%s", diff)
 	}
 	if n := len(large.GetBody().GetContent()); n < 2<<20 || n%2 != 0 {
-		t.Errorf("the large text was cut to %d bytes", n)
+		t.Errorf("the large text was truncated to %d bytes", n)
 	}
 	token, listed := "", 0
 	for {

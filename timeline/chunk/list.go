@@ -125,11 +125,11 @@ func (e *Entry) AppendTo(list []byte, v parleyv1.EventView, limit int) ([]byte, 
 				return list, fmt.Errorf("decode an event: %w", err)
 			}
 		}
-		cut, err := proto.Marshal(shrink(event, limit))
+		encoded, err := proto.Marshal(shrink(event, limit))
 		if err != nil {
 			return list, fmt.Errorf("encode an event: %w", err)
 		}
-		basic, unmapped = cut, nil
+		basic, unmapped = encoded, nil
 	}
 	return eventwire.AppendEvent(list, basic, unmapped), nil
 }

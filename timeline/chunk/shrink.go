@@ -20,9 +20,9 @@ const shortText = 1 << 10
 
 // text is a string inside an event, with its path, its size in bytes and a way to replace it.
 type text struct {
-	path string
-	size int
-	cut  func(size int)
+	path     string
+	size     int
+	truncate func(size int)
 }
 
 // shrunk is an event that is being truncated, and the paths of the fields that were truncated.
@@ -40,8 +40,8 @@ func shrink(event *parleyv1.Event, limit int) *parleyv1.Event {
 		s.event.Unmapped = nil
 		s.paths["unmapped"] = true
 	}
-	s.cutTexts()
-	s.cutLists()
+	s.truncateTexts()
+	s.halveLists()
 	for path := range s.paths {
 		s.event.TruncatedFields = append(s.event.TruncatedFields, path)
 	}
@@ -55,9 +55,9 @@ func (s *shrunk) excess() int {
 	return eventwire.FramedSize(proto.Size(s.event)+pathBytes(s.paths)) - s.limit
 }
 
-// cutTexts truncates the longest texts until the event fits or its texts are short. The longest text gives up as much as is needed, but is not
+// truncateTexts truncates the longest texts until the event fits or its texts are short. The longest text gives up as much as is needed, but is not
 // made much shorter than the next one.
-func (s *shrunk) cutTexts() {
+func (s *shrunk) truncateTexts() {
 	for range 64 {
 		excess := s.excess()
 		if excess <= 0 {
@@ -73,15 +73,15 @@ func (s *shrunk) cutTexts() {
 			floor = max(floor, texts[1].size/2)
 		}
 		longest := texts[0]
-		longest.cut(max(floor, longest.size-excess-64))
+		longest.truncate(max(floor, longest.size-excess-64))
 		s.paths[longest.path] = true
 	}
 }
 
-// cutLists halves the largest lists until the event fits.
-func (s *shrunk) cutLists() {
+// halveLists halves the largest lists until the event fits.
+func (s *shrunk) halveLists() {
 	for s.excess() > 0 {
-		path := cutLargest(s.event.ProtoReflect())
+		path := halveLargest(s.event.ProtoReflect())
 		if path == "" {
 			return
 		}
@@ -117,7 +117,7 @@ func collect(m protoreflect.Message, path string, found []text) []text {
 			found = collect(v.Message(), here, found)
 		case f.Kind() == protoreflect.StringKind:
 			whole := v.String()
-			found = append(found, text{path: here, size: len(whole), cut: func(size int) {
+			found = append(found, text{path: here, size: len(whole), truncate: func(size int) {
 				m.Set(f, protoreflect.ValueOfString(prefix(whole, size)))
 			}})
 		}
@@ -126,10 +126,10 @@ func collect(m protoreflect.Message, path string, found []text) []text {
 	return found
 }
 
-// cutLargest halves the largest list of a message, or clears its largest map or bytes field, and returns the path.
-func cutLargest(m protoreflect.Message) string {
+// halveLargest halves the largest list of a message, or clears its largest map or bytes field, and returns the path.
+func halveLargest(m protoreflect.Message) string {
 	best, size := "", 0
-	var cutBest func()
+	var halveBest func()
 	var look func(m protoreflect.Message, path string)
 	look = func(m protoreflect.Message, path string) {
 		m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
@@ -139,7 +139,7 @@ func cutLargest(m protoreflect.Message) string {
 				alone := m.New()
 				alone.Set(f, v)
 				if n := proto.Size(alone.Interface()); n > size {
-					best, size, cutBest = here, n, func() { halve(m, f) }
+					best, size, halveBest = here, n, func() { halve(m, f) }
 				}
 			case f.Kind() == protoreflect.MessageKind:
 				look(v.Message(), here)
@@ -148,8 +148,8 @@ func cutLargest(m protoreflect.Message) string {
 		})
 	}
 	look(m, "")
-	if cutBest != nil {
-		cutBest()
+	if halveBest != nil {
+		halveBest()
 	}
 	return best
 }

@@ -10,8 +10,8 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// TestLargeEventsAreCutToTheLimit: an event that is cut fits, names what was cut, and is no smaller than need be.
-func TestLargeEventsAreCutToTheLimit(t *testing.T) {
+// TestLargeEventsAreTruncatedToTheLimit: a truncated event fits, names the truncated fields, and is no smaller than need be.
+func TestLargeEventsAreTruncatedToTheLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 1 << 20
 	sessions := make([]*parleyv1.CallSession, 60000)
@@ -27,10 +27,10 @@ func TestLargeEventsAreCutToTheLimit(t *testing.T) {
 	} {
 		got := shrink(test.event, limit)
 		if n := eventwire.FramedSize(proto.Size(got)); n > limit || n < test.least {
-			t.Errorf("%s: cut to %d bytes, want %d to %d", name, n, test.least, limit)
+			t.Errorf("%s: truncated to %d bytes, want %d to %d", name, n, test.least, limit)
 		}
-		if cut := got.GetTruncatedFields(); len(cut) != 1 || cut[0] != name || got.GetCall().GetPartial() != (name == "call.sessions") {
-			t.Errorf("%s: cut %v", name, cut)
+		if truncated := got.GetTruncatedFields(); len(truncated) != 1 || truncated[0] != name || got.GetCall().GetPartial() != (name == "call.sessions") {
+			t.Errorf("%s: truncated %v", name, truncated)
 		}
 	}
 }

@@ -37,12 +37,12 @@ func (f *Filter) MatchWire(wire []byte) (Result, error) {
 	if f == nil {
 		return True, nil
 	}
-	cut, err := f.needs.AppendTo(make([]byte, 0, 256), wire)
+	needed, err := f.needs.AppendTo(make([]byte, 0, 256), wire)
 	if err != nil {
 		return False, fmt.Errorf("filter an event: %w", err)
 	}
 	event := &parleyv1.Event{}
-	if err := proto.Unmarshal(cut, event); err != nil {
+	if err := proto.Unmarshal(needed, event); err != nil {
 		return False, fmt.Errorf("filter an event: %w", err)
 	}
 	return f.Match(event), nil

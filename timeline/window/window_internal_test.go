@@ -77,16 +77,16 @@ func TestFinerLevels(t *testing.T) {
 		{Span{start, start.Add(2 * time.Hour)}, Year}: Hour,
 	} {
 		if got, ok := w.Finer(); !ok || got != want {
-			t.Errorf("%v at level %d is cut at level %d (%v), want %d", w.Span, w.Level, got, ok, want)
+			t.Errorf("%v at level %d is split at level %d (%v), want %d", w.Span, w.Level, got, ok, want)
 		}
 	}
 	if _, ok := (Window{Span{start, start.Add(time.Hour)}, Year}).Finer(); ok {
-		t.Error("an hour was cut")
+		t.Error("an hour was split")
 	}
 }
 
-// TestFullHoursAreCut: an hour is cut on its own grid once it is known to hold too much, in whole seconds.
-func TestFullHoursAreCut(t *testing.T) {
+// TestFullHoursAreSplit: an hour is split on its own grid once it is known to hold too much, in whole seconds.
+func TestFullHoursAreSplit(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2025, 3, 3, 9, 50, 0, 0, time.UTC)
 	for _, c := range []struct {
