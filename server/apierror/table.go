@@ -170,7 +170,7 @@ var table = map[parleyv1.ErrorReason]row{
 	parleyv1.ErrorReason_ERROR_REASON_ALREADY_RUNNING: {
 		code: codes.Aborted, retry: time.Minute,
 		text: "the same caller runs a stream over the tenant for an equal request",
-		help: "Leave the work to the other stream, or ask again after `RetryInfo`, when it may have ended.",
+		help: "Leave the work to the other stream; or repeat the call after `RetryInfo`, if there is one, when that stream may have ended.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_CANCELLED: {
 		code: codes.Canceled,

@@ -618,7 +618,7 @@ export interface components {
         CopilotUsageBatch: {
             /** @description The rows, in the order of the List; at least one. */
             rows: components["schemas"]["CopilotUsageRow"][];
-            /** @description True when any row so far had concealed names. */
+            /** @description True when a row since the first page or frame of the walk had concealed names. */
             identitiesConcealed: boolean;
         };
         /**
@@ -1117,7 +1117,7 @@ export interface components {
         };
         /** @description Events that travel in one frame. */
         EventBatch: {
-            /** @description The events, in the asked order; at least one. */
+            /** @description The events, in the order of the stream; at least one. */
             events: components["schemas"]["Event"][];
         };
         /** @description Copies of events that the stream has sent before. */
@@ -1217,7 +1217,10 @@ export interface components {
         FailureStage: "FAILURE_STAGE_UNSPECIFIED" | "FAILURE_STAGE_UNKNOWN" | "FAILURE_STAGE_CALL_SETUP" | "FAILURE_STAGE_MIDCALL" | "FAILURE_STAGE_UNKNOWN_FUTURE_VALUE";
         /** @description A part of the asked interval for which there is a doubt whether everything was read. */
         Gap: {
-            /** @description The doubtful span; reading went on after it. */
+            /**
+             * @description The doubtful span; reading went on after it. Absent where the doubt has none: for sources that are not read by time, which are
+             *     CONVERSATION, USAGE and USER, and about a list of conversations as a whole.
+             */
             interval?: components["schemas"]["Interval"];
             /** @description Why: the name of an ErrorReason without its prefix, such as `PAGING_LOOP` or `GRAPH_UNAVAILABLE`. */
             reason?: string;
@@ -1453,18 +1456,18 @@ export interface components {
             complete: boolean;
             /** @description What the reader should know about this page. */
             notices: components["schemas"]["Notice"][];
-            /** @description One report for each asked source; that of the chats is CONVERSATION. The count `events` is of conversations. */
+            /** @description One report for each asked source; the chats have that of CONVERSATION. The count `events` is of conversations. */
             sources: components["schemas"]["SourceReport"][];
         };
         /** @description A page of the usage report. */
         ListCopilotUsageResponse: {
-            /** @description The rows of the report in Graph's order, a user one in each period; then the derived rows in the order of the directory. */
+            /** @description The rows of the report in Graph's order, one for each user and period; then the derived rows in the order of the directory. */
             rows: components["schemas"]["CopilotUsageRow"][];
             /** @description Token of the next page; empty when this is the last. */
             nextPageToken?: string;
             /** @description True on a last page when every page since the first was read without a doubt. */
             complete: boolean;
-            /** @description True when any row so far had concealed names. */
+            /** @description True when a row since the first page or frame of the walk had concealed names. */
             identitiesConcealed: boolean;
             /** @description Day that the figures reach up to, `yyyy-MM-dd`; empty while no row said so. */
             reportRefreshDate?: string;
@@ -1492,12 +1495,11 @@ export interface components {
         ListEventsResponse: {
             /** @description The events, in the asked order. */
             events: components["schemas"]["Event"][];
-            /** @description Token of the next page; empty when this is the last, and on pages before the first one of a request with `around`. */
+            /** @description Token of the next page; empty when this is the last. With `around` it is empty, too, on the pages that `previous_page_token` leads to. */
             nextPageToken?: string;
             /**
-             * @description True on a last page when everything since the first page was read without a doubt; false while a token is present. With `around`,
-             *     each of the two directions is a walk of its own from the first page on, and this speaks of the walk that the page belongs to;
-             *     of both on the first page.
+             * @description True on the last page when everything since the first page was read without a doubt; false on all pages before the last. With `around`
+             *     each direction is a walk of its own: on the first page this speaks of both directions, and on every other page of the page's own.
              */
             complete: boolean;
             /** @description What the reader should know about this page. */
@@ -1505,8 +1507,8 @@ export interface components {
             /** @description One report for each asked source. */
             sources: components["schemas"]["SourceReport"][];
             /**
-             * @description With `around`: token of the page before this one in the asked order; empty when nothing comes before it, and on pages after the
-             *     first one. Absent without `around`.
+             * @description With `around`: token of the page before this one in the asked order; empty when nothing comes before it, and on the pages that
+             *     `next_page_token` leads to. Absent without `around`.
              */
             previousPageToken?: string;
         };
@@ -2080,7 +2082,7 @@ export interface components {
             index: number;
             /**
              * Format: int32
-             * @description How many parts there are, from 1 to 1024.
+             * @description Number of parts, from 1 to 1024.
              */
             count: number;
         };
@@ -2139,7 +2141,8 @@ export interface components {
             source?: components["schemas"]["Source"];
             /**
              * Format: date-time
-             * @description Everything before this time has been delivered (after it, for descending order).
+             * @description Everything before this time has been delivered; in descending order, everything after it. Absent in streams of conversations and of
+             *     usage.
              */
             reachedTime?: string;
         };
@@ -2147,16 +2150,16 @@ export interface components {
         SourceReport: {
             /** @description The source that this report is about. */
             source?: components["schemas"]["Source"];
-            /** @description How reading it ended. */
+            /** @description How reading it ended; on pages before the last, how it has gone so far. */
             state?: components["schemas"]["SourceState"];
             /** @description The name of an ErrorReason without its prefix when the state is not READ; absent otherwise. */
             reason?: string;
-            /** @description Span that has been read so far: without a doubt, but for the gaps. */
+            /** @description Span that has been read so far, gaps included. Absent while it is empty, and for sources that are not read by time. */
             covered?: components["schemas"]["Interval"];
             /**
              * Format: date-time
-             * @description Up to here no new row is expected any more: the start time of the next incremental run. Absent where the source was
-             *     not read, and for sources without times.
+             * @description Up to here no new row is expected any more: the start time of the next incremental run. Absent where the source was not read, and for
+             *     sources that are not read by time.
              */
             settledUntil?: string;
             /** @description Spans with a doubt, in ascending order. */
@@ -2221,7 +2224,7 @@ export interface components {
         };
         /** @description One frame of a stream over the tenant. At most one of `batch`, `notice`, `checkpoint`, `summary`, `user`, `copies` is set. */
         StreamTenantEventsResponse: {
-            /** @description Events of several users, followed by a checkpoint. */
+            /** @description Events of one or more users. A checkpoint follows, after the copies and the ends of users that were met together with them. */
             batch?: components["schemas"]["EventBatch"];
             /** @description Something that the reader should know at this point. */
             notice?: components["schemas"]["Notice"];
@@ -2231,7 +2234,10 @@ export interface components {
             summary?: components["schemas"]["TenantSummary"];
             /** @description The end of one user's events. */
             user?: components["schemas"]["UserSummary"];
-            /** @description Copies of events that were sent before under other users, followed by a checkpoint. */
+            /**
+             * @description Copies of events that were sent before under other users. A checkpoint follows, after the ends of users that were met together with
+             *     them.
+             */
             copies?: components["schemas"]["EventCopies"];
             /** @description Over REST, the last line of a stream that failed, alone in its line. It is no frame of gRPC. */
             error?: components["schemas"]["ApiError"];
@@ -2260,7 +2266,11 @@ export interface components {
             notices: components["schemas"]["Notice"][];
             /** @description One report for each asked source. */
             sources: components["schemas"]["SourceReport"][];
-            /** @description Sealed cursor after the last frame; a later call with it delivers what has come since, if anything. */
+            /**
+             * @description Sealed cursor of the end of the stream. A call with it that streams events in ascending order without an end time goes on from where
+             *     each source was settled, up to now: it delivers events that came since, and some again. Any other call with it delivers nothing but what
+             *     sources that were throttled or failed still have.
+             */
             resumeToken?: string;
         };
         /**
@@ -2408,19 +2418,16 @@ export interface components {
         TenantCheckpoint: {
             /** @description Sealed cursor for `resume_token` of an equal request, at most 8 KiB. */
             resumeToken?: string;
-            /**
-             * @description The users of whom some events were sent, and others are still to come. Every other user has either a summary before this frame,
-             *     or nothing that was sent.
-             */
+            /** @description The users of whom events were sent and more may come. Of every other user, either the summary was sent before this frame, or nothing. */
             users: components["schemas"]["UserProgress"][];
             /**
              * Format: int64
-             * @description How many users have a summary so far, since the first frame of the walk, resumes included.
+             * @description Number of users with a summary so far, since the first frame of the walk, resumes included.
              */
             usersFinished: string;
             /**
              * Format: int64
-             * @description How many users there are to read; absent until the directory is listed.
+             * @description Number of users to read; 0 until the directory is listed.
              */
             usersTotal: string;
         };
@@ -2450,29 +2457,32 @@ export interface components {
             complete: boolean;
             /**
              * Format: int64
-             * @description How many users were read, by their states; all counts speak of the whole walk, resumes included.
+             * @description Number of users with the state READ. All counts are of the whole walk, resumes included.
              */
             usersRead: string;
             /**
              * Format: int64
-             * @description How many users have the state REFUSED.
+             * @description Number of users with the state REFUSED.
              */
             usersRefused: string;
             /**
              * Format: int64
-             * @description How many users have the state INCOMPLETE.
+             * @description Number of users with the state INCOMPLETE.
              */
             usersIncomplete: string;
-            /** @description Reasons that last, with their counts, most users first. A user has one for each source. */
+            /** @description Reasons that last, with their counts, most users first. A user counts at most once for each source. */
             refusals: components["schemas"]["UserFailures"][];
-            /** @description Reasons that reading again may end, with their counts, most users first. A user has one for each source. */
+            /**
+             * @description Reasons that may be gone when the users are read again, with their counts, most users first. A user counts at most once for each
+             *     source.
+             */
             failures: components["schemas"]["UserFailures"][];
             /**
-             * @description Resource names of users with the state INCOMPLETE, in the order in which they came; at most 1,000. Those of calls before this one
-             *     stand in their summaries alone.
+             * @description Resource names of the users with the state INCOMPLETE whom this call read, in the order of their summaries; together with
+             *     `refused_users` at most 1,000. Users whom earlier calls of the walk read are named by their summaries alone.
              */
             incompleteUsers: string[];
-            /** @description Resource names of users with the state REFUSED, in the same way; together with `incomplete_users` at most 1,000. */
+            /** @description Resource names of the users with the state REFUSED, in the same way. */
             refusedUsers: string[];
             /** @description What was read of each source, all users together. */
             sources: components["schemas"]["TenantSourceReport"][];
@@ -2514,8 +2524,8 @@ export interface components {
             /** @description `Member` of the tenant or `Guest`, as Graph sends it. Graph: `user.userType`. */
             readonly userType?: string;
             /**
-             * @description Whether the user has Microsoft 365 Copilot. Absent when Graph did not send the plans. A licence today says nothing about the past:
-             *     who lost it may still have a history. Parley's own, from `user.assignedPlans`.
+             * @description Whether the user has Microsoft 365 Copilot. Absent when Graph did not send the plans. It says nothing about the past: a user without a
+             *     licence may have a history from the time when there was one. Parley's own, from `user.assignedPlans`.
              */
             readonly copilot?: components["schemas"]["CopilotLicence"];
         };
@@ -2556,15 +2566,15 @@ export interface components {
              */
             roleOther?: string;
         };
-        /** @description Users with one reason why something of them is missing. */
+        /** @description One reason why something of users is missing, and how many users it concerns. */
         UserFailures: {
             /** @description The name of an ErrorReason without its prefix, such as `USER_NOT_LICENSED`. */
             reason?: string;
-            /** @description Source that the reason is about; unspecified when it is about the user. */
+            /** @description Source that the reason is about; unspecified when it is about the whole user. */
             source?: components["schemas"]["Source"];
             /**
              * Format: int64
-             * @description How many users there are with it, since the first frame of the walk, resumes included.
+             * @description Number of users whom it concerns, since the first frame of the walk, resumes included.
              */
             count: string;
         };

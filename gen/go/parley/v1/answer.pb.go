@@ -100,7 +100,7 @@ const (
 	SourceState_SOURCE_STATE_THROTTLED SourceState = 5
 	// The source failed in some other way; see the notice and the gaps.
 	SourceState_SOURCE_STATE_FAILED SourceState = 6
-	// The directory shows that the user has no plan for the source, so there is nothing to read: mostly Graph was not asked. Only
+	// The directory shows that the user has no plan for the source, so there is nothing to read, and Graph was mostly not asked. Only
 	// answers about many users have this state, and it leaves `complete` true.
 	SourceState_SOURCE_STATE_NOT_APPLICABLE SourceState = 7
 )
@@ -362,7 +362,8 @@ func (x *Notice) GetInterval() *Interval {
 // A part of the asked interval for which there is a doubt whether everything was read.
 type Gap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The doubtful span; reading went on after it.
+	// The doubtful span; reading went on after it. Absent where the doubt has none: for sources that are not read by time, which are
+	// CONVERSATION, USAGE and USER, and about a list of conversations as a whole.
 	Interval *Interval `protobuf:"bytes,1,opt,name=interval,proto3" json:"interval,omitempty"`
 	// Why: the name of an ErrorReason without its prefix, such as `PAGING_LOOP` or `GRAPH_UNAVAILABLE`.
 	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -522,14 +523,14 @@ type SourceReport struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The source that this report is about.
 	Source Source `protobuf:"varint,1,opt,name=source,proto3,enum=parley.v1.Source" json:"source,omitempty"`
-	// How reading it ended.
+	// How reading it ended; on pages before the last, how it has gone so far.
 	State SourceState `protobuf:"varint,2,opt,name=state,proto3,enum=parley.v1.SourceState" json:"state,omitempty"`
 	// The name of an ErrorReason without its prefix when the state is not READ; absent otherwise.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Span that has been read so far: without a doubt, but for the gaps.
+	// Span that has been read so far, gaps included. Absent while it is empty, and for sources that are not read by time.
 	Covered *Interval `protobuf:"bytes,4,opt,name=covered,proto3" json:"covered,omitempty"`
-	// Up to here no new row is expected any more: the start time of the next incremental run. Absent where the source was
-	// not read, and for sources without times.
+	// Up to here no new row is expected any more: the start time of the next incremental run. Absent where the source was not read, and for
+	// sources that are not read by time.
 	SettledUntil *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=settled_until,json=settledUntil,proto3" json:"settled_until,omitempty"`
 	// Spans with a doubt, in ascending order.
 	Gaps []*Gap `protobuf:"bytes,6,rep,name=gaps,proto3" json:"gaps,omitempty"`
@@ -660,7 +661,8 @@ type SourceProgress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The source that the time is about.
 	Source Source `protobuf:"varint,1,opt,name=source,proto3,enum=parley.v1.Source" json:"source,omitempty"`
-	// Everything before this time has been delivered (after it, for descending order).
+	// Everything before this time has been delivered; in descending order, everything after it. Absent in streams of conversations and of
+	// usage.
 	ReachedTime   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=reached_time,json=reachedTime,proto3" json:"reached_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -775,7 +777,9 @@ type Summary struct {
 	Notices []*Notice `protobuf:"bytes,2,rep,name=notices,proto3" json:"notices,omitempty"`
 	// One report for each asked source.
 	Sources []*SourceReport `protobuf:"bytes,3,rep,name=sources,proto3" json:"sources,omitempty"`
-	// Sealed cursor after the last frame; a later call with it delivers what has come since, if anything.
+	// Sealed cursor of the end of the stream. A call with it that streams events in ascending order without an end time goes on from where
+	// each source was settled, up to now: it delivers events that came since, and some again. Any other call with it delivers nothing but what
+	// sources that were throttled or failed still have.
 	ResumeToken   string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

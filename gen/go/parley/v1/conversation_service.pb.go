@@ -31,23 +31,24 @@ type ListConversationsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// User whose conversations are listed, as `users/{user}`: an Entra object id, a user principal name, or `me`.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Most conversations in the answer: 0 = 50, at most 1000 (more is taken as 1000).
+	// Greatest number of conversations in the answer: 0 = 50, and more than 1000 is taken as 1000.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the page before, or a resume token of the same request streamed; absent for the first page.
+	// `next_page_token` of the page before, or a resume token of StreamConversations for the same request; absent for the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over `members.display_name`, `installed_apps` and `kind`; at most 512 characters.
+	// AIP-160 filter over `members.display_name`, `installed_apps` and `kind`, at most 512 characters and 16 levels. docs/timeline.md has
+	// the operators.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// `last_message_time desc`, or absent for Graph's own order of the chats. The gateway sorts where Graph does not; a list that is too long for
-	// that comes with the notice `ORDER_NOT_KEPT`.
+	// `last_message_time desc`, or absent for Graph's own order of the chats. The gateway sorts the chats where Graph does not; a list that
+	// is too long for that comes in Graph's order, with the notice `ORDER_NOT_KEPT`.
 	OrderBy string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// How much of each conversation is returned; absent = BASIC.
 	View EventView `protobuf:"varint,6,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
-	// Whose conversations are listed: CHAT (or CONVERSATION, which is the same here) for the chats as Graph lists them, COPILOT for
-	// Copilot sessions, CALL for calls; none = the chats. Where chats are asked for, a session or call of one of them is not listed
-	// again. Where they are not, all sessions and calls of the interval are listed, those in meetings too.
+	// Which conversations are listed: CHAT (or CONVERSATION, which is the same here) for the chats as Graph lists them, COPILOT for
+	// Copilot sessions, CALL for calls; none = the chats alone. With the chats, a session or call of one of them is not listed again.
+	// Without them, all sessions and calls of the interval are listed, also those of meetings.
 	Sources []Source `protobuf:"varint,7,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
-	// First instant of the interval whose events the Copilot sessions and calls are derived from, inclusive; absent = the source's
-	// beginning. It does not narrow the chats; without COPILOT and CALL it is refused.
+	// First instant of the interval, which is over the `event_time` of the events that Copilot sessions and calls are derived from,
+	// inclusive; absent = the source's beginning. It does not narrow the chats, and without COPILOT and CALL it is refused.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// First instant after that interval; absent = now, pinned by the first page. A later end is taken as now.
 	EndTime       *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
@@ -159,7 +160,7 @@ type ListConversationsResponse struct {
 	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
 	// What the reader should know about this page.
 	Notices []*Notice `protobuf:"bytes,4,rep,name=notices,proto3" json:"notices,omitempty"`
-	// One report for each asked source; that of the chats is CONVERSATION. The count `events` is of conversations.
+	// One report for each asked source; the chats have that of CONVERSATION. The count `events` is of conversations.
 	Sources       []*SourceReport `protobuf:"bytes,5,rep,name=sources,proto3" json:"sources,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -237,19 +238,20 @@ type StreamConversationsRequest struct {
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// Token of a checkpoint, a summary or a page of the same request; absent to begin at the beginning.
 	ResumeToken string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	// AIP-160 filter over `members.display_name`, `installed_apps` and `kind`; at most 512 characters.
+	// AIP-160 filter over `members.display_name`, `installed_apps` and `kind`, at most 512 characters and 16 levels. docs/timeline.md has
+	// the operators.
 	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
-	// `last_message_time desc`, or absent for Graph's own order of the chats. The gateway sorts where Graph does not; a list that is too long for
-	// that comes with the notice `ORDER_NOT_KEPT`.
+	// `last_message_time desc`, or absent for Graph's own order of the chats. The gateway sorts the chats where Graph does not; a list that
+	// is too long for that comes in Graph's order, with the notice `ORDER_NOT_KEPT`.
 	OrderBy string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// How much of each conversation is returned; absent = BASIC.
 	View EventView `protobuf:"varint,5,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
-	// Whose conversations are listed: CHAT (or CONVERSATION, which is the same here) for the chats as Graph lists them, COPILOT for
-	// Copilot sessions, CALL for calls; none = the chats. Where chats are asked for, a session or call of one of them is not listed
-	// again. Where they are not, all sessions and calls of the interval are listed, those in meetings too.
+	// Which conversations are listed: CHAT (or CONVERSATION, which is the same here) for the chats as Graph lists them, COPILOT for
+	// Copilot sessions, CALL for calls; none = the chats alone. With the chats, a session or call of one of them is not listed again.
+	// Without them, all sessions and calls of the interval are listed, also those of meetings.
 	Sources []Source `protobuf:"varint,6,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
-	// First instant of the interval whose events the Copilot sessions and calls are derived from, inclusive; absent = the source's
-	// beginning. It does not narrow the chats; without COPILOT and CALL it is refused.
+	// First instant of the interval, which is over the `event_time` of the events that Copilot sessions and calls are derived from,
+	// inclusive; absent = the source's beginning. It does not narrow the chats, and without COPILOT and CALL it is refused.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// First instant after that interval; absent = now, pinned by the first frame. A later end is taken as now.
 	EndTime       *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
@@ -513,7 +515,8 @@ func (*StreamConversationsResponse_Summary) isStreamConversationsResponse_Frame(
 // Asks for one conversation by its name.
 type GetConversationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Resource name `users/{user}/conversations/{conversation}`; raw chat ids work as last segment.
+	// Resource name `users/{user}/conversations/{conversation}`, as `Event.conversation` and lists have it; a chat id, verbatim, works as
+	// last segment, too.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// How much of the conversation is returned; absent = FULL.
 	View          EventView `protobuf:"varint,2,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`

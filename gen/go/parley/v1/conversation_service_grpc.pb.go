@@ -33,17 +33,17 @@ const (
 // Lists and reads the conversations of a user: chats, Copilot sessions, calls. Graph: list chats, get chat, list members,
 // getAllEnterpriseInteractions, callRecords.
 type ConversationServiceClient interface {
-	// Lists the conversations of a user, a page at a time, in one total order: the chats in the order that Graph gives them, or by
-	// `last_message_time desc`; after them the derived conversations by the time of their last event in the interval, then by id,
-	// ascending, or descending with `last_message_time desc`. Without `sources` the chats alone.
+	// Lists the conversations of a user, a page at a time. The chats come first, in the order in which Graph gives them or by
+	// `last_message_time desc`. After them come the conversations that are derived from events, by the time of their last event in the
+	// interval and then by name, ascending, or descending with `last_message_time desc`.
 	// Errors: NOT_FOUND for an unknown user; otherwise the errors that every method has (`ErrorReason`).
 	ListConversations(ctx context.Context, in *ListConversationsRequest, opts ...grpc.CallOption) (*ListConversationsResponse, error)
 	// Streams all conversations of a user, in the order of ListConversations, as frames: batches, notices, checkpoints, and a
-	// summary at the end.
+	// summary at the end. Errors: those of ListConversations, sent as by StreamEvents.
 	StreamConversations(ctx context.Context, in *StreamConversationsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamConversationsResponse], error)
-	// Reads one conversation: a chat with all its members, a meeting's with its calls and Copilot sessions; a Copilot session or a
-	// call without a chat as its events tell it. The user must have a part in it: otherwise NOT_FOUND. A source that the caller may
-	// not read is not looked into.
+	// Reads one conversation. A chat comes with all its members, the chat of a meeting with its calls and Copilot sessions, too. A Copilot
+	// session or a call without a chat is derived from its events. Sources that the caller may not read are left out.
+	// Errors: NOT_FOUND when there is no such conversation, or the user has no part in it.
 	GetConversation(ctx context.Context, in *GetConversationRequest, opts ...grpc.CallOption) (*Conversation, error)
 }
 
@@ -101,17 +101,17 @@ func (c *conversationServiceClient) GetConversation(ctx context.Context, in *Get
 // Lists and reads the conversations of a user: chats, Copilot sessions, calls. Graph: list chats, get chat, list members,
 // getAllEnterpriseInteractions, callRecords.
 type ConversationServiceServer interface {
-	// Lists the conversations of a user, a page at a time, in one total order: the chats in the order that Graph gives them, or by
-	// `last_message_time desc`; after them the derived conversations by the time of their last event in the interval, then by id,
-	// ascending, or descending with `last_message_time desc`. Without `sources` the chats alone.
+	// Lists the conversations of a user, a page at a time. The chats come first, in the order in which Graph gives them or by
+	// `last_message_time desc`. After them come the conversations that are derived from events, by the time of their last event in the
+	// interval and then by name, ascending, or descending with `last_message_time desc`.
 	// Errors: NOT_FOUND for an unknown user; otherwise the errors that every method has (`ErrorReason`).
 	ListConversations(context.Context, *ListConversationsRequest) (*ListConversationsResponse, error)
 	// Streams all conversations of a user, in the order of ListConversations, as frames: batches, notices, checkpoints, and a
-	// summary at the end.
+	// summary at the end. Errors: those of ListConversations, sent as by StreamEvents.
 	StreamConversations(*StreamConversationsRequest, grpc.ServerStreamingServer[StreamConversationsResponse]) error
-	// Reads one conversation: a chat with all its members, a meeting's with its calls and Copilot sessions; a Copilot session or a
-	// call without a chat as its events tell it. The user must have a part in it: otherwise NOT_FOUND. A source that the caller may
-	// not read is not looked into.
+	// Reads one conversation. A chat comes with all its members, the chat of a meeting with its calls and Copilot sessions, too. A Copilot
+	// session or a call without a chat is derived from its events. Sources that the caller may not read are left out.
+	// Errors: NOT_FOUND when there is no such conversation, or the user has no part in it.
 	GetConversation(context.Context, *GetConversationRequest) (*Conversation, error)
 	mustEmbedUnimplementedConversationServiceServer()
 }

@@ -88,7 +88,7 @@ const (
 	//
 	// Name only sources that the cloud has.
 	ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD ErrorReason = 12
-	// A filter by user, or the users without a row, were asked of a report whose names the tenant conceals.
+	// The call needs the names of users in a report, for `filter` or for `include`, and the tenant conceals them.
 	//
 	// Ask without user names in `filter` and without `include`; an administrator can show the names in the Microsoft 365 admin centre.
 	ErrorReason_ERROR_REASON_IDENTITIES_CONCEALED ErrorReason = 13
@@ -104,7 +104,7 @@ const (
 	//
 	// Ask for less, or ask the operator for access.
 	ErrorReason_ERROR_REASON_POLICY_DENIED ErrorReason = 16
-	// The policy has Graph asked on behalf of the user, but Graph gives this to applications alone, or no user is behind the
+	// The rule of the policy asks Graph on behalf of the user, but Graph gives this to applications alone, or no user is behind the
 	// caller.
 	//
 	// Ask for chats, one chat's events or usage; sign in as a user; or ask the operator for access.
@@ -238,24 +238,25 @@ const (
 	//
 	// Keep all of them, or ask again.
 	ErrorReason_ERROR_REASON_AMBIGUOUS_ID ErrorReason = 46
-	// Graph sent calls of others than the user or participant that it was asked for. In a gap: rows that name people and not
-	// the user are delivered. In a notice without a gap: they were left out.
+	// Graph was asked for the calls of a user or participant, and sent calls of others, too. Under a gap, rows that name people and not this
+	// one were delivered. Under a notice without a gap, the calls of others were left out.
 	//
 	// Check the participants of the calls in a gap.
 	ErrorReason_ERROR_REASON_PARTICIPANT_NOT_HONOURED ErrorReason = 47
-	// Calls were left out whose records could not be read or name nobody, because the caller may not read every user.
+	// Calls were left out because their records could not be read or name nobody: a caller who may not read every user gets only calls of
+	// which it is proved that the user took part.
 	//
 	// Read the interval of the gap again.
 	ErrorReason_ERROR_REASON_PARTICIPATION_NOT_PROVED ErrorReason = 48
-	// Conversations newest first: events came late and moved conversations to before the place of the token, a second time after the list
-	// had begun again for that. A conversation that was not delivered may be missing.
+	// Of conversations newest first alone: after the list had begun again (`RESTARTED`), late events moved conversations to before the
+	// position of the token a second time. A conversation that was not delivered may be missing.
 	//
 	// Read the list again, or up to an end that is settled.
 	ErrorReason_ERROR_REASON_LIST_CHANGED ErrorReason = 51
-	// The same caller is reading the same part of the tenant: a stream over the tenant for an equal request is running, or has gone on
-	// from this one's token in another call.
+	// The same caller is reading the same part of the tenant: a stream over the tenant for an equal request is running, or another call has
+	// gone on from a token of this stream.
 	//
-	// Leave the work to the other stream, or ask again after `RetryInfo`, when it may have ended.
+	// Leave the work to the other stream; or repeat the call after `RetryInfo`, if there is one, when that stream may have ended.
 	ErrorReason_ERROR_REASON_ALREADY_RUNNING ErrorReason = 50
 )
 
@@ -408,8 +409,8 @@ const (
 	// Nothing; the next run begins at `settled_until`.
 	NoticeCode_NOTICE_CODE_END_CUT_TO_NOW NoticeCode = 1
 	// The list was read again from its beginning: Graph refused or no longer knows the link in the token, or has made the usage report
-	// anew since. Conversations newest first: late events moved conversations to before the place of the token, and the list of Copilot
-	// conversations and calls began again. Rows that were delivered before come again.
+	// anew since. Or, of conversations newest first, late events moved conversations to before the position of the token, and the list of
+	// Copilot sessions and calls began again. Rows that were delivered before come again.
 	//
 	// Upsert the rows.
 	NoticeCode_NOTICE_CODE_RESTARTED NoticeCode = 2

@@ -31,11 +31,11 @@ const (
 type Enrichment int32
 
 const (
-	// Not to be asked for.
+	// Refused in requests.
 	Enrichment_ENRICHMENT_UNSPECIFIED Enrichment = 0
-	// Display names of people whom Graph sent without one: those who reacted, prompted, or caused a note of Teams, and members of a chat in notes. They are
-	// taken from the members of the chat and from the directory, cached, and marked by `name_source`. A name that neither knows stays
-	// absent; a notice `NAMES_INCOMPLETE` tells when names could not be looked up. Summaries are written with the names.
+	// Display names of people whom Graph sent without one: people who reacted, prompted, or caused a note of Teams, and members of a chat
+	// whom a note names. The names come from the members of the chat and from the directory, are cached, and are marked by `name_source`. A
+	// name that neither has stays absent. A notice `NAMES_INCOMPLETE` says that names could not be looked up. Summaries use the names.
 	Enrichment_ENRICHMENT_NAMES Enrichment = 1
 )
 
@@ -137,13 +137,13 @@ type UserState int32
 const (
 	// Never sent; every summary of a user carries a state.
 	UserState_USER_STATE_UNSPECIFIED UserState = 0
-	// Everything was read that applies to the user and that Graph still keeps. Gaps name what it does not keep, such as calls that are
-	// older than 30 days; then `complete` of the summary is false.
+	// Everything that applies to the user was read, as far back as Graph keeps it. Where the interval reaches back further, as to calls that
+	// are older than 30 days, there is a gap `START_BEFORE_KEPT`, and `complete` of the summary is false.
 	UserState_USER_STATE_READ UserState = 1
 	// Something is missing, and all of it is refused for a reason that lasts: the user has no licence, say, or is not in the directory any
 	// more. Asking again does not help.
 	UserState_USER_STATE_REFUSED UserState = 2
-	// Something is missing that reading the user again may bring: ask for the user by `user_ids`.
+	// Something is missing, and may be there when the user is read again: ask for the user by `user_ids`.
 	UserState_USER_STATE_INCOMPLETE UserState = 3
 )
 
@@ -200,7 +200,8 @@ const (
 	TenantOutcome_TENANT_OUTCOME_COMPLETE TenantOutcome = 1
 	// Something is missing, and all of it is refused for reasons that last, which `refusals` counts. Reading again does not help.
 	TenantOutcome_TENANT_OUTCOME_COMPLETE_WITH_REFUSALS TenantOutcome = 2
-	// Something is missing that reading again may bring: the users with the state INCOMPLETE, or users that the list of the directory lacks.
+	// Something is missing, and may be there when it is read again: of the users with the state INCOMPLETE, or users whom the list of the
+	// directory lacks.
 	TenantOutcome_TENANT_OUTCOME_INCOMPLETE TenantOutcome = 3
 )
 
@@ -253,35 +254,36 @@ type ListEventsRequest struct {
 	// Whose events: `users/{user}`, `users/{user}/conversations/{conversation}`, or `users/-` for the call records of the
 	// whole tenant. A user is an Entra object id, a user principal name, or `me`.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Most events in the answer: 0 = 50, at most 1000 (more is taken as 1000).
+	// Greatest number of events in the answer: 0 = 50, and more than 1000 is taken as 1000.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the page before, or a resume token of the same request streamed; absent for the first page. With `around`, one of
-	// the two tokens of a page of the same request.
+	// `next_page_token` of the page before, or a resume token of StreamEvents for the same request; absent for the first page. With `around`,
+	// one of the two tokens of a page of the same request.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// First instant of the interval, inclusive; absent = the source's beginning.
+	// First instant of the interval, which is over `event_time`, inclusive; absent = the source's beginning.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// First instant after the interval; absent = now, pinned by the first page. A later end is taken as now.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all that apply to the parent, RETAINED_CHAT aside, and below a
-	// conversation those among them that the caller may read.
+	// Sources to read: COPILOT, CALL, and either CHAT or RETAINED_CHAT. None = COPILOT, CHAT and CALL, for `users/-` CALL alone; below a
+	// conversation, those of them that the caller may read.
 	Sources []Source `protobuf:"varint,6,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
-	// `event_time` (the default) or `event_time desc`; below a conversation also `create_time desc`.
+	// `event_time` (the default) or `event_time desc`; below a conversation also `create_time desc`, and the interval is then over
+	// `create_time`.
 	OrderBy string `protobuf:"bytes,7,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// How much of each event is returned; absent = BASIC.
 	View EventView `protobuf:"varint,8,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
-	// AIP-160 filter over the model's fields, at most 512 characters and 16 levels, such as
-	// `copilot.app_class = "IPM.SkypeTeams.Message.Copilot.Word"`.
+	// AIP-160 filter, at most 512 characters and 16 levels, such as `copilot.app_class = "IPM.SkypeTeams.Message.Copilot.Word"`.
+	// docs/timeline.md lists the fields and their operators.
 	Filter string `protobuf:"bytes,9,opt,name=filter,proto3" json:"filter,omitempty"`
-	// What Parley adds to the events beyond what Graph sent with them; none = nothing. NAMES takes the right to read the view BASIC,
-	// whatever `view` is.
+	// What Parley adds to the events; none = nothing. NAMES needs the right to read the view BASIC, whatever `view` is.
 	Enrich []Enrichment `protobuf:"varint,10,rep,packed,name=enrich,proto3,enum=parley.v1.Enrichment" json:"enrich,omitempty"`
-	// Name of an event of the parent, `users/{user}/events/{event}`: the first page lies around its `event_time`. At most half of
-	// `page_size`, rounded down, are events before that instant in the asked order; the others begin at it, the event itself among them.
-	// A page has fewer where a side has no more. `next_page_token` goes on after it and `previous_page_token` before it, in
-	// requests that are equal but for the page size. The event is read first, with the right to read its source, and only its time counts: it is
-	// in the page if the request's `sources` and `filter` have it, and marks the place in any case.
-	// Not found, of another user or, below a conversation, of another one: NOT_FOUND. Outside of the interval: INVALID_ARGUMENT, as is
-	// `create_time desc`.
+	// Name of an event of the parent, `users/{user}/events/{event}`. The first page lies around its `event_time`: at most half of
+	// `page_size`, rounded down, are events before that instant in the asked order; the others are events from it on, the event itself among
+	// them. The page has fewer events where one side has no more. `next_page_token` goes on after the page and `previous_page_token` before
+	// it, in requests that are equal but for the page size.
+	// Only the time of the event counts: the page has the event itself only if `sources` and `filter` take it. The caller needs the right
+	// to read its source in any case.
+	// Errors: NOT_FOUND when there is no such event, or it is another user's or, below a conversation, another conversation's.
+	// INVALID_ARGUMENT when it lies outside of the interval, or `order_by` is `create_time desc`.
 	Around        string `protobuf:"bytes,11,opt,name=around,proto3" json:"around,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -399,18 +401,17 @@ type ListEventsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The events, in the asked order.
 	Events []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
-	// Token of the next page; empty when this is the last, and on pages before the first one of a request with `around`.
+	// Token of the next page; empty when this is the last. With `around` it is empty, too, on the pages that `previous_page_token` leads to.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// True on a last page when everything since the first page was read without a doubt; false while a token is present. With `around`,
-	// each of the two directions is a walk of its own from the first page on, and this speaks of the walk that the page belongs to;
-	// of both on the first page.
+	// True on the last page when everything since the first page was read without a doubt; false on all pages before the last. With `around`
+	// each direction is a walk of its own: on the first page this speaks of both directions, and on every other page of the page's own.
 	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
 	// What the reader should know about this page.
 	Notices []*Notice `protobuf:"bytes,4,rep,name=notices,proto3" json:"notices,omitempty"`
 	// One report for each asked source.
 	Sources []*SourceReport `protobuf:"bytes,5,rep,name=sources,proto3" json:"sources,omitempty"`
-	// With `around`: token of the page before this one in the asked order; empty when nothing comes before it, and on pages after the
-	// first one. Absent without `around`.
+	// With `around`: token of the page before this one in the asked order; empty when nothing comes before it, and on the pages that
+	// `next_page_token` leads to. Absent without `around`.
 	PreviousPageToken string `protobuf:"bytes,6,opt,name=previous_page_token,json=previousPageToken,proto3" json:"previous_page_token,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -496,21 +497,21 @@ type StreamEventsRequest struct {
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// Token of a checkpoint, a summary or a page of the same request; absent to begin at the beginning.
 	ResumeToken string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	// First instant of the interval, inclusive; absent = the source's beginning.
+	// First instant of the interval, which is over `event_time`, inclusive; absent = the source's beginning.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// First instant after the interval; absent = now, pinned by the first frame. A later end is taken as now.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// Sources to read: COPILOT, CHAT, CALL, RETAINED_CHAT; none = all that apply to the parent, RETAINED_CHAT aside, and below a
-	// conversation those among them that the caller may read.
+	// Sources to read: COPILOT, CALL, and either CHAT or RETAINED_CHAT. None = COPILOT, CHAT and CALL, for `users/-` CALL alone; below a
+	// conversation, those of them that the caller may read.
 	Sources []Source `protobuf:"varint,5,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
-	// `event_time` (the default) or `event_time desc`; below a conversation also `create_time desc`.
+	// `event_time` (the default) or `event_time desc`; below a conversation also `create_time desc`, and the interval is then over
+	// `create_time`.
 	OrderBy string `protobuf:"bytes,6,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	// How much of each event is returned; absent = BASIC. FULL reads each call record whole.
 	View EventView `protobuf:"varint,7,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
-	// AIP-160 filter over the model's fields, at most 512 characters and 16 levels.
+	// AIP-160 filter, at most 512 characters and 16 levels. docs/timeline.md lists the fields and their operators.
 	Filter string `protobuf:"bytes,8,opt,name=filter,proto3" json:"filter,omitempty"`
-	// What Parley adds to the events beyond what Graph sent with them; none = nothing. NAMES takes the right to read the view BASIC,
-	// whatever `view` is.
+	// What Parley adds to the events; none = nothing. NAMES needs the right to read the view BASIC, whatever `view` is.
 	Enrich        []Enrichment `protobuf:"varint,9,rep,packed,name=enrich,proto3,enum=parley.v1.Enrichment" json:"enrich,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -612,7 +613,7 @@ func (x *StreamEventsRequest) GetEnrich() []Enrichment {
 // Events that travel in one frame.
 type EventBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The events, in the asked order; at least one.
+	// The events, in the order of the stream; at least one.
 	Events        []*Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -783,8 +784,8 @@ type GetEventRequest struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// How much of the event is returned; absent = FULL.
 	View EventView `protobuf:"varint,2,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
-	// What Parley adds to the events beyond what Graph sent with them; none = nothing. NAMES takes the right to read the view BASIC,
-	// whatever `view` is.
+	// What Parley adds to the event; none = nothing. NAMES needs the right to read the view BASIC, whatever `view` is. Nothing says when
+	// a name could not be looked up.
 	Enrich        []Enrichment `protobuf:"varint,3,rep,packed,name=enrich,proto3,enum=parley.v1.Enrichment" json:"enrich,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -894,7 +895,7 @@ type Shard struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of the part, from 0 to `count` - 1.
 	Index int32 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
-	// How many parts there are, from 1 to 1024.
+	// Number of parts, from 1 to 1024.
 	Count         int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -956,7 +957,7 @@ type StreamTenantEventsRequest struct {
 	Shard *Shard `protobuf:"bytes,3,opt,name=shard,proto3" json:"shard,omitempty"`
 	// Token of a checkpoint or a summary of an equal request; absent to begin at the beginning.
 	ResumeToken string `protobuf:"bytes,4,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	// First instant of the interval, inclusive; absent = the source's beginning.
+	// First instant of the interval, which is over `event_time`, inclusive; absent = the source's beginning.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// First instant after the interval; absent = now, pinned by the first frame for all users. A later end is taken as now.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
@@ -964,11 +965,11 @@ type StreamTenantEventsRequest struct {
 	Sources []Source `protobuf:"varint,7,rep,packed,name=sources,proto3,enum=parley.v1.Source" json:"sources,omitempty"`
 	// How much of each event is returned; absent = BASIC. FULL reads each call record whole.
 	View EventView `protobuf:"varint,8,opt,name=view,proto3,enum=parley.v1.EventView" json:"view,omitempty"`
-	// AIP-160 filter over the model's fields, at most 512 characters and 16 levels.
+	// AIP-160 filter, at most 512 characters and 16 levels. docs/timeline.md lists the fields and their operators.
 	Filter string `protobuf:"bytes,9,opt,name=filter,proto3" json:"filter,omitempty"`
-	// Send an event once that several users have, such as a message of a chat or a call: whole for the first of them, and as an EventCopy for
-	// each other one. The stream remembers the latest 250,000 events of a call; a call that goes on from a resume token remembers none of
-	// the calls before it, and may send an event whole once more, under another user and with the same `uid`.
+	// Sends an event that several users have, such as a message of a chat or a call, only once: whole for the first of them, and as an
+	// EventCopy for each other one. A call remembers the latest 250,000 events that it sent, and none that the calls before its resume
+	// token sent. An event that it does not remember is sent whole once more, under another user and with the same `uid`.
 	Deduplicate   bool `protobuf:"varint,10,opt,name=deduplicate,proto3" json:"deduplicate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1318,12 +1319,11 @@ type TenantCheckpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Sealed cursor for `resume_token` of an equal request, at most 8 KiB.
 	ResumeToken string `protobuf:"bytes,1,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
-	// The users of whom some events were sent, and others are still to come. Every other user has either a summary before this frame,
-	// or nothing that was sent.
+	// The users of whom events were sent and more may come. Of every other user, either the summary was sent before this frame, or nothing.
 	Users []*UserProgress `protobuf:"bytes,2,rep,name=users,proto3" json:"users,omitempty"`
-	// How many users have a summary so far, since the first frame of the walk, resumes included.
+	// Number of users with a summary so far, since the first frame of the walk, resumes included.
 	UsersFinished int64 `protobuf:"varint,3,opt,name=users_finished,json=usersFinished,proto3" json:"users_finished,omitempty"`
-	// How many users there are to read; absent until the directory is listed.
+	// Number of users to read; 0 until the directory is listed.
 	UsersTotal    int64 `protobuf:"varint,4,opt,name=users_total,json=usersTotal,proto3" json:"users_total,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1387,14 +1387,14 @@ func (x *TenantCheckpoint) GetUsersTotal() int64 {
 	return 0
 }
 
-// Users with one reason why something of them is missing.
+// One reason why something of users is missing, and how many users it concerns.
 type UserFailures struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name of an ErrorReason without its prefix, such as `USER_NOT_LICENSED`.
 	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Source that the reason is about; unspecified when it is about the user.
+	// Source that the reason is about; unspecified when it is about the whole user.
 	Source Source `protobuf:"varint,2,opt,name=source,proto3,enum=parley.v1.Source" json:"source,omitempty"`
-	// How many users there are with it, since the first frame of the walk, resumes included.
+	// Number of users whom it concerns, since the first frame of the walk, resumes included.
 	Count         int64 `protobuf:"varint,3,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1458,20 +1458,21 @@ type TenantSummary struct {
 	Outcome TenantOutcome `protobuf:"varint,1,opt,name=outcome,proto3,enum=parley.v1.TenantOutcome" json:"outcome,omitempty"`
 	// True when the outcome is COMPLETE.
 	Complete bool `protobuf:"varint,2,opt,name=complete,proto3" json:"complete,omitempty"`
-	// How many users were read, by their states; all counts speak of the whole walk, resumes included.
+	// Number of users with the state READ. All counts are of the whole walk, resumes included.
 	UsersRead int64 `protobuf:"varint,3,opt,name=users_read,json=usersRead,proto3" json:"users_read,omitempty"`
-	// How many users have the state REFUSED.
+	// Number of users with the state REFUSED.
 	UsersRefused int64 `protobuf:"varint,4,opt,name=users_refused,json=usersRefused,proto3" json:"users_refused,omitempty"`
-	// How many users have the state INCOMPLETE.
+	// Number of users with the state INCOMPLETE.
 	UsersIncomplete int64 `protobuf:"varint,5,opt,name=users_incomplete,json=usersIncomplete,proto3" json:"users_incomplete,omitempty"`
-	// Reasons that last, with their counts, most users first. A user has one for each source.
+	// Reasons that last, with their counts, most users first. A user counts at most once for each source.
 	Refusals []*UserFailures `protobuf:"bytes,6,rep,name=refusals,proto3" json:"refusals,omitempty"`
-	// Reasons that reading again may end, with their counts, most users first. A user has one for each source.
+	// Reasons that may be gone when the users are read again, with their counts, most users first. A user counts at most once for each
+	// source.
 	Failures []*UserFailures `protobuf:"bytes,7,rep,name=failures,proto3" json:"failures,omitempty"`
-	// Resource names of users with the state INCOMPLETE, in the order in which they came; at most 1,000. Those of calls before this one
-	// stand in their summaries alone.
+	// Resource names of the users with the state INCOMPLETE whom this call read, in the order of their summaries; together with
+	// `refused_users` at most 1,000. Users whom earlier calls of the walk read are named by their summaries alone.
 	IncompleteUsers []string `protobuf:"bytes,8,rep,name=incomplete_users,json=incompleteUsers,proto3" json:"incomplete_users,omitempty"`
-	// Resource names of users with the state REFUSED, in the same way; together with `incomplete_users` at most 1,000.
+	// Resource names of the users with the state REFUSED, in the same way.
 	RefusedUsers []string `protobuf:"bytes,9,rep,name=refused_users,json=refusedUsers,proto3" json:"refused_users,omitempty"`
 	// What was read of each source, all users together.
 	Sources []*TenantSourceReport `protobuf:"bytes,10,rep,name=sources,proto3" json:"sources,omitempty"`
@@ -1776,7 +1777,7 @@ type isStreamTenantEventsResponse_Frame interface {
 }
 
 type StreamTenantEventsResponse_Batch struct {
-	// Events of several users, followed by a checkpoint.
+	// Events of one or more users. A checkpoint follows, after the copies and the ends of users that were met together with them.
 	Batch *EventBatch `protobuf:"bytes,1,opt,name=batch,proto3,oneof"`
 }
 
@@ -1801,7 +1802,8 @@ type StreamTenantEventsResponse_User struct {
 }
 
 type StreamTenantEventsResponse_Copies struct {
-	// Copies of events that were sent before under other users, followed by a checkpoint.
+	// Copies of events that were sent before under other users. A checkpoint follows, after the ends of users that were met together with
+	// them.
 	Copies *EventCopies `protobuf:"bytes,6,opt,name=copies,proto3,oneof"`
 }
 

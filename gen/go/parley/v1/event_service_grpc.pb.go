@@ -40,25 +40,32 @@ type EventServiceClient interface {
 	// Errors: NOT_FOUND for an unknown conversation, or when every asked source says that the user is unknown; otherwise the
 	// errors that every method has (`ErrorReason`).
 	ListEvents(ctx context.Context, in *ListEventsRequest, opts ...grpc.CallOption) (*ListEventsResponse, error)
-	// Streams the events of a whole interval as frames: batches, notices, checkpoints, and a summary at the end.
+	// Streams the events of a whole interval, in the order of ListEvents, as frames: batches, notices, checkpoints, and a summary at the end.
+	// Errors: those of ListEvents. An error after the first checkpoint has the token to go on with in the metadata of its `ErrorInfo`, as
+	// `resume_token`; the planned end of a stream is such an error, `STREAM_ENDED`. A stream with neither a summary nor an error was cut:
+	// go on with the token of the last checkpoint.
 	StreamEvents(ctx context.Context, in *StreamEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamEventsResponse], error)
-	// Streams the events of many users of the tenant as frames, for a nightly export. Users are read side by side, in the order of their
-	// ids; the events of one user and source come in order of time, the events of different users in no order. Each event has its
-	// canonical name, `users/{user}/events/{event}`. A frame for each user says how reading the user ended, and the last frame how reading
+	// Streams the events of many users of the tenant as frames, for a nightly export. Users are begun in the order of their ids, and several
+	// are read at a time. The events of one user and source come in order of time, the events of different users in no order. Each event has
+	// its canonical name, `users/{user}/events/{event}`. A frame for each user says how reading the user ended, and the last frame how reading
 	// all of them did.
-	// The rule of the policy must give all users. While a stream runs, another one of the same caller for an equal request, whatever its
-	// resume token is, waits for its end for a moment and is then refused with `ALREADY_RUNNING`; the tenant is part of the request.
-	// Over REST, a POST has the request as its JSON body. A GET has it as query parameters, and cannot name users.
+	// The caller needs a rule of the policy for all users. A caller runs an equal request once at a time in a replica; requests that differ in
+	// their resume token alone are equal, requests for different tenants are not. A call without a token waits for up to five seconds for
+	// the end of the stream that runs, and is then refused with `ALREADY_RUNNING`. A call with a token ends that stream and takes its place.
+	// Over REST, a POST has the request as its JSON body. A GET has it as query parameters, and cannot name users by id.
+	// Errors: those that every method has (`ErrorReason`), sent as by StreamEvents, and `ALREADY_RUNNING`. A user who cannot be read is no
+	// error: the frame of the user says so.
 	StreamTenantEvents(ctx context.Context, in *StreamTenantEventsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamTenantEventsResponse], error)
-	// Reads one event whole: a call record with its sessions, segments and participants, a chat message, an interaction.
-	// The user must have a part in it: otherwise NOT_FOUND. Call records that are too new or over 30 days old answer
-	// NOT_FOUND with the reason `CALL_RECORD_UNAVAILABLE`.
+	// Reads one event whole: a chat message, a Copilot interaction, or a call record with its participants, sessions and segments.
+	// Errors: NOT_FOUND when there is no such event, or the user has no part in it. A call record that is not written yet, is over 30 days
+	// old or does not name the user is NOT_FOUND with the reason `CALL_RECORD_UNAVAILABLE`.
 	GetEvent(ctx context.Context, in *GetEventRequest, opts ...grpc.CallOption) (*Event, error)
 	// Downloads a picture or another content that Teams hosts for a chat message, in chunks of at most 64 KiB. `body.hosted_contents` of the
-	// message names them. The user must have a part in the chat, and the policy must allow the view FULL; otherwise NOT_FOUND
-	// and PERMISSION_DENIED. Graph: `hostedContents/{id}/$value`. The media type of the first chunk is Graph's own for GIF, JPEG, PNG,
-	// WebP, BMP and AVIF pictures, and `application/octet-stream` for everything else, SVG and HTML among it. Over REST the former
-	// are `inline` and the latter an `attachment`. Nothing of it is cached or stored.
+	// message has its name. The first chunk has the media type: that of the picture for GIF, JPEG, PNG, WebP, BMP and AVIF, and
+	// `application/octet-stream` for everything else, SVG and HTML among it. Over REST such a picture is `inline`, and everything else an
+	// `attachment`. Nothing of it is cached or stored. Graph: `hostedContents/{id}/$value`.
+	// Errors: NOT_FOUND when the message has no such content, or the user has no part in the chat; PERMISSION_DENIED when the policy does
+	// not allow the view FULL.
 	DownloadHostedContent(ctx context.Context, in *DownloadHostedContentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
 }
 
@@ -158,25 +165,32 @@ type EventServiceServer interface {
 	// Errors: NOT_FOUND for an unknown conversation, or when every asked source says that the user is unknown; otherwise the
 	// errors that every method has (`ErrorReason`).
 	ListEvents(context.Context, *ListEventsRequest) (*ListEventsResponse, error)
-	// Streams the events of a whole interval as frames: batches, notices, checkpoints, and a summary at the end.
+	// Streams the events of a whole interval, in the order of ListEvents, as frames: batches, notices, checkpoints, and a summary at the end.
+	// Errors: those of ListEvents. An error after the first checkpoint has the token to go on with in the metadata of its `ErrorInfo`, as
+	// `resume_token`; the planned end of a stream is such an error, `STREAM_ENDED`. A stream with neither a summary nor an error was cut:
+	// go on with the token of the last checkpoint.
 	StreamEvents(*StreamEventsRequest, grpc.ServerStreamingServer[StreamEventsResponse]) error
-	// Streams the events of many users of the tenant as frames, for a nightly export. Users are read side by side, in the order of their
-	// ids; the events of one user and source come in order of time, the events of different users in no order. Each event has its
-	// canonical name, `users/{user}/events/{event}`. A frame for each user says how reading the user ended, and the last frame how reading
+	// Streams the events of many users of the tenant as frames, for a nightly export. Users are begun in the order of their ids, and several
+	// are read at a time. The events of one user and source come in order of time, the events of different users in no order. Each event has
+	// its canonical name, `users/{user}/events/{event}`. A frame for each user says how reading the user ended, and the last frame how reading
 	// all of them did.
-	// The rule of the policy must give all users. While a stream runs, another one of the same caller for an equal request, whatever its
-	// resume token is, waits for its end for a moment and is then refused with `ALREADY_RUNNING`; the tenant is part of the request.
-	// Over REST, a POST has the request as its JSON body. A GET has it as query parameters, and cannot name users.
+	// The caller needs a rule of the policy for all users. A caller runs an equal request once at a time in a replica; requests that differ in
+	// their resume token alone are equal, requests for different tenants are not. A call without a token waits for up to five seconds for
+	// the end of the stream that runs, and is then refused with `ALREADY_RUNNING`. A call with a token ends that stream and takes its place.
+	// Over REST, a POST has the request as its JSON body. A GET has it as query parameters, and cannot name users by id.
+	// Errors: those that every method has (`ErrorReason`), sent as by StreamEvents, and `ALREADY_RUNNING`. A user who cannot be read is no
+	// error: the frame of the user says so.
 	StreamTenantEvents(*StreamTenantEventsRequest, grpc.ServerStreamingServer[StreamTenantEventsResponse]) error
-	// Reads one event whole: a call record with its sessions, segments and participants, a chat message, an interaction.
-	// The user must have a part in it: otherwise NOT_FOUND. Call records that are too new or over 30 days old answer
-	// NOT_FOUND with the reason `CALL_RECORD_UNAVAILABLE`.
+	// Reads one event whole: a chat message, a Copilot interaction, or a call record with its participants, sessions and segments.
+	// Errors: NOT_FOUND when there is no such event, or the user has no part in it. A call record that is not written yet, is over 30 days
+	// old or does not name the user is NOT_FOUND with the reason `CALL_RECORD_UNAVAILABLE`.
 	GetEvent(context.Context, *GetEventRequest) (*Event, error)
 	// Downloads a picture or another content that Teams hosts for a chat message, in chunks of at most 64 KiB. `body.hosted_contents` of the
-	// message names them. The user must have a part in the chat, and the policy must allow the view FULL; otherwise NOT_FOUND
-	// and PERMISSION_DENIED. Graph: `hostedContents/{id}/$value`. The media type of the first chunk is Graph's own for GIF, JPEG, PNG,
-	// WebP, BMP and AVIF pictures, and `application/octet-stream` for everything else, SVG and HTML among it. Over REST the former
-	// are `inline` and the latter an `attachment`. Nothing of it is cached or stored.
+	// message has its name. The first chunk has the media type: that of the picture for GIF, JPEG, PNG, WebP, BMP and AVIF, and
+	// `application/octet-stream` for everything else, SVG and HTML among it. Over REST such a picture is `inline`, and everything else an
+	// `attachment`. Nothing of it is cached or stored. Graph: `hostedContents/{id}/$value`.
+	// Errors: NOT_FOUND when the message has no such content, or the user has no part in the chat; PERMISSION_DENIED when the policy does
+	// not allow the view FULL.
 	DownloadHostedContent(*DownloadHostedContentRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
 	mustEmbedUnimplementedEventServiceServer()
 }

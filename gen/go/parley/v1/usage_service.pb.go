@@ -26,14 +26,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Users whom an answer lists beside those in the report.
+// Users whom an answer lists beside the users in the report.
 type CopilotUsageInclusion int32
 
 const (
 	// Nobody besides the rows of the report.
 	CopilotUsageInclusion_COPILOT_USAGE_INCLUSION_UNSPECIFIED CopilotUsageInclusion = 0
-	// Users who have a Copilot licence in the directory and no row in the report, as rows marked `derived`. Together with the rows without a day
-	// of activity they are who does not use Copilot. Reads the directory, so the policy must allow the source USER too. Refused with
+	// Users who have a Copilot licence in the directory and no row in the report, as rows marked `derived`. They and the rows without a day
+	// of activity are the users who do not use Copilot. The directory is read, so the policy must allow the source USER, too. Refused with
 	// `IDENTITIES_CONCEALED` while the tenant conceals names, since a row without a name cannot be found in the directory.
 	CopilotUsageInclusion_COPILOT_USAGE_INCLUSION_INACTIVE CopilotUsageInclusion = 1
 )
@@ -81,7 +81,7 @@ func (CopilotUsageInclusion) EnumDescriptor() ([]byte, []int) {
 type CopilotUsageReport int32
 
 const (
-	// The report of users, as with USERS.
+	// The report by user, as with USERS.
 	CopilotUsageReport_COPILOT_USAGE_REPORT_UNSPECIFIED CopilotUsageReport = 0
 	// A row for each user and period. Graph: getMicrosoft365CopilotUsageUserDetail.
 	CopilotUsageReport_COPILOT_USAGE_REPORT_USERS CopilotUsageReport = 1
@@ -137,19 +137,21 @@ func (CopilotUsageReport) EnumDescriptor() ([]byte, []int) {
 // Asks for a page of the usage report.
 type ListCopilotUsageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Span of the report: `D7`, `D28`, `D30`, `D90`, `D180` or `ALL`. D30 exists in version v1 only, D28 in v2 only.
+	// Period of the report: `D7`, `D28`, `D30`, `D90` or `D180` for so many days, or `ALL` for all of these periods. D30 exists in version v1
+	// only, D28 in v2 only.
 	Period string `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
-	// Most rows in the answer: 0 = 50, at most 1000 (more is taken as 1000).
+	// Greatest number of rows in the answer: 0 = 50, and more than 1000 is taken as 1000.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// `next_page_token` of the page before, or a resume token of the same request streamed; absent for the first page.
+	// `next_page_token` of the page before, or a resume token of StreamCopilotUsage for the same request; absent for the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Version of the report: `v1` or `v2`; absent = v2 for D28, Graph's default otherwise.
 	Version string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
-	// AIP-160 filter over `user_principal_name` and the last days of activity (`last_activity_date`, `word_copilot_last_activity_date` and so
-	// on), such as `NOT last_activity_date >= "2026-01-31"` for who has not used Copilot since. Days are `yyyy-MM-dd`; a row without a day is not
-	// before any. Names are refused with `IDENTITIES_CONCEALED` while the tenant conceals them.
+	// AIP-160 filter, at most 512 characters and 16 levels, over `user_principal_name` and the last days of activity (`last_activity_date`,
+	// `word_copilot_last_activity_date` and so on). `NOT last_activity_date >= "2026-01-31"` finds the users who have not used Copilot since
+	// that day. Days are `yyyy-MM-dd`; a row without a day is neither before nor after any. Names are refused with `IDENTITIES_CONCEALED`
+	// while the tenant conceals them.
 	Filter string `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
-	// Who is listed beside those in the report; absent = nobody.
+	// Which users are listed beside the users in the report; absent = none.
 	Include       CopilotUsageInclusion `protobuf:"varint,6,opt,name=include,proto3,enum=parley.v1.CopilotUsageInclusion" json:"include,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -230,13 +232,13 @@ func (x *ListCopilotUsageRequest) GetInclude() CopilotUsageInclusion {
 // A page of the usage report.
 type ListCopilotUsageResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The rows of the report in Graph's order, a user one in each period; then the derived rows in the order of the directory.
+	// The rows of the report in Graph's order, one for each user and period; then the derived rows in the order of the directory.
 	Rows []*CopilotUsageRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
 	// Token of the next page; empty when this is the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// True on a last page when every page since the first was read without a doubt.
 	Complete bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
-	// True when any row so far had concealed names.
+	// True when a row since the first page or frame of the walk had concealed names.
 	IdentitiesConcealed bool `protobuf:"varint,4,opt,name=identities_concealed,json=identitiesConcealed,proto3" json:"identities_concealed,omitempty"`
 	// Day that the figures reach up to, `yyyy-MM-dd`; empty while no row said so.
 	ReportRefreshDate string `protobuf:"bytes,5,opt,name=report_refresh_date,json=reportRefreshDate,proto3" json:"report_refresh_date,omitempty"`
@@ -330,17 +332,19 @@ func (x *ListCopilotUsageResponse) GetSources() []*SourceReport {
 // Asks for the whole usage report as a stream.
 type StreamCopilotUsageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Span of the report: `D7`, `D28`, `D30`, `D90`, `D180` or `ALL`. D30 exists in version v1 only, D28 in v2 only.
+	// Period of the report: `D7`, `D28`, `D30`, `D90` or `D180` for so many days, or `ALL` for all of these periods. D30 exists in version v1
+	// only, D28 in v2 only.
 	Period string `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
 	// Token of a checkpoint, a summary or a page of the same request; absent to begin at the beginning.
 	ResumeToken string `protobuf:"bytes,2,opt,name=resume_token,json=resumeToken,proto3" json:"resume_token,omitempty"`
 	// Version of the report: `v1` or `v2`; absent = v2 for D28, Graph's default otherwise.
 	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	// AIP-160 filter over `user_principal_name` and the last days of activity (`last_activity_date`, `word_copilot_last_activity_date` and so
-	// on), such as `NOT last_activity_date >= "2026-01-31"` for who has not used Copilot since. Days are `yyyy-MM-dd`; a row without a day is not
-	// before any. Names are refused with `IDENTITIES_CONCEALED` while the tenant conceals them.
+	// AIP-160 filter, at most 512 characters and 16 levels, over `user_principal_name` and the last days of activity (`last_activity_date`,
+	// `word_copilot_last_activity_date` and so on). `NOT last_activity_date >= "2026-01-31"` finds the users who have not used Copilot since
+	// that day. Days are `yyyy-MM-dd`; a row without a day is neither before nor after any. Names are refused with `IDENTITIES_CONCEALED`
+	// while the tenant conceals them.
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// Who is listed beside those in the report; absent = nobody.
+	// Which users are listed beside the users in the report; absent = none.
 	Include       CopilotUsageInclusion `protobuf:"varint,5,opt,name=include,proto3,enum=parley.v1.CopilotUsageInclusion" json:"include,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -416,7 +420,7 @@ type CopilotUsageBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The rows, in the order of the List; at least one.
 	Rows []*CopilotUsageRow `protobuf:"bytes,1,rep,name=rows,proto3" json:"rows,omitempty"`
-	// True when any row so far had concealed names.
+	// True when a row since the first page or frame of the walk had concealed names.
 	IdentitiesConcealed bool `protobuf:"varint,2,opt,name=identities_concealed,json=identitiesConcealed,proto3" json:"identities_concealed,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -590,7 +594,8 @@ func (*StreamCopilotUsageResponse_Summary) isStreamCopilotUsageResponse_Frame() 
 // Asks for the counts of a period.
 type SummarizeCopilotUsageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Span of the report: `D7`, `D28`, `D30`, `D90`, `D180` or `ALL`. D30 exists in version v1 only, D28 in v2 only.
+	// Period of the report: `D7`, `D28`, `D30`, `D90` or `D180` for so many days, or `ALL` for all of these periods. D30 exists in version v1
+	// only, D28 in v2 only.
 	Period string `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
 	// Version of the report: `v1` or `v2`; absent = v2 for D28, Graph's default otherwise.
 	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
@@ -727,9 +732,10 @@ func (x *SummarizeCopilotUsageResponse) GetSources() []*SourceReport {
 // Asks for a page of the counts by day.
 type ListCopilotUsageTrendsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Span of the report: `D7`, `D28`, `D30`, `D90`, `D180` or `ALL`. D30 exists in version v1 only, D28 in v2 only.
+	// Period of the report: `D7`, `D28`, `D30`, `D90` or `D180` for so many days, or `ALL` for all of these periods. D30 exists in version v1
+	// only, D28 in v2 only.
 	Period string `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
-	// Most days in the answer: 0 = 50, at most 1000 (more is taken as 1000).
+	// Greatest number of entries in the answer: 0 = 50, and more than 1000 is taken as 1000.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// `next_page_token` of the page before; absent for the first page.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -891,7 +897,8 @@ func (x *ListCopilotUsageTrendsResponse) GetSources() []*SourceReport {
 // Asks for a report as a file.
 type DownloadCopilotUsageRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Span of the report: `D7`, `D28`, `D30`, `D90`, `D180` or `ALL`. D30 exists in version v1 only, D28 in v2 only.
+	// Period of the report: `D7`, `D28`, `D30`, `D90` or `D180` for so many days, or `ALL` for all of these periods. D30 exists in version v1
+	// only, D28 in v2 only.
 	Period string `protobuf:"bytes,1,opt,name=period,proto3" json:"period,omitempty"`
 	// Version of the report: `v1` or `v2`; absent = v2 for D28, Graph's default otherwise.
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`

@@ -36,14 +36,18 @@ const (
 // Reads the reports on Copilot use: by user, by period and by day. Graph: getMicrosoft365CopilotUsageUserDetail,
 // getMicrosoft365CopilotUserCountSummary and getMicrosoft365CopilotUserCountTrend, in the global cloud only.
 type CopilotUsageServiceClient interface {
-	// Lists the rows of the report, a page at a time.
+	// Lists the rows of the report by user, a page at a time. Graph: getMicrosoft365CopilotUsageUserDetail.
+	// Errors: FAILED_PRECONDITION with the reason `IDENTITIES_CONCEALED` when a filter by name or `include` needs names that the tenant
+	// conceals; otherwise, as of all methods of this service, the errors that every method has (`ErrorReason`).
 	ListCopilotUsage(ctx context.Context, in *ListCopilotUsageRequest, opts ...grpc.CallOption) (*ListCopilotUsageResponse, error)
-	// Streams all rows of the report as frames: batches, notices, checkpoints, and a summary at the end.
+	// Streams all rows of the report by user, in the order of ListCopilotUsage, as frames: batches, notices, checkpoints, and a summary at
+	// the end. Errors: those of ListCopilotUsage, sent as by StreamEvents.
 	StreamCopilotUsage(ctx context.Context, in *StreamCopilotUsageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamCopilotUsageResponse], error)
 	// Counts the users who have Copilot and those who use it, in each application over a period. Nobody is named.
 	// Graph: getMicrosoft365CopilotUserCountSummary.
 	SummarizeCopilotUsage(ctx context.Context, in *SummarizeCopilotUsageRequest, opts ...grpc.CallOption) (*SummarizeCopilotUsageResponse, error)
-	// Lists the same counts for each day of a period, a page at a time. Nobody is named. Graph: getMicrosoft365CopilotUserCountTrend.
+	// Lists the counts of SummarizeCopilotUsage for each day of a period, a page at a time. Nobody is named.
+	// Graph: getMicrosoft365CopilotUserCountTrend.
 	ListCopilotUsageTrends(ctx context.Context, in *ListCopilotUsageTrendsRequest, opts ...grpc.CallOption) (*ListCopilotUsageTrendsResponse, error)
 	// Downloads a report as CSV (`text/csv`), byte for byte as Graph gives it, in chunks of at most 64 KiB.
 	DownloadCopilotUsage(ctx context.Context, in *DownloadCopilotUsageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
@@ -132,14 +136,18 @@ type CopilotUsageService_DownloadCopilotUsageClient = grpc.ServerStreamingClient
 // Reads the reports on Copilot use: by user, by period and by day. Graph: getMicrosoft365CopilotUsageUserDetail,
 // getMicrosoft365CopilotUserCountSummary and getMicrosoft365CopilotUserCountTrend, in the global cloud only.
 type CopilotUsageServiceServer interface {
-	// Lists the rows of the report, a page at a time.
+	// Lists the rows of the report by user, a page at a time. Graph: getMicrosoft365CopilotUsageUserDetail.
+	// Errors: FAILED_PRECONDITION with the reason `IDENTITIES_CONCEALED` when a filter by name or `include` needs names that the tenant
+	// conceals; otherwise, as of all methods of this service, the errors that every method has (`ErrorReason`).
 	ListCopilotUsage(context.Context, *ListCopilotUsageRequest) (*ListCopilotUsageResponse, error)
-	// Streams all rows of the report as frames: batches, notices, checkpoints, and a summary at the end.
+	// Streams all rows of the report by user, in the order of ListCopilotUsage, as frames: batches, notices, checkpoints, and a summary at
+	// the end. Errors: those of ListCopilotUsage, sent as by StreamEvents.
 	StreamCopilotUsage(*StreamCopilotUsageRequest, grpc.ServerStreamingServer[StreamCopilotUsageResponse]) error
 	// Counts the users who have Copilot and those who use it, in each application over a period. Nobody is named.
 	// Graph: getMicrosoft365CopilotUserCountSummary.
 	SummarizeCopilotUsage(context.Context, *SummarizeCopilotUsageRequest) (*SummarizeCopilotUsageResponse, error)
-	// Lists the same counts for each day of a period, a page at a time. Nobody is named. Graph: getMicrosoft365CopilotUserCountTrend.
+	// Lists the counts of SummarizeCopilotUsage for each day of a period, a page at a time. Nobody is named.
+	// Graph: getMicrosoft365CopilotUserCountTrend.
 	ListCopilotUsageTrends(context.Context, *ListCopilotUsageTrendsRequest) (*ListCopilotUsageTrendsResponse, error)
 	// Downloads a report as CSV (`text/csv`), byte for byte as Graph gives it, in chunks of at most 64 KiB.
 	DownloadCopilotUsage(*DownloadCopilotUsageRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
