@@ -61,7 +61,8 @@ type Request struct {
 	User, Resource string
 	// Priority is Interactive or Background.
 	Priority Priority
-	// Patience is the longest Retry-After that a Background request without a deadline waits for; 0 = a minute.
+	// Patience is how long a request without a deadline waits at most for one Retry-After, and before another try; 0 = a minute. From the
+	// first throttled answer on, such answers use up no try for as long. A deadline takes its place.
 	Patience time.Duration
 }
 

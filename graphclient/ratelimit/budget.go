@@ -83,12 +83,12 @@ func newBudget(perSecond float64, burst int) *budget {
 	return b
 }
 
-// acquire waits for a turn. It returns at once with a wait time when the turn
-// would come too late: behind the deadline or, without one, behind the request's
+// acquire waits for a turn. It returns at once with the time until then, tooLong, when
+// the turn would come too late: after the deadline or, without one, after the request's
 // patience at a closed gate, or after more than a minute in all. Background requests
-// without one do queue for longer at a limit per second, which moves on all the time,
-// but not at one counted over minutes.
-// probe is to be handed to release.
+// without a deadline do queue for longer at a limit per second, which moves on all the
+// time, but not at one counted over minutes. The error is that of the context.
+// A turn ends with spend or giveBack, which is given probe; after spend, release is given it.
 func (b *budget) acquire(ctx context.Context, r *graph.Request) (probe bool, tooLong time.Duration, err error) {
 	now := time.Now()
 	w := waiterOf(ctx, r)
@@ -168,7 +168,7 @@ func (b *budget) estimate(w *waiter, now time.Time) (closed, queued time.Duratio
 	return closed, queued
 }
 
-// tooLong returns the wait when it is not worth beginning, else 0.
+// tooLong returns the wait if it would end too late, else 0.
 func (b *budget) tooLong(w *waiter, closed, queued time.Duration, now time.Time) time.Duration {
 	wait := closed + queued
 	switch {
@@ -184,7 +184,7 @@ func (b *budget) tooLong(w *waiter, closed, queued time.Duration, now time.Time)
 	return 0
 }
 
-// closedTooLong reports whether a gate that stays closed for a time keeps a request too long.
+// closedTooLong reports whether a request cannot wait for a gate that stays closed for a time.
 func (b *budget) closedTooLong(w *waiter, closed time.Duration, now time.Time) bool {
 	opens := now.Add(closed)
 	switch {
@@ -211,7 +211,7 @@ func (b *budget) pump(now time.Time) {
 			return
 		}
 		if b.oneAtATime && b.granted > 0 {
-			return // spend goes on
+			return // spend and giveBack go on
 		}
 		priority, need := b.next()
 		if wait := b.missing(need, now); wait > 0 {
@@ -268,24 +268,31 @@ func (b *budget) grant(priority graph.Priority, now time.Time) {
 	close(w.ready)
 }
 
-// spend ends the time between a turn and its request: sent takes the token now, when Graph counts it, and not when the
-// turn was given. Requests that waited for a wider budget would else come closer together than the narrow one allows.
-func (b *budget) spend(sent bool) {
+// spend takes the token of a turn whose request is sent now. The token is taken when Graph counts the request, and not when the turn is
+// given: requests that waited for a wider budget would else come closer together than the narrow one allows.
+func (b *budget) spend() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
 	b.granted--
-	if sent {
-		b.usage.add(now)
-	}
-	switch {
-	case !sent:
-	case b.sliding != nil:
+	b.usage.add(now)
+	if b.sliding != nil {
 		b.sliding.take(now)
-	default:
+	} else {
 		b.limiter.ReserveN(now, 1) // a rounding error only delays the next turn
 	}
 	b.pump(now)
+}
+
+// giveBack returns a turn whose request is not sent. probe is what acquire returned with it.
+func (b *budget) giveBack(probe bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.granted--
+	if probe {
+		b.probing = false
+	}
+	b.pump(time.Now())
 }
 
 func (b *budget) wake(after time.Duration) {

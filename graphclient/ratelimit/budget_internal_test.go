@@ -105,7 +105,7 @@ func pass(ctx context.Context, b *budget, priority graph.Priority) (time.Duratio
 	if err != nil || tooLong > 0 {
 		return tooLong, err
 	}
-	b.spend(true)
+	b.spend()
 	b.release(probe, true, time.Now())
 	return 0, nil
 }
@@ -230,7 +230,7 @@ func TestOneProbeGoesAheadWhenAGateOpens(t *testing.T) {
 					t.Errorf("%v, %v", tooLong, err)
 					return
 				}
-				b.spend(true)
+				b.spend()
 				mu.Lock()
 				passed++
 				if probe {

@@ -68,7 +68,7 @@ func (s *Budgets) plan(call Call) (plan []*budget, names []string, done func()) 
 		b := s.all[key]
 		if b == nil {
 			b = limit.budget(s.part())
-			b.oneAtATime = s.pooled && scope == PerTenant && limit.Requests > 0
+			b.oneAtATime = s.pooled && limit.tenantWide()
 			s.all[key] = b
 		}
 		b.refs++

@@ -75,6 +75,9 @@ func DefaultLimits() LimitTable {
 	}
 }
 
+// tenantWide reports whether the limit is a published one for all requests of its row.
+func (l Limit) tenantWide() bool { return l.Scope == PerTenant && l.Requests > 0 }
+
 // sustained is the part of a published limit that is used.
 const sustained = 0.83
 

@@ -16,8 +16,8 @@ const noDeadlineWait = 24 * time.Hour
 // processes would keep their part while others use the whole limit.
 const poolPause = time.Second
 
-// suspicion is how long a gate that another process shut as a precaution is taken for shut before the pool is asked again.
-const suspicion = time.Second
+// recheckAfter is how long a gate that another process shut as a precaution is taken for shut before the pool is asked again.
+const recheckAfter = time.Second
 
 // Share makes the budgets take their slots from a Pool. It is called before the first request. While the pool is not there each process
 // keeps its part of the limits: one of as many as were last seen or, where none ever was, the share of NewBudgets.
@@ -36,8 +36,8 @@ func (s *Budgets) followPool() (pooled bool) {
 		return up
 	}
 	s.pooled = up
-	for key, b := range s.all {
-		b.adjust(s.part(), up, key.scope == PerTenant)
+	for _, b := range s.all {
+		b.adjust(s.part(), up)
 	}
 	return up
 }
@@ -63,13 +63,13 @@ func (s *Budgets) part() float64 {
 	return s.share
 }
 
-// adjust makes a budget keep another part of its limit. A budget that leaves the pool begins with nothing: the pool may have given its
-// burst away.
-func (b *budget) adjust(share float64, pooled, widest bool) {
+// adjust makes a budget keep another part of its limit, in the pool or without it. A budget that leaves the pool begins with nothing: the pool
+// may have given its burst away.
+func (b *budget) adjust(share float64, pooled bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	b.oneAtATime = pooled && widest && b.limit.Requests > 0
+	b.oneAtATime = pooled && b.limit.tenantWide()
 	if perSecond, burst := b.limit.rate(share); perSecond > 0 {
 		b.limiter, b.headroom = rate.NewLimiter(rate.Limit(perSecond), burst), float64(burst/4)
 		if !pooled {
@@ -133,7 +133,7 @@ func (t *Turn) slot(ctx context.Context) (done bool, err error) {
 		t.plan[grant.Budget].shutWith(grant.Wait)
 	case Suspected:
 		t.giveBack(0)
-		t.plan[grant.Budget].closeAsPrecaution(nil, min(grant.Wait, suspicion), time.Now())
+		t.plan[grant.Budget].closeAsPrecaution(nil, min(grant.Wait, recheckAfter), time.Now())
 	}
 	return false, nil
 }
@@ -168,11 +168,8 @@ func (t *Turn) poolRequest(ctx context.Context) PoolRequest {
 // giveBack returns the turns of the plan's budgets from one on.
 func (t *Turn) giveBack(from int) {
 	for i := from; i < t.granted; i++ {
-		t.plan[i].spend(false)
-		if t.probes[i] {
-			t.plan[i].release(true, false, time.Time{})
-			t.probes[i] = false
-		}
+		t.plan[i].giveBack(t.probes[i])
+		t.probes[i] = false
 	}
 	t.granted = min(t.granted, from)
 }

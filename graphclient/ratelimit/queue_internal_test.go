@@ -40,7 +40,7 @@ func TestASlowBudgetIsNoQueueOfThousands(t *testing.T) {
 						case wait > 0:
 							refused.Add(1)
 						default:
-							b.spend(true)
+							b.spend()
 							b.release(probe, true, time.Now())
 							served.Add(1)
 						}

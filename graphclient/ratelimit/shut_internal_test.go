@@ -26,7 +26,7 @@ func TestALimitThatOnlyAsksToWaitIsGivenUp(t *testing.T) {
 			if tooLong > 0 {
 				return time.Since(start), true
 			}
-			b.spend(true)
+			b.spend()
 			b.close(time.Minute)
 			b.release(probe, false, time.Now())
 			return time.Since(start), false

@@ -9,11 +9,11 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// MaxWait is the longest wait for a turn, and the longest Retry-After, that a caller
-// without a deadline is put to, unless the request says that it has more patience.
+// MaxWait is how long a request without a deadline waits at most for a closed gate, unless it has more patience (graph.Request),
+// and for a turn, unless it is a background request at limits per second.
 const MaxWait = time.Minute
 
-// PatienceOf is the longest Retry-After that a request waits for if it has no deadline.
+// PatienceOf is how long a request without a deadline waits at most for a gate that Graph's Retry-After closed.
 func PatienceOf(r *graph.Request) time.Duration { return cmp.Or(r.Patience, MaxWait) }
 
 // Call holds the properties of a request on which limits depend.
@@ -35,7 +35,7 @@ type Turn struct {
 	plan     []*budget // narrowest first
 	names    []string  // of the plan's budgets in a Pool
 	probes   []bool    // by plan
-	granted  int       // budgets of the plan that gave their turn
+	granted  int       // budgets of the plan that gave their turn: the first ones
 	pooled   bool      // they gave it with the Pool being there
 	promised bool      // the Pool has told the request when to come again
 	done     func()
@@ -52,17 +52,19 @@ func (s *Budgets) Enter(ctx context.Context, call Call) (*Turn, error) {
 	t := &Turn{budgets: s, call: call, plan: plan, names: names, probes: make([]bool, len(plan)), done: done}
 	start := time.Now()
 	if err := t.enter(ctx); err != nil {
-		t.spend(false)
+		t.giveBack(0)
 		t.Leave(ctx)
 		return nil, err
 	}
-	t.spend(true)
+	for _, b := range t.plan {
+		b.spend()
+	}
 	t.sent = time.Now()
 	t.Waited = t.sent.Sub(start)
 	return t, nil
 }
 
-// enter waits for the turns of all budgets of the plan and for the slot behind them.
+// enter waits for the turns of all budgets of the plan and then for a slot of the Pool, if there is one.
 func (t *Turn) enter(ctx context.Context) error {
 	for _, b := range t.plan[1:] {
 		if wait := b.outlasts(ctx, t.call.Request); wait > 0 {
@@ -88,13 +90,6 @@ func (t *Turn) enter(ctx context.Context) error {
 		if done, err := t.slot(ctx); done || err != nil {
 			return err
 		}
-	}
-}
-
-// spend ends the time between the turns of the budgets and the request.
-func (t *Turn) spend(sent bool) {
-	for _, b := range t.plan[:t.granted] {
-		b.spend(sent)
 	}
 }
 
