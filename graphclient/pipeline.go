@@ -56,7 +56,7 @@ func callOf(ctx context.Context) *call {
 func (c *Client) policies() []policy.Policy {
 	return []policy.Policy{
 		&identify{userAgent: c.cfg.UserAgent},
-		auth.NewAuthorize(c.tokens, c.onBehalf),
+		auth.NewAuthorize(c.tokens),
 		&limit{budgets: c.budgets, observer: c.cfg.Observer},
 		&observe{observer: c.cfg.Observer, logger: c.cfg.Logger, clock: c.clock},
 	}

@@ -15,14 +15,11 @@ import (
 // The library's own policy is not used: it cannot leave a login when the
 // caller's deadline passes, and it keeps a rejected token's successor from
 // being fetched, since the credential answers from its cache.
-type authorize struct {
-	tokens *Tokens
-	user   bool // the tokens are a user's
-}
+type authorize struct{ tokens *Tokens }
 
-// NewAuthorize returns the step of a pipeline that adds the bearer token; no tokens = it adds
-// none. user says that the tokens are a user's, and not the application's.
-func NewAuthorize(tokens *Tokens, user bool) policy.Policy { return &authorize{tokens, user} }
+// NewAuthorize returns the step of a pipeline that adds the bearer token; nil tokens = it adds
+// none. Where the tokens are a user's, a refusal is of KindSignIn.
+func NewAuthorize(tokens *Tokens) policy.Policy { return &authorize{tokens} }
 
 var _ policy.Policy = (*authorize)(nil)
 
@@ -50,7 +47,7 @@ func (p *authorize) Do(req *policy.Request) (*http.Response, error) {
 	if err != nil {
 		e := graph.AsError(err)
 		if e.Kind == graph.KindCredential && e.Status == 0 && e.Code == "" {
-			if p.user {
+			if p.tokens.ofUser {
 				fault.Kind, fault.Claims = graph.KindSignIn, usableClaims(claims)
 			}
 			return nil, fault
@@ -65,7 +62,7 @@ func (p *authorize) Do(req *policy.Request) (*http.Response, error) {
 		return resp, err
 	}
 	p.tokens.noteRenewed(resp.StatusCode != http.StatusUnauthorized)
-	if again := graph.ChallengeClaims(resp.Header); p.user && (resp.StatusCode == http.StatusUnauthorized || again != "") {
+	if again := graph.ChallengeClaims(resp.Header); p.tokens.ofUser && (resp.StatusCode == http.StatusUnauthorized || again != "") {
 		return nil, refusedUser(resp, again)
 	}
 	return resp, nil

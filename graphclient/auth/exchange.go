@@ -28,7 +28,7 @@ func NewExchange(cfg CredentialConfig, scope string) (*Exchange, error) {
 // observer is told. They end with the Exchange and need no closing.
 func (e *Exchange) Tokens(assertion string) *Tokens {
 	return &Tokens{
-		credential: &userCredential{clientAuth: e.clientAuth, assertion: assertion}, scope: e.scope,
+		credential: &userCredential{clientAuth: e.clientAuth, assertion: assertion}, ofUser: true, scope: e.scope,
 		observer: graph.NoObserver{}, explain: userLoginError, logins: e.logins,
 	}
 }

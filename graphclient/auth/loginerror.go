@@ -68,7 +68,7 @@ func unreached(err, trouble error) *graph.Error {
 	return e
 }
 
-// wireTrouble holds the transport error of the last request of a login; nil after an answer.
+// wireTrouble holds the transport error of a login's last request; nil after an answer.
 type wireTrouble struct {
 	mu   sync.Mutex
 	last error
@@ -142,7 +142,7 @@ var (
 // maxClaims bounds the claims that are handed on.
 const maxClaims = 4 << 10
 
-// usableClaims passes a JSON object of a reasonable size and nothing else.
+// usableClaims returns claims that are a JSON object of a reasonable size, else the empty string.
 func usableClaims(claims string) string {
 	if len(claims) > maxClaims || !strings.HasPrefix(claims, "{") || !json.Valid([]byte(claims)) {
 		return ""

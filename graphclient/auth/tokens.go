@@ -30,6 +30,7 @@ type resetter interface{ Reset() }
 // served while its successor is fetched or cannot be fetched.
 type Tokens struct {
 	credential azcore.TokenCredential
+	ofUser     bool // the credential exchanges a user's token, and is not the application's
 	scope      string
 	observer   graph.Observer
 	explain    func(err, trouble error) *graph.Error // of a failed login
@@ -46,13 +47,13 @@ type Tokens struct {
 	renewAt  time.Time // no forced renewal before
 }
 
-// logins are the logins under way, of one token source or of many. A login does not
+// logins are the logins under way, for one Tokens or for many. A login does not
 // end with the context of its caller.
 type logins = coalesce.Group[loginKey, string]
 
 // loginKey tells logins apart that cannot share a result.
 type loginKey struct {
-	source *Tokens
+	tokens *Tokens
 	claims string
 	renew  bool
 }
@@ -65,14 +66,15 @@ func NewTokens(credential azcore.TokenCredential, scope string, observer graph.O
 // Close ends logins that are under way and waits for them.
 func (s *Tokens) Close() { s.logins.Close() }
 
-// Get returns a valid token, logging in when there is none.
+// Get returns a valid token, logging in when there is none. After a failed login it returns
+// that failure for a while. Errors are *graph.Error.
 func (s *Tokens) Get(ctx context.Context) (string, error) {
 	s.mu.Lock()
 	now := time.Now()
 	if s.valid(now) {
 		if s.isRefreshDue(now) {
 			s.refresh = now.Add(refreshPause)
-			s.start(loginKey{source: s})
+			s.start(loginKey{tokens: s})
 		}
 		token := s.token.Token
 		s.mu.Unlock()
@@ -86,14 +88,15 @@ func (s *Tokens) Get(ctx context.Context) (string, error) {
 		s.mu.Unlock()
 		return "", err
 	}
-	login := s.start(loginKey{source: s})
+	login := s.start(loginKey{tokens: s})
 	s.mu.Unlock()
 	return tokenOf(ctx, login)
 }
 
-// renew replaces a token that Graph rejected, with the claims it asked for or
-// with none. A token that somebody else renewed meanwhile is returned as it
-// is; after a renewed token was rejected too, renewals pause, each time longer.
+// renew returns a token in place of one that Graph rejected, with the claims it asked
+// for or with none. A token that another request renewed meanwhile is returned as it is.
+// After a renewed token was rejected too, renewals pause, each time longer: the error is
+// then of KindCredential, without a status.
 func (s *Tokens) renew(ctx context.Context, rejected, claims string) (string, error) {
 	s.mu.Lock()
 	now := time.Now()
@@ -106,12 +109,12 @@ func (s *Tokens) renew(ctx context.Context, rejected, claims string) (string, er
 		s.mu.Unlock()
 		return "", &graph.Error{Kind: graph.KindCredential, Reason: "renewed tokens are rejected"}
 	}
-	login := s.start(loginKey{source: s, claims: claims, renew: true})
+	login := s.start(loginKey{tokens: s, claims: claims, renew: true})
 	s.mu.Unlock()
 	return tokenOf(ctx, login)
 }
 
-// noteRenewed notes whether Graph took a renewed token.
+// noteRenewed notes whether Graph accepted a renewed token.
 func (s *Tokens) noteRenewed(ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,7 +190,8 @@ func (s *Tokens) login(ctx context.Context, key loginKey) (string, error) {
 	return "", failure
 }
 
-// tokenOf waits for a login or for the caller's end, whichever comes first.
+// tokenOf waits for a login or for the end of the caller's context, whichever comes first.
+// Errors are *graph.Error.
 func tokenOf(ctx context.Context, login *coalesce.Call[loginKey, string]) (string, error) {
 	token, err := login.Wait(ctx)
 	if err == nil {
