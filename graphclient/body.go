@@ -15,7 +15,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// maxGrowth is by how many bytes a body may be longer compressed than not.
+// maxGrowth is by how many bytes compression may make a body longer.
 const maxGrowth = 256 << 10
 
 var errTooLarge = errors.New("answer exceeds the size limit")
@@ -80,7 +80,7 @@ func (p *bodyPool) read(resp *http.Response, limit int64, buffer []byte) ([]byte
 	return readInto(buffer, &g.reader, unpacked(*packedBody), limit)
 }
 
-// unpacked is the length that a gzip file says it has unpacked (RFC 1952, ISIZE), if that is possible.
+// unpacked is the unpacked length that a gzip file states (RFC 1952, ISIZE), at most what its packed length allows.
 func unpacked(packed []byte) int64 {
 	const most = 1032 // times the packed length (RFC 1951)
 	if len(packed) < 18 {

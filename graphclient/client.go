@@ -142,7 +142,7 @@ type Object struct {
 
 // Page asks for one page of a collection. An empty value, with a link or not,
 // is a page; an answer with an "error", whatever its status, is a *graph.Error; an
-// answer that is cut or malformed is asked for again and then a *graph.Error.
+// answer that is truncated or malformed is asked for again and then a *graph.Error.
 func (c *Client) Page(ctx context.Context, request graph.Request) (*Page, error) {
 	page := &Page{}
 	k, err := c.newCall(&request)

@@ -14,7 +14,7 @@ const dateStep = time.Second
 // clock learns from the Date of Graph's answers how far this machine's clock is ahead of Graph's.
 type clock struct{ ahead atomic.Int64 } // nanoseconds
 
-// observe takes note of one answer. Graph set its Date between sent and received, and cut it to whole seconds. As long as
+// observe takes note of one answer. Graph set its Date between sent and received, and truncated it to whole seconds. As long as
 // both clocks may be equal within these bounds, they count as equal. Else the skew is counted from the Date, the earliest time that
 // Graph's clock may have shown.
 func (c *clock) observe(h http.Header, sent, received time.Time) {

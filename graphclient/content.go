@@ -53,7 +53,7 @@ func (c *Client) Content(ctx context.Context, request graph.Request) (*Content, 
 	return content, nil
 }
 
-// openContent waits for the first byte, so that an answer that is cut before it is asked for again, and makes the stream.
+// openContent waits for the first byte and makes the stream. An answer that ends before it is an error, so that it is asked for again.
 func (c *Client) openContent(ctx context.Context, k *call, resp *http.Response) (io.ReadCloser, error) {
 	r, err := graph.DecodedBody(resp)
 	if err != nil {

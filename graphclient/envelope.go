@@ -46,7 +46,7 @@ const byteOrderMark = "\ufeff"
 // trimBOM removes a byte order mark.
 func trimBOM(body []byte) []byte { return bytes.TrimPrefix(body, []byte(byteOrderMark)) }
 
-// pageLinks are the links of an envelope to the page behind it: one, unless an answer spells it in several ways.
+// pageLinks are the links of an envelope to the next page: one, unless an answer spells it in several ways.
 type pageLinks []struct {
 	member, url string
 	bad         error
@@ -66,7 +66,7 @@ func (l *pageLinks) note(member, url string, bad error) {
 	}{member, url, bad})
 }
 
-// one is the link to follow, "" for none.
+// one returns the link to follow, "" for none. The error is that of a link which is no string, or errLinks.
 func (l *pageLinks) one() (string, error) {
 	link := ""
 	for _, found := range *l {
@@ -86,7 +86,7 @@ func (l *pageLinks) one() (string, error) {
 
 // parseEnvelope finds the records of a collection answer, whatever the order
 // of its keys and the spelling of its link. Null records are left out; any other record that is not an
-// object, links that contradict each other, and anything behind the answer, make it malformed.
+// object, links that contradict each other, and anything after the answer, make it malformed.
 func parseEnvelope(body []byte) (envelope, error) {
 	body = trimBOM(body)
 	env := envelope{count: -1}
@@ -150,7 +150,7 @@ func readEnd(dec *jsontext.Decoder) error {
 		return err
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return errors.New("bytes behind the answer")
+		return errors.New("bytes after the answer")
 	}
 	return nil
 }
@@ -267,7 +267,7 @@ func parseObject(body []byte) (object, fault []byte, err error) {
 	}
 	end := dec.InputOffset()
 	if _, err = dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, nil, errors.New("bytes behind the answer")
+		return nil, nil, errors.New("bytes after the answer")
 	}
 	if others {
 		fault = nil

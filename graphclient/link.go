@@ -65,7 +65,7 @@ type target struct {
 	uri    string
 }
 
-// url is the target for net/http. Everything behind the authority is opaque,
+// url is the target for net/http. Everything after the authority is opaque,
 // so that neither path nor query are re-encoded.
 func (t target) url() *url.URL {
 	return &url.URL{Scheme: t.origin.scheme, Host: t.origin.authority(), Opaque: t.uri}
@@ -73,7 +73,7 @@ func (t target) url() *url.URL {
 
 // parseTarget takes an absolute http(s) URL apart without decoding anything.
 //
-// The part behind the authority is kept byte for byte, with one exception: a
+// The part after the authority is kept byte for byte, with one exception: a
 // byte that cannot stand in a request target (a space, a byte above 0x7f, and
 // "#" within the query) is percent-encoded, because HTTP has no other way to
 // send it. Userinfo, backslashes, control characters, a "#" outside the query,

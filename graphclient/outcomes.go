@@ -10,11 +10,12 @@ import (
 )
 
 const (
-	// outcomeTime is how long an answer to one user counts when another one is refused.
+	// outcomeTime is how long an outcome counts, and the time between two warnings of the log.
 	outcomeTime = 10 * time.Minute
-	// minRefused is how many users must be refused without a reason, and none answered, before a permission is suspected.
+	// minRefused is how many users must be refused without a reason within outcomeTime, and none answered, before a permission is suspected.
 	minRefused = 2
-	maxRefused = 1024 // that are counted
+	// maxRefused is how many refused users are counted.
+	maxRefused = 1024
 )
 
 // outcomes remembers for a while whom Graph answered and whom it refused without a reason, per API: a refusal that meets
@@ -30,7 +31,7 @@ type outcomes struct {
 type apiOutcomes struct {
 	answered [2]answeredUser      // two users, the latest first
 	refused  map[string]time.Time // when users were refused since somebody was answered last
-	warned   time.Time            // when the log was told last
+	warned   time.Time            // when a warning was logged last
 }
 
 type answeredUser struct {
@@ -79,7 +80,7 @@ func (o *outcomes) note(ctx context.Context, api, user string, err *graph.Error)
 	}
 }
 
-// allRefused forgets old outcomes and reports whether every user that is left was refused.
+// allRefused forgets old refusals, and reports whether minRefused users or more were refused lately and none was answered.
 func (s *apiOutcomes) allRefused(now time.Time) bool {
 	for user, at := range s.refused {
 		if now.Sub(at) >= outcomeTime {

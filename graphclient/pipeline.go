@@ -63,7 +63,7 @@ func (c *Client) policies() []policy.Policy {
 }
 
 // newPipeline puts the policies before the wire. The library's own retries
-// stay off: ours also cover a body that is cut or malformed.
+// stay off: ours also cover a body that is truncated or malformed.
 func (c *Client) newPipeline() runtime.Pipeline {
 	return runtime.NewPipeline("parley", "", runtime.PipelineOptions{PerRetry: c.policies()}, &policy.ClientOptions{
 		Retry:     policy.RetryOptions{MaxRetries: -1},

@@ -39,7 +39,7 @@ type throttleWait struct {
 	until    time.Time
 }
 
-// allows reports whether the wait that an answer names is waited for without using up a try.
+// allows reports whether an answer uses up no try, because the wait that it names ends in time.
 func (p *throttleWait) allows(ctx context.Context, err *graph.Error) bool {
 	if err.RetryAfter < minThrottleWait {
 		return false
@@ -127,7 +127,8 @@ func (c *Client) backoff(try int) time.Duration {
 	return step/2 + time.Duration(rand.Int64N(int64(step/2)+1)) //nolint:gosec // jitter needs no secrecy
 }
 
-// sleep waits, or says at once that it would take too long.
+// sleep waits. The error is of KindThrottled, at once, when the wait would outlast the deadline or the request's patience, and of
+// KindCanceled when the context ends meanwhile.
 func (c *Client) sleep(ctx context.Context, k *call, delay time.Duration) *graph.Error {
 	deadline, ok := ctx.Deadline()
 	if ok && time.Until(deadline) < delay || !ok && delay > ratelimit.PatienceOf(k.request) {

@@ -53,7 +53,7 @@ const (
 	// KindThrottled is Graph's 429, or a budget or gate of our own whose wait
 	// would outlast the deadline (Status is then 0; see Unsent). RetryAfter is set.
 	KindThrottled
-	// KindUnavailable is a 5xx, a broken connection, a cut body or a timeout.
+	// KindUnavailable is a 5xx, a broken connection, a truncated body or a timeout.
 	KindUnavailable
 	// KindLoginUnavailable is a login service that gave no usable answer; Cause says why.
 	KindLoginUnavailable

@@ -1,6 +1,6 @@
 // Package jsonscan finds the ends of JSON values in a byte slice, eight bytes at a time and without allocating. It checks
 // the grammar of RFC 8259, but not what the bytes of a string mean: invalid UTF-8 and lone surrogates pass, as Microsoft
-// Graph sends them. All functions take the position that they begin at and return the one behind the value; they refuse
+// Graph sends them. All functions take the position that they begin at and return the one after the value; they refuse
 // (ok is false) rather than panic, whatever the input.
 package jsonscan
 
@@ -12,7 +12,7 @@ import (
 // MaxDepth is how deep Skip follows objects and lists.
 const MaxDepth = 200
 
-// Space returns the position of the first byte at or behind i that is no white space.
+// Space returns the position of the first byte from i on that is no white space.
 func Space(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
@@ -35,7 +35,7 @@ const (
 )
 
 // special has the high bit of the first byte set that is a quote, a backslash, a control character or not ASCII. Bytes
-// behind that one may be marked too.
+// after that one may be marked too.
 func special(w uint64) uint64 {
 	quote, escape := w^'"'*ones, w^'\\'*ones
 	return ((quote-ones)&^quote | (escape-ones)&^escape | (w-' '*ones)&^w | w) & high
@@ -234,8 +234,8 @@ func Colon(b []byte, i int) (value int, ok bool) {
 	return Space(b, i+1), true
 }
 
-// Next reads what stands behind a member or element: a comma, and then more is true and the position that of the next
-// one; or the closing bracket.
+// Next reads what follows a member or element: a comma, and then more is true and at is where the next one begins; or the
+// closing bracket.
 func Next(b []byte, i int, closing byte) (at int, more, ok bool) {
 	i = Space(b, i)
 	switch {
