@@ -31,13 +31,14 @@ func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, 
 	if err != nil {
 		return nil, err
 	}
-	keys, err := sealKeysOf(storeCfg.KeysFile, files.options(metrics.FilesSharedKeys))
+	sealKeys, err := sealKeysOf(storeCfg.KeysFile, files.options(metrics.FilesSharedKeys))
 	if err != nil {
 		return nil, fieldError("Shared.KeysFile", err)
 	}
+	keys := &sharedKeys{sealKeys}
 	store, err := redisstore.New(redisstore.Config{
 		URL: storeCfg.URL, Username: storeCfg.Username, PasswordFile: storeCfg.PasswordFile, CAFile: storeCfg.CAFile, Prefix: storeCfg.Prefix, Timeout: storeCfg.Timeout,
-		Names:    (&sharedKeys{keys}).Name,
+		Names:    keys.Name,
 		Observer: observer,
 	}, cfg.Logger)
 	if err != nil {
@@ -46,15 +47,14 @@ func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, 
 			"Prefix": "Shared.Prefix", "Timeout": "Shared.Timeout",
 		})
 	}
-	sealer := &sharedKeys{keys}
 	values, err := shared.New(shared.Config{
-		Store: store, Leases: store, Sealer: sealer, Build: cfg.Version + " " + cfg.Revision, Observer: observer,
+		Store: store, Leases: store, Sealer: keys, Build: cfg.Version + " " + cfg.Revision, Observer: observer,
 	})
 	if err != nil {
 		store.Close()
 		return nil, fmt.Errorf("shared store: %w", err)
 	}
-	return &sharing{store, values, sealer}, nil
+	return &sharing{store, values, keys}, nil
 }
 
 // sharedValues is the store of the values that replicas share; nil = they share none.
