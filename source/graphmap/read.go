@@ -14,11 +14,11 @@ func (t *Table) read(p *plan, record []byte) (*Draft, error) {
 	if !ok {
 		d = &Draft{pool: &t.drafts, seed: maphash.MakeSeed()}
 	}
-	if d.readRecord(p, record, false) {
+	if d.readRecord(p, record) {
 		return d, nil
 	}
 	unique, err := withoutRepeats(record)
-	if err == nil && !d.readRecord(p, unique, true) {
+	if err == nil && !d.readUnique(p, unique) {
 		err = ErrRecord
 	}
 	if err != nil {
@@ -28,11 +28,21 @@ func (t *Table) read(p *plan, record []byte) (*Draft, error) {
 	return d, nil
 }
 
-// readRecord reads a record. It refuses one that is malformed, nested too deeply, or repeats a name. unique tells that no object of
-// the record repeats a name.
-func (d *Draft) readRecord(p *plan, record []byte, unique bool) bool {
+// readRecord reads a record. It reports false for one that is malformed, nested too deeply, or has equal names in one object.
+func (d *Draft) readRecord(p *plan, record []byte) bool {
+	d.unique = false
+	return d.readRoot(p, record)
+}
+
+// readUnique is readRecord for a record whose objects have no equal names, which it does not check.
+func (d *Draft) readUnique(p *plan, record []byte) bool {
+	d.unique = true
+	return d.readRoot(p, record)
+}
+
+// readRoot reads the object that the record is.
+func (d *Draft) readRoot(p *plan, record []byte) bool {
 	d.reset(record)
-	d.unique = unique
 	at := jsonscan.Space(record, 0)
 	slots := [maxSlots]Node{RootNode, SourceNode, DetailNode}
 	end, ok := d.object(at, 1, p, slots)
@@ -44,15 +54,15 @@ type members struct {
 	plan     *plan
 	slots    [maxSlots]Node          // the messages that the object fills
 	seen     seen                    // known properties
-	filledBy [maxAltFields]*property // of several properties of one field the one that fills it
+	filledBy [maxAltFields]*property // by altField: the property that has filled the field
 	extras   int                     // index of the object's first extra
 	names    map[uint64]struct{}     // hashes of undeclared properties, once there are more than a few
-	skipped  []span                  // members that there was no budget for
+	skipped  []span                  // members that were skipped because the budget was used up
 	skipping bool                    // the member before was skipped
 }
 
 // object reads the object at i, which is depth levels deep. All of its members are in the table or go to unmapped. Like the other
-// methods of a Draft that read, it returns the position behind the value, and false for a record that is refused.
+// methods of a Draft that read, it returns the position after the value, and false for a record that is refused.
 func (d *Draft) object(i, depth int, p *plan, slots [maxSlots]Node) (end int, ok bool) {
 	if i >= len(d.record) || d.record[i] != '{' || depth > MaxDepth {
 		return i, false
@@ -82,7 +92,7 @@ func (d *Draft) object(i, depth int, p *plan, slots [maxSlots]Node) (end int, ok
 	}
 }
 
-// memberName reads the name of the member at i and the colon behind it.
+// memberName reads the name of the member at i and the colon after it.
 func memberName(b []byte, i int) (name []byte, value int, ok bool) {
 	end, form, ok := jsonscan.String(b, i)
 	if !ok {
@@ -186,7 +196,7 @@ func (d *Draft) declared(i, depth int, p *property, name []byte, m *members) (en
 	return i, ok
 }
 
-// clear takes back what a property has filled.
+// clear removes the fields that a property has filled.
 func (m *members) clear(d *Draft, p *property) {
 	if p.altField >= 0 && m.filledBy[p.altField] != p {
 		return

@@ -12,7 +12,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
 
-// scalar reads a value into a field that holds neither messages nor objects. What does not fit the field is kept in unmapped.
+// scalar reads a value into a field that holds neither messages nor objects. A value that does not fit the field goes to unmapped.
 func (d *Draft) scalar(i, depth int, p *property, parent Node) (end int, ok bool) {
 	switch c := d.record[i]; {
 	case c == '"': // empty text is absence, whatever the field
@@ -47,26 +47,26 @@ func (d *Draft) setBool(p *property, parent Node, value bool) {
 	}
 }
 
-// addTextField adds a text field, as message fields with presence or without do.
-func (d *Draft) addTextField(number protowire.Number, presence bool, parent Node, text []byte) {
-	if len(text) > 0 || presence {
-		d.leaf(parent, number, formBytes).data = text
+// setBytes sets the field to a text or bytes. Where the field has presence, empty ones are set too.
+func (d *Draft) setBytes(p *property, parent Node, data []byte) {
+	if len(data) > 0 || p.presence {
+		d.leaf(parent, p.number, formBytes).data = data
 	}
 }
 
-// setText sets the field from a text that is not empty and reports whether nothing was lost.
+// setText sets the field from a text that is not empty. It reports false for a text that the field cannot hold.
 func (d *Draft) setText(p *property, parent Node, text []byte) bool {
 	switch p.kind {
 	case kindString:
-		d.addTextField(p.number, p.presence, parent, text)
+		d.setBytes(p, parent, text)
 	case kindName:
-		number := p.number
 		if bytes.HasPrefix(text, addressMark) && isAddress(string(text)) {
-			number = p.otherNumber
+			d.setOther(p, parent, text)
+		} else {
+			d.setBytes(p, parent, text)
 		}
-		d.addTextField(number, p.presence, parent, text)
 	case kindType:
-		d.addTextField(p.number, p.presence, parent, bareType(text))
+		d.setBytes(p, parent, bareType(text))
 	case kindEnum:
 		return d.setMember(p, parent, text)
 	case kindTime:
@@ -78,7 +78,7 @@ func (d *Draft) setText(p *property, parent Node, text []byte) bool {
 	case kindDate:
 		day, state := parseDate(string(text))
 		if state == timeValid {
-			d.addTextField(p.number, p.presence, parent, []byte(day))
+			d.setBytes(p, parent, []byte(day))
 		}
 		return state != timeMalformed
 	case kindDuration:
@@ -90,7 +90,7 @@ func (d *Draft) setText(p *property, parent Node, text []byte) bool {
 	case kindBytes:
 		data, ok := parseBytes(string(text))
 		if ok {
-			d.addTextField(p.number, p.presence, parent, data)
+			d.setBytes(p, parent, data)
 		}
 		return ok
 	case kindBool:
@@ -100,13 +100,13 @@ func (d *Draft) setText(p *property, parent Node, text []byte) bool {
 		}
 		return false
 	default:
-		return d.setNumber(p, parent, string(text), true)
+		return d.setQuotedNumber(p, parent, string(text))
 	}
 	return true
 }
 
-// setMember sets an enumeration by Graph's spelling, which is exact in case. An unknown member fills the sibling; it
-// reports false if there is none.
+// setMember sets an enumeration by Graph's spelling, which is exact in case. An unknown member fills the sibling. It reports false for an
+// unknown member of an enumeration without a sibling.
 func (d *Draft) setMember(p *property, parent Node, text []byte) bool {
 	number, known := p.enum[string(text)]
 	switch {
@@ -116,9 +116,14 @@ func (d *Draft) setMember(p *property, parent Node, text []byte) bool {
 	case p.other == nil:
 		return false
 	default:
-		d.addTextField(p.otherNumber, false, parent, text)
+		d.setOther(p, parent, text)
 	}
 	return true
+}
+
+// setOther sets the sibling of the field to a text that is not empty.
+func (d *Draft) setOther(p *property, parent Node, text []byte) {
+	d.leaf(parent, p.otherNumber, formBytes).data = text
 }
 
 func (d *Draft) setInstant(p *property, parent Node, at instant) {
@@ -130,10 +135,10 @@ func (d *Draft) setInstant(p *property, parent Node, at instant) {
 func (d *Draft) setDigits(p *property, parent Node, digits []byte) {
 	switch p.kind {
 	case kindString, kindName:
-		d.addTextField(p.number, p.presence, parent, digits)
+		d.setBytes(p, parent, digits)
 	case kindType: // not a type name, and still only an annotation
 	case kindInt32, kindInt64, kindFloat32, kindFloat64:
-		if !d.setNumber(p, parent, string(digits), false) {
+		if !d.setNumber(p, parent, string(digits)) {
 			d.addExtraNumber(digits)
 		}
 	default:
@@ -141,17 +146,22 @@ func (d *Draft) setDigits(p *property, parent Node, digits []byte) {
 	}
 }
 
-// setNumber sets a numeric field from the text of a number and reports whether the field says exactly the same. A
-// float32 field is set to the nearest value even if not: the caller keeps the exact one beside it.
-func (d *Draft) setNumber(p *property, parent Node, text string, quoted bool) bool {
-	if quoted && !isNumber(text) {
-		special, ok := specialFloats[text]
-		if ok && (p.kind == kindFloat32 || p.kind == kindFloat64) {
-			d.setFloat(p, parent, special)
-			return true
-		}
-		return false
+// setQuotedNumber is setNumber for a text that may be no number. A float field takes those of OData that stand for one, such as INF.
+func (d *Draft) setQuotedNumber(p *property, parent Node, text string) bool {
+	if isNumber(text) {
+		return d.setNumber(p, parent, text)
 	}
+	special, ok := specialFloats[text]
+	if ok && (p.kind == kindFloat32 || p.kind == kindFloat64) {
+		d.setFloat(p, parent, special)
+		return true
+	}
+	return false
+}
+
+// setNumber sets a numeric field from the text of a number and reports whether the field says exactly the same. A
+// float32 field is set to the nearest value even if not: the caller adds the exact one to unmapped.
+func (d *Draft) setNumber(p *property, parent Node, text string) bool {
 	switch p.kind {
 	case kindInt32, kindInt64:
 		n, ok := parseInteger(text)
