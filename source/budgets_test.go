@@ -37,7 +37,7 @@ func TestRequestsCountInTheBudgetsOfTheirAPI(t *testing.T) {
 	t.Parallel()
 	type label struct {
 		API, User, Resource string
-		Priority               graph.Priority
+		Priority            graph.Priority
 	}
 	q := source.EventQuery{Owner: userID, User: userID, Start: start, End: end}
 	own := q

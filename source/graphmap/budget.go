@@ -77,7 +77,7 @@ func (d *Draft) appendRest(i, depth int, opening byte) (end int, ok bool) {
 	}
 }
 
-// closing is the bracket that closes what opening opens: } and ] stand two places behind { and [.
+// closing is the bracket that closes what opening opens: } and ] are two code points after { and [.
 func closing(opening byte) byte { return opening + 2 }
 
 // span is a part of the record, from one position to another.

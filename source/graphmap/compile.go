@@ -173,7 +173,7 @@ func (c *compiler) chooseMessageKind(p *property) error {
 	return nil
 }
 
-// finish numbers the properties, in the order of their names, and checks the limits.
+// finish numbers the properties in the order of their names. The error is that of a plan beyond the limits.
 func (p *plan) finish(md protoreflect.MessageDescriptor) error {
 	if len(p.properties) > maxProperties || p.altFields > maxAltFields {
 		return fmt.Errorf("%s is filled by too many properties", md.FullName())
@@ -202,7 +202,7 @@ func (p *plan) foldNames(md protoreflect.MessageDescriptor) error {
 	return nil
 }
 
-// withFanOut returns a plan of the same properties, in whose records the objects of a list are rows of their own, of the plan part.
+// withFanOut returns a plan of the same properties, in whose records the objects of a list are rows of their own, of rowPlan.
 func (p *plan) withFanOut(list string) *plan {
 	fanned := *p
 	fanned.fanOut = list

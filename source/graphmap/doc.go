@@ -5,7 +5,7 @@
 // does not know goes, under its own path, to the unmapped Struct, so that nothing of a record is lost.
 //
 // [Table.Draft] reads a record once, value by value, and decodes no JSON first: package jsonscan finds where values end. A [Draft] is the
-// tree of the fields that were filled, with their texts still in the record. Its caller adds what is Parley's own, and [Draft.Encode] writes
+// tree of the fields that were filled, with their texts still in the record. Its caller adds the fields of Parley's own, and [Draft.Encode] writes
 // protobuf wire bytes without a message in between. The other methods of Table take the same way and decode the bytes into a message. A
 // record in which an object repeats a name is first rewritten without the repeats, so that there is one reader.
 //

@@ -15,7 +15,7 @@ import (
 )
 
 // Draft is a message on its way from a record of Graph to wire bytes: a tree of the fields that the table fills, to which
-// the source adds what is Parley's own before it is encoded. Texts alias the record, which must stay as it is until the
+// the source adds the fields of Parley's own before it is encoded. Texts alias the record, which must stay as it is until the
 // Draft is released. A Draft is used by one goroutine.
 type Draft struct {
 	record    []byte // the record
@@ -26,10 +26,10 @@ type Draft struct {
 	steps     []step
 	extras    []extra
 	budget    int          // bytes of memory that the message may still take
-	links     []NestedLink // to what follows lists
-	truncated []string     // these lists, as truncated_fields names them
+	links     []NestedLink // to the rest of lists
+	truncated []string     // those lists, as truncated_fields names them
 	fanOut    []span       // objects of the plan's fan-out list
-	// What outlives the record: names of properties that the table does not know, and the order of those that it knows.
+	// These outlive the record: names of properties that the table does not know, and the order of those that it knows.
 	pool      *sync.Pool
 	seed      maphash.Seed
 	interned  map[string]string
@@ -46,7 +46,7 @@ const (
 	maxScratch = 64 << 10 // bytes of scratch
 )
 
-// Nodes that every Draft has, and the answer for what it has not.
+// Nodes that every Draft has, and NoNode in place of one that it does not have.
 const (
 	RootNode   Node = 0 // the event
 	SourceNode Node = 1 // its source
@@ -90,7 +90,7 @@ func (d *Draft) reset(record []byte) {
 	}
 }
 
-// Release gives the draft back, to be used for another record. What Encode returned stays valid.
+// Release gives the draft back, to be used for another record. The slices that Encode returned stay valid.
 func (d *Draft) Release() {
 	d.record, d.links, d.truncated = nil, nil, nil
 	d.nodes, d.path, d.steps, d.extras = emptied(d.nodes), emptied(d.path), emptied(d.steps), emptied(d.extras)
@@ -109,7 +109,7 @@ func emptied[T any](s []T) []T {
 	return s[:0]
 }
 
-// attach links a node below parent, behind those of its own number.
+// attach links a node below parent, after those of its own number.
 func (d *Draft) attach(parent, child Node) {
 	number := d.nodes[child].number
 	p := &d.nodes[parent]
@@ -125,7 +125,7 @@ func (d *Draft) attach(parent, child Node) {
 	default:
 		at := p.first
 		if d.nodes[p.latest].number <= number {
-			at = p.latest // elements of a list stand behind each other
+			at = p.latest // elements of a list follow each other
 		}
 		for d.nodes[d.nodes[at].next].number <= number {
 			at = d.nodes[at].next
@@ -136,7 +136,7 @@ func (d *Draft) attach(parent, child Node) {
 	p.latest = child
 }
 
-// Clear removes the fields of the number.
+// Clear removes the children of the number.
 func (d *Draft) Clear(parent Node, number protowire.Number) {
 	p := &d.nodes[parent]
 	before := NoNode
@@ -171,7 +171,7 @@ func (d *Draft) leaf(parent Node, number protowire.Number, f form) *node {
 	return &d.nodes[at]
 }
 
-// Child returns the first child of the number.
+// Child returns the first child of the number, or NoNode.
 func (d *Draft) Child(parent Node, number protowire.Number) Node {
 	if parent == NoNode {
 		return NoNode
@@ -184,7 +184,7 @@ func (d *Draft) Child(parent Node, number protowire.Number) Node {
 	return NoNode
 }
 
-// Sibling returns the next element of the list that at is an element of.
+// Sibling returns the next element of the list that at is an element of, or NoNode.
 func (d *Draft) Sibling(at Node) Node {
 	next := d.nodes[at].next
 	if next != NoNode && d.nodes[next].number == d.nodes[at].number {
@@ -290,7 +290,7 @@ func (d *Draft) Message(at Node) []byte {
 	return d.append(make([]byte, 0, d.measure(at)), at)
 }
 
-// decode fills a message of the kind that the draft is of, and returns what has no field in it; nil if there is nothing.
+// decode fills a message of the kind that the draft is of, and returns the properties that no field of it takes; nil if there are none.
 func (d *Draft) decode(m proto.Message) (*structpb.Struct, error) {
 	b := make([]byte, 0, d.measure(RootNode))
 	if err := proto.Unmarshal(d.append(b, RootNode), m); err != nil {

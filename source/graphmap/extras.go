@@ -249,9 +249,9 @@ func appendNumber(b []byte, text string) []byte {
 	return protowire.AppendFixed64(protowire.AppendTag(b, valueNumber, protowire.Fixed64Type), math.Float64bits(f))
 }
 
-// below is the end of the extras from lo on that are below the same member as lo, depth steps down; leaf tells that lo
-// itself is that member.
-func (d *Draft) below(lo, hi, depth int) (end int, leaf bool) {
+// memberEnd returns the end of the extras from lo to hi that belong to the same member as lo: their paths have the same step at depth. leaf
+// tells that lo is the value of the member, and not something inside it.
+func (d *Draft) memberEnd(lo, hi, depth int) (end int, leaf bool) {
 	at := d.extras[lo]
 	if at.to-at.from == depth+1 {
 		return lo + 1, true
@@ -269,7 +269,7 @@ func (d *Draft) below(lo, hi, depth int) (end int, leaf bool) {
 func (d *Draft) structSize(lo, hi, depth int) int {
 	sum := 0
 	for lo < hi {
-		end, leaf := d.below(lo, hi, depth)
+		end, leaf := d.memberEnd(lo, hi, depth)
 		entry := d.entrySize(lo, end, depth, leaf)
 		sum += 1 + protowire.SizeBytes(entry)
 		lo = end
@@ -277,7 +277,7 @@ func (d *Draft) structSize(lo, hi, depth int) int {
 	return sum
 }
 
-// valueSize is the size of the Value that is one extra, or the Struct of several.
+// valueSize is the size of the Value of a member: that of its extra, or of the Struct of the extras inside it.
 func (d *Draft) valueSize(lo, hi, depth int, leaf bool) int {
 	if leaf {
 		return len(d.extras[lo].value)
@@ -294,7 +294,7 @@ func (d *Draft) entrySize(lo, hi, depth int, leaf bool) int {
 func (d *Draft) appendStruct(b []byte, lo, hi, depth int) []byte {
 	size := func(b []byte, n int) []byte { return protowire.AppendVarint(b, uint64(n)) }
 	for lo < hi {
-		end, leaf := d.below(lo, hi, depth)
+		end, leaf := d.memberEnd(lo, hi, depth)
 		b = size(protowire.AppendTag(b, structFields, protowire.BytesType), d.entrySize(lo, end, depth, leaf))
 		b = protowire.AppendString(protowire.AppendTag(b, entryKey, protowire.BytesType), d.steps[d.extras[lo].from+depth].key())
 		b = size(protowire.AppendTag(b, entryValue, protowire.BytesType), d.valueSize(lo, end, depth, leaf))

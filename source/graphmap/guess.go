@@ -1,6 +1,6 @@
 package graphmap
 
-// guess is a property that a record had in its place.
+// guess is a property that a record before had at this place.
 type guess struct {
 	plan *plan
 	name string // as the record spells it
@@ -9,7 +9,7 @@ type guess struct {
 
 const (
 	maxGuesses = 512 // properties of a record that are remembered
-	maxSkipped = 4   // of them that the next record may lack in a row
+	maxSkipped = 4   // remembered properties that are looked through for each one
 )
 
 // property finds a property by its name: records of one source have theirs in one order, so it is often the one that stood

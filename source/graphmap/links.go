@@ -31,18 +31,18 @@ func (t *Table) NestedLinks(root string, record []byte) ([]NestedLink, error) {
 
 var odata = []byte("@odata.")
 
-// isAnnotation reports whether a member says something of another one, or of the object.
+// isAnnotation reports whether a member is an annotation of another one, or of the object.
 func isAnnotation(name []byte) bool {
 	return bytes.IndexByte(name, '@') >= 0 && (bytes.Contains(name, odata) || isNestedLink(name))
 }
 
-// isNestedLink reports whether a member links to what follows a list beside it.
+// isNestedLink reports whether a member links to the next page of a list beside it.
 func isNestedLink(name []byte) bool {
 	list, isLink := graphclient.NextLinkOf(string(name))
 	return isLink && list != ""
 }
 
-// annotation passes over the value of an annotation. A link to what follows a list is not followed here but noted.
+// annotation passes over the value of an annotation. A link to the next page of a list is noted in links and truncated.
 func (d *Draft) annotation(i, depth int, name []byte) (end int, ok bool) {
 	if i >= len(d.record) || d.record[i] != '"' || !isNestedLink(name) {
 		return jsonscan.Skip(d.record, i, depth)
@@ -68,7 +68,7 @@ func (d *Draft) annotation(i, depth int, name []byte) (end int, ok bool) {
 	return end, true
 }
 
-// maxTruncated bounds the lists of a record that are told to be cut.
+// maxTruncated bounds the lists of a record that truncated_fields names.
 const maxTruncated = 64
 
 // truncatedPath writes the place of a list as truncated_fields has it: sessions[3].segments.

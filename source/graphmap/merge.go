@@ -15,8 +15,8 @@ func child(at *structpb.Struct, key string) *structpb.Struct {
 	return inner
 }
 
-// Merge puts what a record of a nested page could not map into the unmapped Struct of the event or conversation that
-// the page belongs to, under path (such as "sessions", "3"). It returns the Struct, which is dst unless that was nil;
+// Merge puts extra, the properties of a record of a nested page that no field takes, into dst, the unmapped Struct of the event or
+// conversation that the page belongs to, under path (such as "sessions", "3"). It returns the Struct, which is dst unless that was nil;
 // an empty extra changes nothing.
 func Merge(dst, extra *structpb.Struct, path ...string) *structpb.Struct {
 	if len(extra.GetFields()) == 0 {

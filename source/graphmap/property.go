@@ -39,7 +39,7 @@ type property struct {
 	other protoreflect.FieldDescriptor
 	enum  map[string]protoreflect.EnumNumber
 	sub   *plan
-	// What the encoder needs of field and other: their numbers, and whether field is written when it is zero.
+	// The numbers of field and other, and whether field is written when it is zero.
 	number, otherNumber protowire.Number
 	presence            bool
 }

@@ -61,12 +61,12 @@ func withoutRepeats(record []byte) ([]byte, error) {
 type repeatFinder struct {
 	b       []byte
 	seed    maphash.Seed
-	members []repeatedMember // of all objects that are open
+	members []namedMember // of all objects that are open
 	drop    []span
 }
 
-// repeatedMember is a member of an object, with the comma behind it.
-type repeatedMember struct {
+// namedMember is a member of an object, with the comma after it.
+type namedMember struct {
 	hash, from, to uint32
 	again          bool // its name comes again
 }
@@ -101,7 +101,7 @@ func (f *repeatFinder) object(i, depth int) (end int, err error) {
 	}
 	first := len(f.members)
 	for {
-		m := repeatedMember{from: uint32(i)}
+		m := namedMember{from: uint32(i)}
 		name, value, ok := memberName(f.b, i)
 		if !ok {
 			return value, f.malformed(value)
@@ -156,7 +156,7 @@ func (f *repeatFinder) makeRoom(first int) {
 // dropRepeats drops all members of an object whose names come again. Its members stand from first on.
 func (f *repeatFinder) dropRepeats(first int) {
 	members := f.members[first:]
-	slices.SortFunc(members, func(a, b repeatedMember) int {
+	slices.SortFunc(members, func(a, b namedMember) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.from, b.from))
 	})
 	for i := range members {
@@ -171,7 +171,7 @@ func (f *repeatFinder) dropRepeats(first int) {
 			}
 		}
 	}
-	slices.SortFunc(members, func(a, b repeatedMember) int { return cmp.Compare(a.from, b.from) })
+	slices.SortFunc(members, func(a, b namedMember) int { return cmp.Compare(a.from, b.from) })
 	f.members = f.members[:first]
 	for _, m := range members {
 		if m.again {
@@ -182,12 +182,12 @@ func (f *repeatFinder) dropRepeats(first int) {
 	}
 }
 
-func (f *repeatFinder) name(m repeatedMember) []byte {
+func (f *repeatFinder) name(m namedMember) []byte {
 	name, _, _ := memberName(f.b, int(m.from)) // it was read before
 	return name
 }
 
-func (f *repeatFinder) dropMember(m repeatedMember) {
+func (f *repeatFinder) dropMember(m namedMember) {
 	if n := len(f.drop); n > 0 && f.drop[n-1].to == int(m.from) {
 		f.drop[n-1].to = int(m.to)
 		return

@@ -64,7 +64,7 @@ func New() (*Table, error) {
 	return t, nil
 }
 
-// compileRoots compiles the three sorts of event; each has its source first and its detail second.
+// compileRoots compiles the three roots of events; each has its source first and its detail second.
 func (t *Table) compileRoots(c *compiler) error {
 	roots := []struct {
 		plan   **plan
@@ -90,7 +90,7 @@ func (t *Table) compileRoots(c *compiler) error {
 
 // Draft reads a record of the given root: the event's mapped fields, its source (id, chat, entity tag), the detail of its sort,
 // unmapped and truncated_fields. Source and detail are always there. A chat message with an event detail, or of type
-// systemEventMessage, gets a system detail, and what it has as a chat message is in system.message. Give the draft back with
+// systemEventMessage, gets a system detail, and its chat detail is system.message. Give the draft back with
 // [Draft.Release]. Errors are ErrRecord, ErrDepth and ErrRoot.
 func (t *Table) Draft(root string, record []byte) (*Draft, error) {
 	var p *plan
@@ -115,7 +115,7 @@ func (t *Table) Draft(root string, record []byte) (*Draft, error) {
 	return d, nil
 }
 
-// Event maps a record of the given root to an event, as [Table.Draft] does. What is Parley's own is left to the caller.
+// Event maps a record of the given root to an event, as [Table.Draft] does. Fields of Parley's own are left to the caller.
 func (t *Table) Event(root string, record []byte) (*parleyv1.Event, error) {
 	d, err := t.Draft(root, record)
 	if err != nil {
@@ -140,8 +140,8 @@ func (t *Table) Conversation(record []byte) (*parleyv1.Conversation, error) {
 	return m, nil
 }
 
-// Member maps a record of type conversationMember, one of a chat's nested page. What the table does not know is
-// returned beside it, for [Merge] into the conversation; nil if there is nothing. Errors are ErrRecord and ErrDepth.
+// Member maps a record of type conversationMember, one of a chat's nested page. Properties that the table does
+// not know are returned beside it, for [Merge] into the conversation; nil if there are none. Errors are ErrRecord and ErrDepth.
 func (t *Table) Member(record []byte) (*parleyv1.ConversationMember, *structpb.Struct, error) {
 	return readMessage(t, t.member, &parleyv1.ConversationMember{}, record)
 }
@@ -168,7 +168,7 @@ func (t *Table) User(record []byte) (*parleyv1.User, error) {
 	return m, err
 }
 
-// readMessage fills a message and returns it with what had no field in it.
+// readMessage fills a message and returns it with the properties that no field of it takes.
 func readMessage[M proto.Message](t *Table, p *plan, m M, record []byte) (M, *structpb.Struct, error) {
 	var none M
 	d, err := t.read(p, record)

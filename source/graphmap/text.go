@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
 
-// text reads a string. What is not UTF-8 in it becomes U+FFFD, lone surrogates do too.
+// text reads a string. Bytes that are not UTF-8, and lone surrogates, become U+FFFD.
 func (d *Draft) text(i int) (text []byte, end int, ok bool) {
 	end, form, ok := jsonscan.String(d.record, i)
 	if !ok {
@@ -25,7 +25,8 @@ func (d *Draft) text(i int) (text []byte, end int, ok bool) {
 	return d.scratch[start:len(d.scratch):len(d.scratch)], end, true
 }
 
-// appendUnquoted appends the text between the quotes of a literal that is a JSON string. What is not UTF-8 in it becomes U+FFFD.
+// appendUnquoted appends the text between the quotes of a literal that is a JSON string. Bytes that are not UTF-8, and lone surrogates,
+// become U+FFFD.
 func appendUnquoted(dst, inner []byte) []byte {
 	size := len(inner)
 	if !utf8.Valid(inner) {
@@ -38,8 +39,7 @@ func appendUnquoted(dst, inner []byte) []byte {
 	return unescape(dst, inner)
 }
 
-// unescape appends what stands between the quotes of a literal that is a JSON string. It does the same as
-// jsontext.AppendUnquote, which makes an error of every lone surrogate.
+// unescape is appendUnquoted for a text that jsonscan.AppendUnquoted refuses.
 func unescape(dst, inner []byte) []byte {
 	for len(inner) > 0 {
 		c := inner[0]

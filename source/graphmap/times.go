@@ -120,7 +120,7 @@ func digits(text string) int {
 	return n
 }
 
-// fraction reads the digits behind a decimal point as nanoseconds and returns what follows them. Digits behind the
+// fraction reads the digits after a decimal point as nanoseconds and returns the rest of the text. Digits after the
 // ninth must be zeros.
 func fraction(text string) (nanos int32, rest string, ok bool) {
 	n := leadingDigits(text)

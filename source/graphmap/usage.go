@@ -10,18 +10,19 @@ import (
 	"github.com/parley-gateway/parley/graphclient/jsonscan"
 )
 
-// periodsProperty is the list in which a JSON row of the usage report has what it tells about each period.
+// periodsProperty is the list in which a JSON row of the usage report has an object for each period.
 const periodsProperty = "copilotActivityUserDetailsByPeriod"
 
-// Lists in which JSON rows of the reports that count users have what they tell about each product, and about each day.
+// Lists in which JSON rows of the reports that count users have an object for each product, and for each day.
 const (
 	productsProperty = "adoptionByProduct"
 	daysProperty     = "adoptionByDate"
 )
 
 // UsageRows maps a row of the Copilot usage report in JSON to one row per period, in Graph's order; a row without
-// periods is one row. Where a period repeats a property of the row, the period's counts. Names are compared without case, spaces and punctuation, so a line of a CSV report is mapped too
-// once it is written as an object of its column titles, with all values as text. Errors are ErrRecord and ErrDepth.
+// periods is one row. Where row and period have the same property, that of the period is used. Names are compared without case, spaces and
+// punctuation, so that a line of a CSV report is mapped too, written as an object of its column titles with all values as text. Errors are
+// ErrRecord and ErrDepth.
 func (t *Table) UsageRows(record []byte) ([]*parleyv1.CopilotUsageRow, error) {
 	return reportRows(t, t.usage, record, func() *parleyv1.CopilotUsageRow { return &parleyv1.CopilotUsageRow{} })
 }
@@ -44,7 +45,7 @@ type reportRow interface {
 	GetUnmapped() *structpb.Struct
 }
 
-// setUnmapped sets what has no field in a row.
+// setUnmapped sets the properties that no field of a row takes.
 func setUnmapped(row reportRow, extra *structpb.Struct) {
 	switch row := row.(type) {
 	case *parleyv1.CopilotUsageRow:
@@ -86,8 +87,8 @@ func reportRows[M reportRow](t *Table, p *plan, record []byte, empty func() M) (
 	return rows, nil
 }
 
-// fanOutList sets the objects of the fan-out list at i aside, each of which becomes a row of rowSize bytes. What else the list holds goes
-// to unmapped.
+// fanOutList notes the objects of the fan-out list at i in fanOut; each becomes a row of rowSize bytes. Other elements of the list go to
+// unmapped.
 func (d *Draft) fanOutList(i, depth, rowSize int) (end int, ok bool) {
 	if depth > MaxDepth {
 		return i, false
