@@ -39,7 +39,7 @@ export interface components {
              */
             contentType?: string;
             /**
-             * @description Address of the content; reading it takes rights of one's own. Graph: `chatMessageAttachment.contentUrl`,
+             * @description Address of the content, which whoever opens it needs the right to read. Graph: `chatMessageAttachment.contentUrl`,
              *     `aiInteractionAttachment.contentUrl`.
              */
             contentUrl?: string;
@@ -56,12 +56,12 @@ export interface components {
             teamsAppId?: string;
             /**
              * Format: int32
-             * @description Size of `content` in UTF-8 bytes, told in every view. Parley's own.
+             * @description Size of `content` in UTF-8 bytes, present in every view. Parley's own.
              */
             contentSize?: number;
         };
         /**
-         * @description Codec that a sound stream was encoded with.
+         * @description Codec that an audio stream was encoded with.
          * @enum {string}
          */
         AudioCodec: "AUDIO_CODEC_UNSPECIFIED" | "AUDIO_CODEC_UNKNOWN" | "AUDIO_CODEC_INVALID" | "AUDIO_CODEC_CN" | "AUDIO_CODEC_PCMA" | "AUDIO_CODEC_PCMU" | "AUDIO_CODEC_AMR_WIDE" | "AUDIO_CODEC_G722" | "AUDIO_CODEC_G7221" | "AUDIO_CODEC_G7221C" | "AUDIO_CODEC_G729" | "AUDIO_CODEC_MULTI_CHANNEL_AUDIO" | "AUDIO_CODEC_MUCHV2" | "AUDIO_CODEC_OPUS" | "AUDIO_CODEC_SATIN" | "AUDIO_CODEC_SATIN_FULLBAND" | "AUDIO_CODEC_RT_AUDIO8" | "AUDIO_CODEC_RT_AUDIO16" | "AUDIO_CODEC_SILK" | "AUDIO_CODEC_SILK_NARROW" | "AUDIO_CODEC_SILK_WIDE" | "AUDIO_CODEC_SIREN" | "AUDIO_CODEC_XMS_RTA" | "AUDIO_CODEC_UNKNOWN_FUTURE_VALUE";
@@ -69,20 +69,14 @@ export interface components {
         Body: {
             /** @description How `content` is written. Graph: `itemBody.contentType`, `chatMessageBody.contentType`. */
             contentType?: components["schemas"]["ContentType"];
-            /**
-             * @description Text of a member of `content_type` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `content_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             contentTypeOther?: string;
             /**
              * @description Finer content type of the beta generation, which alone can say Markdown. Graph:
              *     `chatMessageBody.messageBodyContentType`.
              */
             messageBodyContentType?: components["schemas"]["ContentType"];
-            /**
-             * @description Text of a member of `message_body_content_type` that this contract does not know yet, verbatim as Graph sent it;
-             *     absent otherwise. Parley's own.
-             */
+            /** @description Value of `message_body_content_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             messageBodyContentTypeOther?: string;
             /**
              * @description Content exactly as Graph sent it. Untrusted: HTML bodies may hold anything. Graph: `itemBody.content`,
@@ -90,16 +84,16 @@ export interface components {
              */
             content?: string;
             /**
-             * @description Readable text of the body with cards and attachments resolved in place, its first MiB. It holds no control characters but
-             *     line ends and tabs. Words in brackets are Parley's and stand for what has no text: `[image]` for a picture without alt
-             *     text, `[Budget.xlsx]` for a file, `[file]` for one without name, `[card]`, `[video]`, `[emoji]`; a message that is nothing
-             *     but a picture or a file has text that says so. Names in it (mentions, files, alt texts) hold no controls that change the
-             *     direction of text. Parley's own, derived from `content` and the attachments.
+             * @description Readable text of the body, with the text of cards and attachments in their places; at most 1 MiB, the rest is left out. Line ends and
+             *     tabs are its only control characters. Words in brackets are Parley's and stand for content without text: `[image]` for a picture
+             *     without alt text, `[Budget.xlsx]` for a file, `[file]` for a file without a name, `[card]`, `[video]`, `[emoji]`. Names in it
+             *     (mentions, files, alt texts) have no characters that change the direction of text. Parley's own, derived from `content` and the
+             *     attachments.
              */
             plainText?: string;
             /**
              * Format: int32
-             * @description Size of `content` in UTF-8 bytes, told in every view. Parley's own.
+             * @description Size of `content` in UTF-8 bytes, present in every view. Parley's own.
              */
             contentSize?: number;
             /**
@@ -112,23 +106,17 @@ export interface components {
         /** @description What a call record has beyond the envelope. */
         CallDetail: {
             /**
-             * @description True when participants and sessions were not read with this record, as in lists; a GetEvent or a FULL stream reads
-             *     them. Parley's own.
+             * @description True when participants and sessions were not read with this record, as in lists. GetEvent and streams of the view FULL read them.
+             *     Parley's own.
              */
             partial?: boolean;
             /** @description Sort of call; lists often say unknown. Graph: `callRecords.callRecord.type`. */
             callType?: components["schemas"]["CallType"];
-            /**
-             * @description Text of a member of `call_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Value of `call_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             callTypeOther?: string;
             /** @description Media that the call used. Graph: `callRecords.callRecord.modalities`. */
             modalities?: components["schemas"]["Modality"][];
-            /**
-             * @description Text of a member of `modalities` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Values of `modalities` that this contract does not know yet, verbatim as Graph sent them; absent otherwise. Parley's own. */
             modalitiesOther?: string[];
             /**
              * Format: date-time
@@ -148,9 +136,9 @@ export interface components {
             organizer?: components["schemas"]["CallParticipant"];
             /** @description Everybody who took part, all pages; absent while `partial`. Graph: `callRecords.callRecord.participants_v2`. */
             participants?: components["schemas"]["CallParticipant"][];
-            /** @description Organiser in the deprecated form; Graph ends it on 30 June 2026. Graph: `callRecords.callRecord.organizer`. */
+            /** @description Organiser in the older form, which Graph announced to end on 30 June 2026. Graph: `callRecords.callRecord.organizer`. */
             legacyOrganizer?: components["schemas"]["IdentitySet"];
-            /** @description Participants in the deprecated form, at most 130. Graph: `callRecords.callRecord.participants`. */
+            /** @description Participants in the older form, at most 130; Graph announced the same end. Graph: `callRecords.callRecord.participants`. */
             legacyParticipants?: components["schemas"]["IdentitySet"][];
             /** @description Sessions with their segments, all pages; absent while `partial`. Graph: `callRecords.callRecord.sessions`. */
             sessions?: components["schemas"]["CallSession"][];
@@ -161,9 +149,9 @@ export interface components {
              */
             recordVersion?: string;
             /**
-             * @description How the line was, judged by Microsoft's thresholds. Present where the sessions were read, all of them and their segments: by a
-             *     GetEvent and in a FULL stream. Absent in lists, in other streams and where Graph did not give all; absence says nothing about the
-             *     line. The view METADATA does not have it. Parley's own, from `callRecords.callRecord.sessions`.
+             * @description How the line was, judged by Microsoft's thresholds. Present where all sessions and segments were read: in GetEvent and in streams of
+             *     the view FULL. Absent in lists, in other streams, and where Graph did not give all of them; its absence says nothing about the line.
+             *     The view METADATA does not have it. Parley's own, from `callRecords.callRecord.sessions`.
              */
             quality?: components["schemas"]["CallQuality"];
         };
@@ -221,8 +209,8 @@ export interface components {
             /** @description Quality of the whole call: POOR as soon as one stream of anybody is. Parley's own. */
             overall?: components["schemas"]["Quality"];
             /**
-             * @description Quality for each participant: those of `participants` in their order, then people whom only the end of a session names.
-             *     Parley's own.
+             * @description Quality for each participant, in the order of `participants` and `legacy_participants`; then for people whom only an end of a session
+             *     or segment names. Parley's own.
              */
             participants?: components["schemas"]["ParticipantQuality"][];
         };
@@ -274,10 +262,7 @@ export interface components {
             endTime?: string;
             /** @description Media that the session used. Graph: `callRecords.session.modalities`. */
             modalities?: components["schemas"]["Modality"][];
-            /**
-             * @description Text of a member of `modalities` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Values of `modalities` that this contract does not know yet, verbatim as Graph sent them; absent otherwise. Parley's own. */
             modalitiesOther?: string[];
             /** @description True for a test call. Graph: `callRecords.session.isTest`. */
             isTest?: boolean;
@@ -301,22 +286,19 @@ export interface components {
         /** @description What a Teams message, written by people or by Teams itself, has beyond the envelope. */
         ChatDetail: {
             /**
-             * @description Sort of message. Without the header that Parley always sends, Graph would hide system messages here. Graph:
+             * @description Sort of message. Parley always asks Graph to name system messages as such (`Prefer: include-unknown-enum-members`). Graph:
              *     `chatMessage.messageType`.
              */
             messageType?: components["schemas"]["MessageType"];
-            /**
-             * @description Text of a member of `message_type` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `message_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             messageTypeOther?: string;
             /** @description Subject line; mostly null in chats. Graph: `chatMessage.subject`. */
             subject?: string;
-            /** @description Summary that notifications show in place of a card. Graph: `chatMessage.summary`. */
+            /** @description Text that notifications show in place of a card. Graph: `chatMessage.summary`. */
             summary?: string;
             /** @description Channel of the message; absent in chats. Graph: `chatMessage.channelIdentity`. */
             channel?: components["schemas"]["ChannelIdentity"];
-            /** @description Reactions that stand now. Graph: `chatMessage.reactions`. */
+            /** @description Reactions that the message has now. Graph: `chatMessage.reactions`. */
             reactions?: components["schemas"]["Reaction"][];
             /** @description What data loss prevention did, if it did anything. Graph: `chatMessage.policyViolation`. */
             policyViolation?: components["schemas"]["PolicyViolation"];
@@ -367,14 +349,14 @@ export interface components {
          */
         Conversation: {
             /**
-             * @description Resource name `users/{user}/conversations/{conversation}`, as `Event.conversation` has it; the last segment is the chat
-             *     id, the id of a Copilot session, or `call:` and the id of a call record without a thread; `~` and base64url where an id
-             *     has other characters. Parley's own.
+             * @description Resource name `users/{user}/conversations/{conversation}`, as `Event.conversation` has it. The last segment is the chat id, the id of
+             *     a Copilot session, or `call:` and the id of a call record without a thread. An id with characters that a name cannot have is written
+             *     as `~` and its base64url. Parley's own.
              */
             name: string;
             /**
-             * @description Digest of tenant and the conversation's id: equal whichever member it was read through. It holds the owner too for
-             *     threads that every user has under one id, such as `48:notes`. Parley's own.
+             * @description Digest of the tenant and the conversation's id, equal whichever member the conversation was read through. For threads that every user
+             *     has under one id, such as `48:notes`, it is a digest of the owner, too. Parley's own.
              */
             readonly uid?: string;
             /** @description Sort of conversation. Parley's own, from `chat.chatType`; of a derived one CALL when a call was read, else COPILOT. */
@@ -383,10 +365,7 @@ export interface components {
             readonly chatId?: string;
             /** @description Sort of chat, in Graph's words. Graph: `chat.chatType`. */
             readonly chatType?: components["schemas"]["ChatType"];
-            /**
-             * @description Text of a member of `chat_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Value of `chat_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             readonly chatTypeOther?: string;
             /** @description Subject of the chat; absent for chats between two. Graph: `chat.topic`. */
             readonly topic?: string;
@@ -411,11 +390,11 @@ export interface components {
              * @description When the last message came, as the preview says; absent when Graph sent none. Parley's own.
              */
             readonly lastMessageTime?: string;
-            /** @description Last message, where Graph was asked for it. Graph: `chat.lastMessagePreview`. */
+            /** @description Last message, where Graph gave it. Graph: `chat.lastMessagePreview`. */
             readonly lastMessage?: components["schemas"]["MessagePreview"];
             /**
-             * @description Members; all of them in GetConversation, at most 25 in lists. Absent where Graph does not give them, which a notice
-             *     says; the owner in threads that are no chats, such as `48:notes`. Graph: `chat.members`.
+             * @description Members: all of them in GetConversation, at most 25 in lists, and the owner alone in threads that are no chats, such as `48:notes`.
+             *     Absent where Graph does not give them, which a notice of GetConversation says. Graph: `chat.members`.
              */
             readonly members?: components["schemas"]["ConversationMember"][];
             /**
@@ -435,10 +414,7 @@ export interface components {
             readonly isHiddenForAllMembers?: boolean;
             /** @description Whether history is being brought in. Graph: `chat.migrationMode`. */
             readonly migrationMode?: components["schemas"]["MigrationMode"];
-            /**
-             * @description Text of a member of `migration_mode` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `migration_mode` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             readonly migrationModeOther?: string;
             /** @description Who created the chat; beta only. Graph: `chat.createdBy`. */
             readonly createdBy?: components["schemas"]["IdentitySet"];
@@ -454,29 +430,32 @@ export interface components {
              *     only; absent when all was read. Parley's own.
              */
             readonly notices?: components["schemas"]["Notice"][];
-            /** @description True when no chat stands behind the conversation, or none was asked for: all of it comes from events. Parley's own. */
+            /** @description True when all fields come from events: the user has no such chat, or chats were not asked for. Parley's own. */
             readonly derived?: boolean;
-            /** @description What the events of the conversation tell; absent for chats in lists and for chats other than meetings. Parley's own. */
+            /**
+             * @description Times and counts of the events of the conversation; absent for chats in lists, and for chats other than those of meetings. Parley's
+             *     own.
+             */
             readonly activity?: components["schemas"]["ConversationActivity"];
             /** @description Who takes part in a derived conversation, as far as the events that were read say; at most 100. Parley's own. */
             readonly participants?: components["schemas"]["IdentitySet"][];
             /**
-             * @description Names of the call records of the conversation that were read, as `users/{user}/events/{event}`; at most 100. Parley's
+             * @description Resource names of the call records of the conversation that were read, as `users/{user}/events/{event}`; at most 100. Parley's
              *     own.
              */
             readonly calls?: string[];
             /** @description Ids of the Copilot sessions of the conversation that were read, verbatim; at most 100. Parley's own. */
             readonly copilotSessions?: string[];
             /**
-             * @description Name of the one-on-one chat of exactly the two people of a call between two; GetConversation only. Absent where the user
-             *     has no such chat, or the caller may not read chats. Parley's own.
+             * @description Resource name of the one-on-one chat of the two people in a call between two; GetConversation only. Absent where the user has no such
+             *     chat, or the caller may not read chats. Parley's own.
              */
             readonly oneOnOneChat?: string;
         };
         /**
-         * @description What the events of a conversation tell together: of a list those of its interval, of GetConversation all that Graph has. Where
-         *     GetConversation has the notice `ACTIVITY_NOT_READ`, the first event and the counts are absent, and the last event is there only if it
-         *     is known.
+         * @description Times and counts of the events of a conversation: in lists, of the events in the interval of the request; in GetConversation, of all
+         *     events that Graph has. Where GetConversation has the notice `ACTIVITY_NOT_READ`, `first_event_time` and the counts are absent, and
+         *     `last_event_time` is present only if it is known.
          */
         ConversationActivity: {
             /**
@@ -574,10 +553,7 @@ export interface components {
         CopilotDetail: {
             /** @description Prompt or answer, in Graph's words. Graph: `aiInteraction.interactionType`. */
             interactionType?: components["schemas"]["InteractionType"];
-            /**
-             * @description Text of a member of `interaction_type` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `interaction_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             interactionTypeOther?: string;
             /**
              * @description Host application in Microsoft's own open vocabulary, such as `IPM.SkypeTeams.Message.Copilot.Word`. Graph:
@@ -622,8 +598,8 @@ export interface components {
             identitiesConcealed: boolean;
         };
         /**
-         * @description How many users have Copilot and how many use it, in each application: in a period (summary) or on a day (trend). Nobody is named. A count
-         *     is absent where the report has no such column, or has no number in it; what it has instead is kept in `unmapped`.
+         * @description How many users have Copilot and how many use it, in each application: in a period (summary) or on a day (trend). Nobody is named. A
+         *     count is absent where the report has no such column, or a value in it that is no number, which is then in `unmapped`.
          */
         CopilotUsageCounts: {
             /** @description Day that the figures reach up to. Graph: `copilotUserCount.reportRefreshDate`. */
@@ -737,12 +713,14 @@ export interface components {
             readonly edgeActiveUsers?: string;
             /**
              * Format: int64
-             * @description Users who have Copilot in the Microsoft 365 Copilot application; report version v2 only. Graph: `copilotUserCount.Microsoft 365 Copilot Enabled Users`.
+             * @description Users who have Copilot in the Microsoft 365 Copilot application; report version v2 only.
+             *     Graph: `copilotUserCount.Microsoft 365 Copilot Enabled Users`.
              */
             readonly microsoft365CopilotEnabledUsers?: string;
             /**
              * Format: int64
-             * @description Users who used Copilot in the Microsoft 365 Copilot application; report version v2 only. Graph: `copilotUserCount.Microsoft 365 Copilot Active Users`.
+             * @description Users who used Copilot in the Microsoft 365 Copilot application; report version v2 only.
+             *     Graph: `copilotUserCount.Microsoft 365 Copilot Active Users`.
              */
             readonly microsoft365CopilotActiveUsers?: string;
             /**
@@ -784,8 +762,8 @@ export interface components {
             readonly unmapped?: Record<string, never>;
         };
         /**
-         * @description Copilot use of one licensed user in one period. Dates are `yyyy-MM-dd` text, also where Graph sends
-         *     a time of that day, and absent when there was no activity; what is no date is kept in `unmapped`.
+         * @description Copilot use of one licensed user in one period. Dates are `yyyy-MM-dd` text, also where Graph sends a time of that day, and absent
+         *     when there was no activity. A value of Graph that is no date is in `unmapped`.
          */
         CopilotUsageRow: {
             /** @description Day that the figures reach up to. Graph: `copilotUsage.reportRefreshDate`. */
@@ -865,8 +843,8 @@ export interface components {
              */
             readonly user?: string;
             /**
-             * @description True for a user who has a Copilot licence and no row in the report, in an answer that was asked to include them. Such a row has the
-             *     names of the directory and nothing else: Graph sent no row, so no activity is known. Parley's own.
+             * @description True for a user who has a Copilot licence and no row in the report; only with `include` of the request. Such a row has the names of
+             *     the directory and nothing else: Graph sent no row, so no activity is known. Parley's own.
              */
             readonly derived?: boolean;
         };
@@ -884,24 +862,24 @@ export interface components {
             captureDeviceName?: string;
             /**
              * Format: float
-             * @description Part of the call in which the capture device did not work. Graph:
+             * @description Fraction of the call in which the capture device did not work. Graph:
              *     `callRecords.deviceInfo.captureNotFunctioningEventRatio`.
              */
             captureNotFunctioningEventRatio?: number;
             /**
              * Format: float
-             * @description Part of the call in which the processor was too slow; Graph's own spelling lacks an i. Graph:
+             * @description Fraction of the call in which the processor was too slow; Graph's own spelling lacks an i. Graph:
              *     `callRecords.deviceInfo.cpuInsufficentEventRatio`.
              */
             cpuInsufficientEventRatio?: number;
             /**
              * Format: float
-             * @description Part of the call in which the captured sound was clipped. Graph: `callRecords.deviceInfo.deviceClippingEventRatio`.
+             * @description Fraction of the call in which the captured audio was clipped. Graph: `callRecords.deviceInfo.deviceClippingEventRatio`.
              */
             deviceClippingEventRatio?: number;
             /**
              * Format: float
-             * @description Part of the call in which the sound had gaps. Graph: `callRecords.deviceInfo.deviceGlitchEventRatio`.
+             * @description Fraction of the call in which the audio had gaps. Graph: `callRecords.deviceInfo.deviceGlitchEventRatio`.
              */
             deviceGlitchEventRatio?: number;
             /**
@@ -911,18 +889,18 @@ export interface components {
             howlingEventCount?: number;
             /**
              * Format: float
-             * @description Level of the first seconds of sound, as root mean square. Graph:
+             * @description Level of the first seconds of audio, as root mean square. Graph:
              *     `callRecords.deviceInfo.initialSignalLevelRootMeanSquare`.
              */
             initialSignalLevelRootMeanSquare?: number;
             /**
              * Format: float
-             * @description Part of the call in which speech was too quiet. Graph: `callRecords.deviceInfo.lowSpeechLevelEventRatio`.
+             * @description Fraction of the call in which speech was too quiet. Graph: `callRecords.deviceInfo.lowSpeechLevelEventRatio`.
              */
             lowSpeechLevelEventRatio?: number;
             /**
              * Format: float
-             * @description Part of the call in which speech hardly stood out from noise. Graph:
+             * @description Fraction of the call in which speech hardly stood out from noise. Graph:
              *     `callRecords.deviceInfo.lowSpeechToNoiseEventRatio`.
              */
             lowSpeechToNoiseEventRatio?: number;
@@ -947,18 +925,18 @@ export interface components {
             renderDeviceName?: string;
             /**
              * Format: float
-             * @description Part of the call in which the loudspeaker was muted. Graph: `callRecords.deviceInfo.renderMuteEventRatio`.
+             * @description Fraction of the call in which the loudspeaker was muted. Graph: `callRecords.deviceInfo.renderMuteEventRatio`.
              */
             renderMuteEventRatio?: number;
             /**
              * Format: float
-             * @description Part of the call in which the loudspeaker did not work. Graph:
+             * @description Fraction of the call in which the loudspeaker did not work. Graph:
              *     `callRecords.deviceInfo.renderNotFunctioningEventRatio`.
              */
             renderNotFunctioningEventRatio?: number;
             /**
              * Format: float
-             * @description Part of the call in which the volume was zero. Graph: `callRecords.deviceInfo.renderZeroVolumeEventRatio`.
+             * @description Fraction of the call in which the volume was zero. Graph: `callRecords.deviceInfo.renderZeroVolumeEventRatio`.
              */
             renderZeroVolumeEventRatio?: number;
             /**
@@ -992,36 +970,36 @@ export interface components {
         /** @description One event. Field presence follows Graph: what Graph left out or sent as null is absent. At most one of `copilot`, `chat`, `system`, `call` is set. */
         Event: {
             /**
-             * @description Resource name `users/{user}/events/{event}` under the user it was asked for (`users/-` for the whole tenant); feed
-             *     it to GetEvent. Parley's own.
+             * @description Resource name `users/{user}/events/{event}`, for GetEvent. The user is the one whose events were asked for, or `-` for the whole
+             *     tenant. Parley's own.
              */
             name: string;
             /**
-             * @description Digest that is equal for every owner's copy and every version of the same thing; in threads that every user has under
-             *     one id, such as `48:notes`, each owner's differs. Upsert by it. Where Graph sends several things under one id, which a
-             *     gap `AMBIGUOUS_ID` tells, they share it. Parley's own.
+             * @description Key to upsert by: a digest that is equal for every version of one event and for every owner's copy of it. In threads that every user
+             *     has under one id, such as `48:notes`, it differs from owner to owner. Where Graph sends several things under one id, they share it,
+             *     and there is a gap `AMBIGUOUS_ID`. Parley's own.
              */
             readonly uid?: string;
             /**
              * Format: int64
-             * @description Larger is newer, for events of one `uid`. Parley's own, from the entity tag, the modification times or
-             *     `callRecord.version`.
+             * @description Version of the event: among events of one `uid`, the largest is the newest. It has no other meaning. Parley's own, from the entity
+             *     tag, the modification times or `callRecord.version`.
              */
             readonly version?: string;
-            /** @description User whose data it was read from, as `users/{user}`; `users/-` for the whole tenant. Parley's own. */
+            /** @description User from whose data the event was read, as `users/{user}`; `users/-` for the whole tenant. Parley's own. */
             readonly owner?: string;
             /**
-             * @description Conversation it belongs to, as `users/{user}/conversations/{conversation}`: one for the chat, the Copilot
-             *     interactions and the call record of a meeting. A call without a thread is a conversation of its own. Absent for an
-             *     interaction without a session. GetConversation reads it. Parley's own.
+             * @description Conversation that the event belongs to, as `users/{user}/conversations/{conversation}`, for GetConversation. The chat, the Copilot
+             *     interactions and the call record of a meeting have one conversation. A call without a thread is a conversation of its own. Absent
+             *     for an interaction without a session. Parley's own.
              */
             readonly conversation?: string;
             /** @description What the event is. Parley's own. */
             readonly kind?: components["schemas"]["EventKind"];
             /**
              * Format: date-time
-             * @description When the source last saw a change; events are ordered and resumed by it. Copilot: creation, chat: last modification,
-             *     call: start. Parley's own.
+             * @description When the source last saw a change: the creation of a Copilot interaction, the last modification of a chat message, the start of a
+             *     call. Intervals are over it, and events are ordered and resumed by it. Parley's own.
              */
             readonly eventTime?: string;
             /**
@@ -1060,29 +1038,26 @@ export interface components {
             /** @description Links that Copilot gave, in Graph's order. Graph: `aiInteraction.links`. */
             readonly links?: components["schemas"]["Link"][];
             /**
-             * @description Id of the message that this one answers, inside the same chat or channel. In chats, where Graph leaves its property empty,
-             *     it is taken from the `messageReference` attachment or from the quote in the body. For a message that answers nothing and
-             *     forwards another one, it is the id of the original, as far as Graph tells it. Graph: `chatMessage.replyToId`.
+             * @description Id of the message that this one answers, in the same chat or channel. In chats, where Graph leaves its property empty, the id comes
+             *     from the `messageReference` attachment or from the quote in the body. For a message that forwards another one, it is the id of the
+             *     original, as far as Graph says it; see `reply_to_conversation`. Graph: `chatMessage.replyToId`.
              */
             readonly replyTo?: string;
             /** @description Id that a Copilot prompt and its answers share. Parley's own, from `aiInteraction.requestId`. */
             readonly correlationId?: string;
             /** @description How loudly the sender wanted it delivered. Graph: `chatMessage.importance`. */
             readonly importance?: components["schemas"]["MessageImportance"];
-            /**
-             * @description Text of a member of `importance` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Value of `importance` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             readonly importanceOther?: string;
             /** @description Language tag as Graph sent it, mostly `en-us`. Graph: `chatMessage.locale`, `aiInteraction.locale`. */
             readonly locale?: string;
             /** @description Address that opens the message in Teams. Graph: `chatMessage.webUrl`. */
             readonly webUrl?: string;
-            /** @description Where it came from, with verbatim ids. Parley's own grouping. */
+            /** @description Where the event came from, with Graph's ids verbatim. Parley's own grouping. */
             readonly source?: components["schemas"]["EventSource"];
             /**
-             * @description True for a row far outside the interval it was asked with, or without a usable time: exempt from order. Parley's
-             *     own.
+             * @description True for an event whose time lies outside of the window that Graph was asked for, or that has no usable time. Such an event
+             *     has no place in the order: it comes after the others of its window. Parley's own.
              */
             readonly outOfWindow?: boolean;
             /**
@@ -1105,13 +1080,13 @@ export interface components {
             /** @description For call records. Parley's own grouping of `callRecord`. */
             readonly call?: components["schemas"]["CallDetail"];
             /**
-             * @description Conversation that holds the message of `reply_to`, as `users/{user}/conversations/{conversation}`, when it is not
-             *     `conversation`: a message that was forwarded from elsewhere. The user may have no access to it. Parley's own.
+             * @description Conversation of the message in `reply_to`, as `users/{user}/conversations/{conversation}`, when it is another one than `conversation`:
+             *     the message was forwarded. The user may have no access to it. Parley's own.
              */
             readonly replyToConversation?: string;
             /**
-             * @description A line that says what the event is about; present for call records and for notes of Teams whose detail this contract knows, absent
-             *     for all other events. Parley's own: `body` holds what Graph sent alone.
+             * @description A line that says what the event is about. Present for call records and for notes of Teams whose detail this contract knows, absent for
+             *     all other events. Parley's own; `body` has nothing but what Graph sent.
              */
             readonly summary?: components["schemas"]["EventSummary"];
         };
@@ -1157,8 +1132,8 @@ export interface components {
             etag?: string;
         };
         /**
-         * @description A line of text that says what a note of Teams or a call record is about. Graph sends no text for either. It is made of the detail
-         *     of the event and of nothing else, and follows from it: it changes neither `uid` nor `version`. No filter can name it.
+         * @description A line of text that says what a note of Teams or a call record is about. Graph sends no text for either. The line is derived from the
+         *     detail of the event alone, so it changes neither `uid` nor `version`. No filter can name it.
          */
         EventSummary: {
             /**
@@ -1204,10 +1179,7 @@ export interface components {
             reason?: string;
             /** @description When it failed. Graph: `callRecords.failureInfo.stage`. */
             stage?: components["schemas"]["FailureStage"];
-            /**
-             * @description Text of a member of `stage` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Value of `stage` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             stageOther?: string;
         };
         /**
@@ -1242,13 +1214,13 @@ export interface components {
             contentBytes?: string;
         };
         /**
-         * @description A content that Teams hosts for a message, as the HTML of its body refers to it. Written by the sender, as the body is:
-         *     whether there is such a content is known once it is downloaded.
+         * @description A content that Teams hosts for a message, as the HTML of its body refers to it. The sender wrote that HTML, so only a download shows
+         *     whether there is such a content.
          */
         HostedContentLink: {
-            /** @description Resource name `users/{user}/events/{event}/hostedContents/{hosted_content}`, to be downloaded by. Parley's own. */
+            /** @description Resource name `users/{user}/events/{event}/hostedContents/{hosted_content}`, for DownloadHostedContent. Parley's own. */
             name?: string;
-            /** @description Id that the link has between `hostedContents/` and `/$value`. Parley's own. */
+            /** @description Id of the content: the part of the link between `hostedContents/` and `/$value`. Parley's own. */
             id?: string;
         };
         /**
@@ -1285,10 +1257,7 @@ export interface components {
              *     `teamworkConversationIdentity.conversationIdentityType`.
              */
             identityType?: components["schemas"]["IdentityType"];
-            /**
-             * @description Text of a member of `identity_type` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `identity_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             identityTypeOther?: string;
             /**
              * @description E-mail address of a guest or of an identity known by e-mail only. Graph: `communicationsGuestIdentity.email`,
@@ -1394,10 +1363,7 @@ export interface components {
             spoolApplicationInstance?: components["schemas"]["Identity"];
             /** @description Sort of endpoint that the participant used. Graph: `communicationsIdentitySet.endpointType`. */
             endpointType?: components["schemas"]["EndpointType"];
-            /**
-             * @description Text of a member of `endpoint_type` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `endpoint_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             endpointTypeOther?: string;
             /**
              * @description The group that acted. Graph: `sharePointIdentitySet.group`, `engagementIdentitySet.group`,
@@ -1414,8 +1380,8 @@ export interface components {
             audience?: components["schemas"]["Identity"];
         };
         /**
-         * @description What sort of identity a Teams user, application or conversation identity is. One set for the three enumerations of
-         *     Graph that never meet in one place.
+         * @description Sort of a Teams identity: the values of Graph's `teamworkUserIdentityType`, `teamworkApplicationIdentityType` and
+         *     `teamworkConversationIdentityType`, of which an identity has one.
          * @enum {string}
          */
         IdentityType: "IDENTITY_TYPE_UNSPECIFIED" | "IDENTITY_TYPE_AAD_USER" | "IDENTITY_TYPE_ON_PREMISE_AAD_USER" | "IDENTITY_TYPE_ANONYMOUS_GUEST" | "IDENTITY_TYPE_FEDERATED_USER" | "IDENTITY_TYPE_PERSONAL_MICROSOFT_ACCOUNT_USER" | "IDENTITY_TYPE_SKYPE_USER" | "IDENTITY_TYPE_PHONE_USER" | "IDENTITY_TYPE_EMAIL_USER" | "IDENTITY_TYPE_AZURE_COMMUNICATION_SERVICES_USER" | "IDENTITY_TYPE_AAD_APPLICATION" | "IDENTITY_TYPE_BOT" | "IDENTITY_TYPE_TENANT_BOT" | "IDENTITY_TYPE_OFFICE365_CONNECTOR" | "IDENTITY_TYPE_OUTGOING_WEBHOOK" | "IDENTITY_TYPE_TEAM" | "IDENTITY_TYPE_CHANNEL" | "IDENTITY_TYPE_CHAT" | "IDENTITY_TYPE_UNKNOWN_FUTURE_VALUE";
@@ -1525,54 +1491,51 @@ export interface components {
             /** @description One report, of the source USER. */
             sources: components["schemas"]["SourceReport"][];
         };
-        /** @description One kind of media of a segment, such as its main sound, with both sides' networks and devices. */
+        /** @description One kind of media of a segment, such as its main audio, with both sides' networks and devices. */
         Media: {
             /** @description What the media was, in Microsoft's own open vocabulary, such as `main-audio`. Graph: `callRecords.media.label`. */
             label?: string;
             /** @description Network on the caller's side. Graph: `callRecords.media.callerNetwork`. */
             callerNetwork?: components["schemas"]["NetworkInfo"];
-            /** @description Network on the side of the one called. Graph: `callRecords.media.calleeNetwork`. */
+            /** @description Network on the callee's side. Graph: `callRecords.media.calleeNetwork`. */
             calleeNetwork?: components["schemas"]["NetworkInfo"];
             /** @description Devices on the caller's side. Graph: `callRecords.media.callerDevice`. */
             callerDevice?: components["schemas"]["DeviceInfo"];
-            /** @description Devices on the side of the one called. Graph: `callRecords.media.calleeDevice`. */
+            /** @description Devices on the callee's side. Graph: `callRecords.media.calleeDevice`. */
             calleeDevice?: components["schemas"]["DeviceInfo"];
             /** @description Streams of this media, in Graph's order. Graph: `callRecords.media.streams`. */
             streams?: components["schemas"]["MediaStream"][];
         };
         /** @description One media stream of a segment and its quality. Ratios and rates of loss are from 0 to 1. */
         MediaStream: {
-            /** @description Codec of a sound stream. Graph: `callRecords.mediaStream.audioCodec`. */
+            /** @description Codec of an audio stream. Graph: `callRecords.mediaStream.audioCodec`. */
             audioCodec?: components["schemas"]["AudioCodec"];
-            /**
-             * @description Text of a member of `audio_codec` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Value of `audio_codec` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             audioCodecOther?: string;
             /**
              * Format: float
              * @description Mean loss of perceived quality, in MOS points. Graph: `callRecords.mediaStream.averageAudioDegradation`.
              */
             averageAudioDegradation?: number;
-            /** @description Mean network jitter of the sound over 20-second windows. Graph: `callRecords.mediaStream.averageAudioNetworkJitter`. */
+            /** @description Mean network jitter of the audio over 20-second windows. Graph: `callRecords.mediaStream.averageAudioNetworkJitter`. */
             averageAudioNetworkJitter?: string;
             /**
              * Format: int64
              * @description Mean of the available bandwidth in bits per second. Graph: `callRecords.mediaStream.averageBandwidthEstimate`.
              */
             averageBandwidthEstimate?: string;
-            /** @description Mean length of frozen pictures. Graph: `callRecords.mediaStream.averageFreezeDuration`. */
+            /** @description Mean length of the times in which the video was frozen. Graph: `callRecords.mediaStream.averageFreezeDuration`. */
             averageFreezeDuration?: string;
             /** @description Mean jitter of the stream, as RFC 3550 defines it. Graph: `callRecords.mediaStream.averageJitter`. */
             averageJitter?: string;
             /**
              * Format: float
-             * @description Mean part of packets that were lost. Graph: `callRecords.mediaStream.averagePacketLossRate`.
+             * @description Mean fraction of packets that were lost. Graph: `callRecords.mediaStream.averagePacketLossRate`.
              */
             averagePacketLossRate?: number;
             /**
              * Format: float
-             * @description Mean part of sound that was made up to hide losses. Graph: `callRecords.mediaStream.averageRatioOfConcealedSamples`.
+             * @description Mean fraction of the audio that was made up to conceal losses. Graph: `callRecords.mediaStream.averageRatioOfConcealedSamples`.
              */
             averageRatioOfConcealedSamples?: number;
             /**
@@ -1594,7 +1557,7 @@ export interface components {
             averageVideoFrameRate?: number;
             /**
              * Format: float
-             * @description Mean part of video packets that were lost. Graph: `callRecords.mediaStream.averageVideoPacketLossRate`.
+             * @description Mean fraction of video packets that were lost. Graph: `callRecords.mediaStream.averageVideoPacketLossRate`.
              */
             averageVideoPacketLossRate?: number;
             /**
@@ -1611,27 +1574,27 @@ export interface components {
             isAudioForwardErrorCorrectionUsed?: boolean;
             /**
              * Format: float
-             * @description Part of the call with too few frames per second. Graph: `callRecords.mediaStream.lowFrameRateRatio`.
+             * @description Fraction of the call with too few frames per second. Graph: `callRecords.mediaStream.lowFrameRateRatio`.
              */
             lowFrameRateRatio?: number;
             /**
              * Format: float
-             * @description Part of the call in which the client could hardly process the video. Graph:
+             * @description Fraction of the call in which the client could hardly process the video. Graph:
              *     `callRecords.mediaStream.lowVideoProcessingCapabilityRatio`.
              */
             lowVideoProcessingCapabilityRatio?: number;
-            /** @description Greatest network jitter of the sound over 20-second windows. Graph: `callRecords.mediaStream.maxAudioNetworkJitter`. */
+            /** @description Greatest network jitter of the audio over 20-second windows. Graph: `callRecords.mediaStream.maxAudioNetworkJitter`. */
             maxAudioNetworkJitter?: string;
             /** @description Greatest jitter of the stream. Graph: `callRecords.mediaStream.maxJitter`. */
             maxJitter?: string;
             /**
              * Format: float
-             * @description Greatest part of packets lost. Graph: `callRecords.mediaStream.maxPacketLossRate`.
+             * @description Greatest fraction of packets that were lost. Graph: `callRecords.mediaStream.maxPacketLossRate`.
              */
             maxPacketLossRate?: number;
             /**
              * Format: float
-             * @description Greatest part of sound that was made up to hide losses. Graph: `callRecords.mediaStream.maxRatioOfConcealedSamples`.
+             * @description Greatest fraction of the audio that was made up to conceal losses. Graph: `callRecords.mediaStream.maxRatioOfConcealedSamples`.
              */
             maxRatioOfConcealedSamples?: number;
             /** @description Greatest time for a packet to go and return. Graph: `callRecords.mediaStream.maxRoundTripTime`. */
@@ -1643,27 +1606,21 @@ export interface components {
             packetUtilization?: string;
             /**
              * Format: float
-             * @description Part of packets still lost after error correction. Graph:
+             * @description Fraction of packets that were lost after forward error correction. Graph:
              *     `callRecords.mediaStream.postForwardErrorCorrectionPacketLossRate`.
              */
             postForwardErrorCorrectionPacketLossRate?: number;
-            /** @description Length of frozen pictures as root mean square. Graph: `callRecords.mediaStream.rmsFreezeDuration`. */
+            /** @description Length of the times in which the video was frozen, as root mean square. Graph: `callRecords.mediaStream.rmsFreezeDuration`. */
             rmsFreezeDuration?: string;
             /** @description Which way the stream flowed. Graph: `callRecords.mediaStream.streamDirection`. */
             streamDirection?: components["schemas"]["MediaStreamDirection"];
-            /**
-             * @description Text of a member of `stream_direction` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `stream_direction` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             streamDirectionOther?: string;
             /** @description Id of the stream, unique inside its segment. Graph: `callRecords.mediaStream.streamId`. */
             streamId?: string;
-            /** @description Codec of a picture stream. Graph: `callRecords.mediaStream.videoCodec`. */
+            /** @description Codec of a video stream. Graph: `callRecords.mediaStream.videoCodec`. */
             videoCodec?: components["schemas"]["VideoCodec"];
-            /**
-             * @description Text of a member of `video_codec` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Value of `video_codec` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             videoCodecOther?: string;
             /** @description Whether the media went around the mediation server. Graph: `callRecords.mediaStream.wasMediaBypassed`. */
             wasMediaBypassed?: boolean;
@@ -1681,7 +1638,7 @@ export interface components {
              */
             id?: number;
             /**
-             * @description Text that stands for the mentioned in the body. Graph: `chatMessageMention.mentionText`,
+             * @description Text in the body that stands for who or what is mentioned. Graph: `chatMessageMention.mentionText`,
              *     `aiInteractionMention.mentionText`.
              */
             text?: string;
@@ -1699,10 +1656,7 @@ export interface components {
             displayName?: string;
             /** @description Team, channel or chat; unspecified for tags. Graph: `teamworkConversationIdentity.conversationIdentityType`. */
             identityType?: components["schemas"]["IdentityType"];
-            /**
-             * @description Text of a member of `identity_type` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `identity_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             identityTypeOther?: string;
         };
         /** @description One change in the life of a message. */
@@ -1738,10 +1692,7 @@ export interface components {
             isDeleted?: boolean;
             /** @description Sort of message, in Graph's words. Graph: `chatMessageInfo.messageType`. */
             messageType?: components["schemas"]["MessageType"];
-            /**
-             * @description Text of a member of `message_type` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `message_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             messageTypeOther?: string;
             /** @description Who sent it; absent for system messages. Graph: `chatMessageInfo.from`. */
             actor?: components["schemas"]["IdentitySet"];
@@ -1766,7 +1717,7 @@ export interface components {
          */
         Modality: "MODALITY_UNSPECIFIED" | "MODALITY_AUDIO" | "MODALITY_VIDEO" | "MODALITY_VIDEO_BASED_SCREEN_SHARING" | "MODALITY_DATA" | "MODALITY_SCREEN_SHARING" | "MODALITY_UNKNOWN_FUTURE_VALUE";
         /**
-         * @description Where a display name comes from that Graph did not send with the record.
+         * @description Where a display name comes from, if Graph did not send it with the record.
          * @enum {string}
          */
         NameSource: "NAME_SOURCE_UNSPECIFIED" | "NAME_SOURCE_MEMBERS" | "NAME_SOURCE_DIRECTORY";
@@ -1779,21 +1730,18 @@ export interface components {
         NetworkInfo: {
             /**
              * Format: float
-             * @description Part of the call in which bandwidth was too low. Graph: `callRecords.networkInfo.bandwidthLowEventRatio`.
+             * @description Fraction of the call in which bandwidth was too low. Graph: `callRecords.networkInfo.bandwidthLowEventRatio`.
              */
             bandwidthLowEventRatio?: number;
             /** @description Wireless access point that was used, by its BSSID. Graph: `callRecords.networkInfo.basicServiceSetIdentifier`. */
             basicServiceSetIdentifier?: string;
             /** @description How the client was connected. Graph: `callRecords.networkInfo.connectionType`. */
             connectionType?: components["schemas"]["NetworkConnectionType"];
-            /**
-             * @description Text of a member of `connection_type` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `connection_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             connectionTypeOther?: string;
             /**
              * Format: float
-             * @description Part of the call in which delay hurt. Graph: `callRecords.networkInfo.delayEventRatio`.
+             * @description Fraction of the call in which the delay was too long. Graph: `callRecords.networkInfo.delayEventRatio`.
              */
             delayEventRatio?: number;
             /** @description DNS suffix of the network adapter. Graph: `callRecords.networkInfo.dnsSuffix`. */
@@ -1809,10 +1757,7 @@ export interface components {
             macAddress?: string;
             /** @description Protocol that carried the media. Graph: `callRecords.networkInfo.networkTransportProtocol`. */
             networkTransportProtocol?: components["schemas"]["NetworkTransportProtocol"];
-            /**
-             * @description Text of a member of `network_transport_protocol` that this contract does not know yet, verbatim as Graph sent it;
-             *     absent otherwise. Parley's own.
-             */
+            /** @description Value of `network_transport_protocol` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             networkTransportProtocolOther?: string;
             /**
              * Format: int32
@@ -1821,7 +1766,7 @@ export interface components {
             port?: number;
             /**
              * Format: float
-             * @description Part of the call in which what arrived was poor. Graph: `callRecords.networkInfo.receivedQualityEventRatio`.
+             * @description Fraction of the call in which the received quality was poor. Graph: `callRecords.networkInfo.receivedQualityEventRatio`.
              */
             receivedQualityEventRatio?: number;
             /** @description Address of the client as the media relay saw it. Graph: `callRecords.networkInfo.reflexiveIPAddress`. */
@@ -1835,7 +1780,7 @@ export interface components {
             relayPort?: number;
             /**
              * Format: float
-             * @description Part of the call in which what was sent was poor. Graph: `callRecords.networkInfo.sentQualityEventRatio`.
+             * @description Fraction of the call in which the sent quality was poor. Graph: `callRecords.networkInfo.sentQualityEventRatio`.
              */
             sentQualityEventRatio?: number;
             /** @description Subnet of the media endpoint. Graph: `callRecords.networkInfo.subnet`. */
@@ -1844,10 +1789,7 @@ export interface components {
             traceRouteHops?: components["schemas"]["TraceRouteHop"][];
             /** @description Frequency band of the wireless LAN. Graph: `callRecords.networkInfo.wifiBand`. */
             wifiBand?: components["schemas"]["WifiBand"];
-            /**
-             * @description Text of a member of `wifi_band` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Value of `wifi_band` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             wifiBandOther?: string;
             /**
              * Format: int32
@@ -1865,10 +1807,7 @@ export interface components {
             wifiMicrosoftDriverVersion?: string;
             /** @description Generation of the wireless LAN. Graph: `callRecords.networkInfo.wifiRadioType`. */
             wifiRadioType?: components["schemas"]["WifiRadioType"];
-            /**
-             * @description Text of a member of `wifi_radio_type` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `wifi_radio_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             wifiRadioTypeOther?: string;
             /**
              * Format: int32
@@ -1908,24 +1847,28 @@ export interface components {
             /** @description Who organised the meeting. Graph: `teamworkOnlineMeetingInfo.organizer`. */
             organizer?: components["schemas"]["Identity"];
         };
-        /** @description Quality of the line of one participant: of all sound that they sent and received. In a call of two, both have the same streams. */
+        /**
+         * @description Quality of the line of one participant: of all audio that the participant sent and received. In a call of two, both have the same
+         *     streams.
+         */
         ParticipantQuality: {
             /**
-             * @description Id of the participant as in `participants`, or as at the end of a session where `participants` lacks them. Parley's own, from
-             *     `callRecords.participantBase.id` or `callRecords.participantEndpoint.associatedIdentity`.
+             * @description Id of the participant: that in `participants` or `legacy_participants`, or that at an end of a session or segment for somebody whom
+             *     both lack. Absent for a participant without an id. Parley's own, from `callRecords.participantBase.id` or
+             *     `callRecords.participantEndpoint.associatedIdentity`.
              */
             participantId?: string;
-            /** @description Who it is: one identity of the participant's. Parley's own, from `callRecords.participantBase.identity` or the end of a session. */
+            /** @description Who it is: one of the participant's identities. Parley's own, from `callRecords.participantBase.identity` or an end of a session. */
             identity?: components["schemas"]["Identity"];
             /** @description What the streams of the participant say. Parley's own. */
             quality?: components["schemas"]["Quality"];
             /**
-             * @description Microphones that carried the participant's sound, as Graph names them, each once and at most 10. Parley's own, from
+             * @description Microphones that carried the participant's audio, as Graph names them, each once and at most 10. Parley's own, from
              *     `callRecords.deviceInfo.captureDeviceName`.
              */
             captureDeviceNames?: string[];
             /**
-             * @description Loudspeakers that carried the participant's sound, as Graph names them, each once and at most 10. Parley's own, from
+             * @description Loudspeakers that carried the participant's audio, as Graph names them, each once and at most 10. Parley's own, from
              *     `callRecords.deviceInfo.renderDeviceName`.
              */
             renderDeviceNames?: string[];
@@ -1981,9 +1924,9 @@ export interface components {
          */
         ProductFamily: "PRODUCT_FAMILY_UNSPECIFIED" | "PRODUCT_FAMILY_UNKNOWN" | "PRODUCT_FAMILY_TEAMS" | "PRODUCT_FAMILY_SKYPE_FOR_BUSINESS" | "PRODUCT_FAMILY_LYNC" | "PRODUCT_FAMILY_UNKNOWN_FUTURE_VALUE" | "PRODUCT_FAMILY_AZURE_COMMUNICATION_SERVICES";
         /**
-         * @description Quality of the line of a whole call or of one participant, summed up from sound streams. A media counts as sound if its label
-         *     names audio, or if it has no label and its stream has the codec of sound and none of pictures. Pictures and shared screens do not
-         *     count. Figures that are negative or no numbers are taken as not sent.
+         * @description Quality of the line of a whole call or of one participant, summed up from audio streams. A stream is one of audio if the label of its
+         *     media contains `audio`, or if there is no label and the stream has an audio codec and no video codec. Video and shared screens do not
+         *     count. Figures that are negative or not numbers are taken as not sent.
          */
         Quality: {
             /**
@@ -1993,14 +1936,14 @@ export interface components {
             classification?: components["schemas"]["QualityClassification"];
             /**
              * Format: float
-             * @description Largest mean part of packets lost, from 0 to 1, among the streams that were judged; where none was, among the others. So are the
-             *     next two. Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averagePacketLossRate`.
+             * @description Largest mean fraction of packets lost, from 0 to 1, among the audio streams that were judged or, where none was, among the others.
+             *     Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averagePacketLossRate`.
              */
             worstPacketLossRate?: number;
-            /** @description Largest mean jitter, in seconds. Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averageJitter`. */
+            /** @description Largest mean jitter, among the same streams. Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averageJitter`. */
             worstJitter?: string;
             /**
-             * @description Largest mean round trip time, in seconds. Absent if Graph sent none. Parley's own, from
+             * @description Largest mean round trip time, among the same streams. Absent if Graph sent none. Parley's own, from
              *     `callRecords.mediaStream.averageRoundTripTime`.
              */
             worstRoundTripTime?: string;
@@ -2008,43 +1951,43 @@ export interface components {
             passedThresholds?: components["schemas"]["PassedThreshold"][];
             /**
              * Format: int32
-             * @description Number of sound streams that were judged good. Parley's own, from `callRecords.media.streams`.
+             * @description Number of audio streams that were judged good. Parley's own, from `callRecords.media.streams`.
              */
             goodStreams?: number;
             /**
              * Format: int32
-             * @description Number of sound streams that were judged poor. Parley's own, from `callRecords.media.streams`.
+             * @description Number of audio streams that were judged poor. Parley's own, from `callRecords.media.streams`.
              */
             poorStreams?: number;
             /**
              * Format: int32
-             * @description Number of sound streams that were not judged. Parley's own, from `callRecords.media.streams`.
+             * @description Number of audio streams that were not judged. Parley's own, from `callRecords.media.streams`.
              */
             unclassifiedStreams?: number;
             /**
-             * @description Length in seconds: of the call, from its start to its end; of a participant, the time of their sessions and segments, counted
-             *     once where they overlap. Absent where Graph sent no such times. Parley's own, from `startDateTime` and `endDateTime`.
+             * @description How long it lasted: of the call, from its start to its end; of a participant, the time of the participant's sessions and segments,
+             *     counted once where they overlap. Absent where Graph sent no such times. Parley's own, from `startDateTime` and `endDateTime`.
              */
             duration?: string;
             /**
-             * @description Lowest rating that was given, and NOT_RATED where somebody was asked and gave none. Absent where nobody was asked. Parley's own,
-             *     from `callRecords.userFeedback.rating`.
+             * @description Lowest rating that was given, or NOT_RATED where somebody was asked and nobody gave one. Unspecified where nobody was asked, or where
+             *     `feedback_rating_other` has the rating. Parley's own, from `callRecords.userFeedback.rating`.
              */
             feedbackRating?: components["schemas"]["UserFeedbackRating"];
             /**
-             * @description Text of a rating that this contract does not know yet, verbatim as Graph sent it, where no other was given; absent otherwise.
+             * @description A rating that this contract does not know yet, verbatim as Graph sent it, where no rating that it knows was given; absent otherwise.
              *     Parley's own.
              */
             feedbackRatingOther?: string;
         };
         /**
-         * @description What the sound streams say about the line, by Microsoft's classification of streams: a stream of more than 500 packets is judged,
-         *     and is poor if one of its means passes a limit of `QualityThreshold`. Microsoft adds that this does not mean that somebody heard it.
+         * @description What the audio streams say about the line, by Microsoft's classification of streams: a stream of more than 500 packets is judged,
+         *     and is poor if one of its means passes a limit of `QualityThreshold`. As Microsoft says, that does not mean that somebody heard it.
          * @enum {string}
          */
         QualityClassification: "QUALITY_CLASSIFICATION_UNSPECIFIED" | "QUALITY_CLASSIFICATION_GOOD" | "QUALITY_CLASSIFICATION_POOR" | "QUALITY_CLASSIFICATION_UNCLASSIFIED";
         /**
-         * @description Limits of Microsoft's classification of sound streams, as the Call Quality Dashboard has them. A figure that equals its limit does
+         * @description Limits of Microsoft's classification of audio streams, as the Call Quality Dashboard has them. A figure that equals its limit does
          *     not pass it.
          * @enum {string}
          */
@@ -2274,9 +2217,8 @@ export interface components {
             resumeToken?: string;
         };
         /**
-         * @description What Teams itself noted in a chat or channel. `event_type` tells which of Graph's event message details it was and so
-         *     which of the other fields can be present; the common ones are `initiator` and the ids. Properties of kinds unknown to
-         *     this contract are in `unmapped`.
+         * @description What Teams itself noted in a chat or channel. `event_type` says which of Graph's event message details it was, and so which of the
+         *     other fields can be present. Properties of details that this contract does not know are in `unmapped` of the event.
          */
         SystemDetail: {
             /**
@@ -2285,7 +2227,7 @@ export interface components {
              */
             eventType?: string;
             /**
-             * @description Who caused it; every kind of detail but the note of a transcript has it, each under the same name. Graph:
+             * @description Who caused it. Graph: `initiator` of every event message detail but that of a transcript, such as
              *     `membersAddedEventMessageDetail.initiator`.
              */
             initiator?: components["schemas"]["IdentitySet"];
@@ -2313,10 +2255,7 @@ export interface components {
             callId?: string;
             /** @description Sort of call. Graph: `callEndedEventMessageDetail.callEventType`, `callStartedEventMessageDetail.callEventType`. */
             callEventType?: components["schemas"]["CallEventType"];
-            /**
-             * @description Text of a member of `call_event_type` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `call_event_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             callEventTypeOther?: string;
             /** @description How long the call lasted. Graph: `callEndedEventMessageDetail.callDuration`. */
             callDuration?: string;
@@ -2328,13 +2267,10 @@ export interface components {
             callRecordingDuration?: string;
             /** @description How far the recording has come. Graph: `callRecordingEventMessageDetail.callRecordingStatus`. */
             callRecordingStatus?: components["schemas"]["CallRecordingStatus"];
-            /**
-             * @description Text of a member of `call_recording_status` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `call_recording_status` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             callRecordingStatusOther?: string;
             /**
-             * @description Address of the recording; reading it takes rights of one's own. Graph:
+             * @description Address of the recording, which whoever opens it needs the right to read. Graph:
              *     `callRecordingEventMessageDetail.callRecordingUrl`.
              */
             callRecordingUrl?: string;
@@ -2546,24 +2482,15 @@ export interface components {
             communicationServiceId?: string;
             /** @description Operating platform of the client. Graph: `callRecords.clientUserAgent.platform`. */
             platform?: components["schemas"]["ClientPlatform"];
-            /**
-             * @description Text of a member of `platform` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Value of `platform` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             platformOther?: string;
             /** @description Product that the client belongs to. Graph: `callRecords.clientUserAgent.productFamily`. */
             productFamily?: components["schemas"]["ProductFamily"];
-            /**
-             * @description Text of a member of `product_family` that this contract does not know yet, verbatim as Graph sent it; absent
-             *     otherwise. Parley's own.
-             */
+            /** @description Value of `product_family` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             productFamilyOther?: string;
             /** @description Role of the service, for service agents. Graph: `callRecords.serviceUserAgent.role`. */
             role?: components["schemas"]["ServiceRole"];
-            /**
-             * @description Text of a member of `role` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Value of `role` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             roleOther?: string;
         };
         /** @description One reason why something of users is missing, and how many users it concerns. */
@@ -2582,10 +2509,7 @@ export interface components {
         UserFeedback: {
             /** @description Rating that the participant chose. Graph: `callRecords.userFeedback.rating`. */
             rating?: components["schemas"]["UserFeedbackRating"];
-            /**
-             * @description Text of a member of `rating` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-             *     Parley's own.
-             */
+            /** @description Value of `rating` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own. */
             ratingOther?: string;
             /** @description Words that the participant added. Graph: `callRecords.userFeedback.text`. */
             text?: string;
@@ -2634,7 +2558,7 @@ export interface components {
             sources: components["schemas"]["SourceReport"][];
         };
         /**
-         * @description Codec that a picture stream was encoded with.
+         * @description Codec that a video stream was encoded with.
          * @enum {string}
          */
         VideoCodec: "VIDEO_CODEC_UNSPECIFIED" | "VIDEO_CODEC_UNKNOWN" | "VIDEO_CODEC_INVALID" | "VIDEO_CODEC_AV1" | "VIDEO_CODEC_H263" | "VIDEO_CODEC_H264" | "VIDEO_CODEC_H264S" | "VIDEO_CODEC_H264UC" | "VIDEO_CODEC_H265" | "VIDEO_CODEC_RTVC1" | "VIDEO_CODEC_RT_VIDEO" | "VIDEO_CODEC_XRTVC1" | "VIDEO_CODEC_UNKNOWN_FUTURE_VALUE";

@@ -31,7 +31,7 @@ const (
 type CallType int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	CallType_CALL_TYPE_UNSPECIFIED CallType = 0
 	// Graph does not say; lists of records often carry this. Graph: `unknown`.
 	CallType_CALL_TYPE_UNKNOWN CallType = 1
@@ -39,7 +39,7 @@ const (
 	CallType_CALL_TYPE_GROUP_CALL CallType = 2
 	// A call between two endpoints. Graph: `peerToPeer`.
 	CallType_CALL_TYPE_PEER_TO_PEER CallType = 3
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	CallType_CALL_TYPE_UNKNOWN_FUTURE_VALUE CallType = 4
 )
 
@@ -92,11 +92,11 @@ func (CallType) EnumDescriptor() ([]byte, []int) {
 type Modality int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	Modality_MODALITY_UNSPECIFIED Modality = 0
-	// Sound was carried. Graph: `audio`.
+	// Audio was carried. Graph: `audio`.
 	Modality_MODALITY_AUDIO Modality = 1
-	// Camera pictures were carried. Graph: `video`.
+	// Video of a camera was carried. Graph: `video`.
 	Modality_MODALITY_VIDEO Modality = 2
 	// A screen was shared as video. Graph: `videoBasedScreenSharing`.
 	Modality_MODALITY_VIDEO_BASED_SCREEN_SHARING Modality = 3
@@ -104,7 +104,7 @@ const (
 	Modality_MODALITY_DATA Modality = 4
 	// A screen was shared by remote desktop protocol. Graph: `screenSharing`.
 	Modality_MODALITY_SCREEN_SHARING Modality = 5
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	Modality_MODALITY_UNKNOWN_FUTURE_VALUE Modality = 6
 )
 
@@ -161,7 +161,7 @@ func (Modality) EnumDescriptor() ([]byte, []int) {
 type FailureStage int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	FailureStage_FAILURE_STAGE_UNSPECIFIED FailureStage = 0
 	// The stage is not known. Graph: `unknown`.
 	FailureStage_FAILURE_STAGE_UNKNOWN FailureStage = 1
@@ -169,7 +169,7 @@ const (
 	FailureStage_FAILURE_STAGE_CALL_SETUP FailureStage = 2
 	// Failed while the call was under way. Graph: `midcall`.
 	FailureStage_FAILURE_STAGE_MIDCALL FailureStage = 3
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	FailureStage_FAILURE_STAGE_UNKNOWN_FUTURE_VALUE FailureStage = 4
 )
 
@@ -222,7 +222,7 @@ func (FailureStage) EnumDescriptor() ([]byte, []int) {
 type ClientPlatform int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	ClientPlatform_CLIENT_PLATFORM_UNSPECIFIED ClientPlatform = 0
 	// The platform is not known. Graph: `unknown`.
 	ClientPlatform_CLIENT_PLATFORM_UNKNOWN ClientPlatform = 1
@@ -244,7 +244,7 @@ const (
 	ClientPlatform_CLIENT_PLATFORM_SURFACE_HUB ClientPlatform = 9
 	// A HoloLens headset. Graph: `holoLens`.
 	ClientPlatform_CLIENT_PLATFORM_HOLO_LENS ClientPlatform = 10
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	ClientPlatform_CLIENT_PLATFORM_UNKNOWN_FUTURE_VALUE ClientPlatform = 11
 )
 
@@ -311,7 +311,7 @@ func (ClientPlatform) EnumDescriptor() ([]byte, []int) {
 type ProductFamily int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	ProductFamily_PRODUCT_FAMILY_UNSPECIFIED ProductFamily = 0
 	// The product is not known. Graph: `unknown`.
 	ProductFamily_PRODUCT_FAMILY_UNKNOWN ProductFamily = 1
@@ -321,7 +321,7 @@ const (
 	ProductFamily_PRODUCT_FAMILY_SKYPE_FOR_BUSINESS ProductFamily = 3
 	// Lync, the forerunner of Skype for Business. Graph: `lync`.
 	ProductFamily_PRODUCT_FAMILY_LYNC ProductFamily = 4
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	ProductFamily_PRODUCT_FAMILY_UNKNOWN_FUTURE_VALUE ProductFamily = 5
 	// An application built on Azure Communication Services. Graph: `azureCommunicationServices`.
 	ProductFamily_PRODUCT_FAMILY_AZURE_COMMUNICATION_SERVICES ProductFamily = 6
@@ -380,7 +380,7 @@ func (ProductFamily) EnumDescriptor() ([]byte, []int) {
 type ServiceRole int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	ServiceRole_SERVICE_ROLE_UNSPECIFIED ServiceRole = 0
 	// The role is not known. Graph: `unknown`.
 	ServiceRole_SERVICE_ROLE_UNKNOWN ServiceRole = 1
@@ -388,7 +388,7 @@ const (
 	ServiceRole_SERVICE_ROLE_CUSTOM_BOT ServiceRole = 2
 	// Gateway between Skype for Business and Teams. Graph: `skypeForBusinessMicrosoftTeamsGateway`.
 	ServiceRole_SERVICE_ROLE_SKYPE_FOR_BUSINESS_MICROSOFT_TEAMS_GATEWAY ServiceRole = 3
-	// Mixer of sound and pictures for conferences. Graph: `skypeForBusinessAudioVideoMcu`.
+	// Mixer of audio and video for conferences. Graph: `skypeForBusinessAudioVideoMcu`.
 	ServiceRole_SERVICE_ROLE_SKYPE_FOR_BUSINESS_AUDIO_VIDEO_MCU ServiceRole = 4
 	// Mixer of shared applications for conferences. Graph: `skypeForBusinessApplicationSharingMcu`.
 	ServiceRole_SERVICE_ROLE_SKYPE_FOR_BUSINESS_APPLICATION_SHARING_MCU ServiceRole = 5
@@ -424,7 +424,7 @@ const (
 	ServiceRole_SERVICE_ROLE_RESPONSE_GROUP_SERVICE ServiceRole = 20
 	// Voice mail of a person. Graph: `voicemail`.
 	ServiceRole_SERVICE_ROLE_VOICEMAIL ServiceRole = 21
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	ServiceRole_SERVICE_ROLE_UNKNOWN_FUTURE_VALUE ServiceRole = 22
 )
 
@@ -513,7 +513,7 @@ func (ServiceRole) EnumDescriptor() ([]byte, []int) {
 type UserFeedbackRating int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	UserFeedbackRating_USER_FEEDBACK_RATING_UNSPECIFIED UserFeedbackRating = 0
 	// The participant gave no rating. Graph: `notRated`.
 	UserFeedbackRating_USER_FEEDBACK_RATING_NOT_RATED UserFeedbackRating = 1
@@ -527,7 +527,7 @@ const (
 	UserFeedbackRating_USER_FEEDBACK_RATING_GOOD UserFeedbackRating = 5
 	// The highest of the five ratings. Graph: `excellent`.
 	UserFeedbackRating_USER_FEEDBACK_RATING_EXCELLENT UserFeedbackRating = 6
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	UserFeedbackRating_USER_FEEDBACK_RATING_UNKNOWN_FUTURE_VALUE UserFeedbackRating = 7
 )
 
@@ -586,7 +586,7 @@ func (UserFeedbackRating) EnumDescriptor() ([]byte, []int) {
 type NetworkConnectionType int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	NetworkConnectionType_NETWORK_CONNECTION_TYPE_UNSPECIFIED NetworkConnectionType = 0
 	// The connection is not known. Graph: `unknown`.
 	NetworkConnectionType_NETWORK_CONNECTION_TYPE_UNKNOWN NetworkConnectionType = 1
@@ -598,7 +598,7 @@ const (
 	NetworkConnectionType_NETWORK_CONNECTION_TYPE_MOBILE NetworkConnectionType = 4
 	// Connected through a tunnel such as a VPN. Graph: `tunnel`.
 	NetworkConnectionType_NETWORK_CONNECTION_TYPE_TUNNEL NetworkConnectionType = 5
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	NetworkConnectionType_NETWORK_CONNECTION_TYPE_UNKNOWN_FUTURE_VALUE NetworkConnectionType = 6
 )
 
@@ -655,7 +655,7 @@ func (NetworkConnectionType) EnumDescriptor() ([]byte, []int) {
 type NetworkTransportProtocol int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	NetworkTransportProtocol_NETWORK_TRANSPORT_PROTOCOL_UNSPECIFIED NetworkTransportProtocol = 0
 	// The protocol is not known. Graph: `unknown`.
 	NetworkTransportProtocol_NETWORK_TRANSPORT_PROTOCOL_UNKNOWN NetworkTransportProtocol = 1
@@ -663,7 +663,7 @@ const (
 	NetworkTransportProtocol_NETWORK_TRANSPORT_PROTOCOL_UDP NetworkTransportProtocol = 2
 	// Transmission Control Protocol, mostly a fallback. Graph: `tcp`.
 	NetworkTransportProtocol_NETWORK_TRANSPORT_PROTOCOL_TCP NetworkTransportProtocol = 3
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	NetworkTransportProtocol_NETWORK_TRANSPORT_PROTOCOL_UNKNOWN_FUTURE_VALUE NetworkTransportProtocol = 4
 )
 
@@ -716,7 +716,7 @@ func (NetworkTransportProtocol) EnumDescriptor() ([]byte, []int) {
 type WifiBand int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	WifiBand_WIFI_BAND_UNSPECIFIED WifiBand = 0
 	// The band is not known. Graph: `unknown`.
 	WifiBand_WIFI_BAND_UNKNOWN WifiBand = 1
@@ -726,7 +726,7 @@ const (
 	WifiBand_WIFI_BAND_FREQUENCY_5_0_GHZ WifiBand = 3
 	// The 6 GHz frequency band. Graph: `frequency60GHz`.
 	WifiBand_WIFI_BAND_FREQUENCY_6_0_GHZ WifiBand = 4
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	WifiBand_WIFI_BAND_UNKNOWN_FUTURE_VALUE WifiBand = 5
 )
 
@@ -781,7 +781,7 @@ func (WifiBand) EnumDescriptor() ([]byte, []int) {
 type WifiRadioType int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	WifiRadioType_WIFI_RADIO_TYPE_UNSPECIFIED WifiRadioType = 0
 	// The radio type is not known. Graph: `unknown`.
 	WifiRadioType_WIFI_RADIO_TYPE_UNKNOWN WifiRadioType = 1
@@ -797,7 +797,7 @@ const (
 	WifiRadioType_WIFI_RADIO_TYPE_WIFI_802_11_AC WifiRadioType = 6
 	// IEEE 802.11ax, sold as Wi-Fi 6. Graph: `wifi80211ax`.
 	WifiRadioType_WIFI_RADIO_TYPE_WIFI_802_11_AX WifiRadioType = 7
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	WifiRadioType_WIFI_RADIO_TYPE_UNKNOWN_FUTURE_VALUE WifiRadioType = 8
 )
 
@@ -858,11 +858,11 @@ func (WifiRadioType) EnumDescriptor() ([]byte, []int) {
 type MediaStreamDirection int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	MediaStreamDirection_MEDIA_STREAM_DIRECTION_UNSPECIFIED MediaStreamDirection = 0
-	// From the caller to the one called. Graph: `callerToCallee`.
+	// From the caller to the callee. Graph: `callerToCallee`.
 	MediaStreamDirection_MEDIA_STREAM_DIRECTION_CALLER_TO_CALLEE MediaStreamDirection = 1
-	// From the one called to the caller. Graph: `calleeToCaller`.
+	// From the callee to the caller. Graph: `calleeToCaller`.
 	MediaStreamDirection_MEDIA_STREAM_DIRECTION_CALLEE_TO_CALLER MediaStreamDirection = 2
 )
 
@@ -907,11 +907,11 @@ func (MediaStreamDirection) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_call_proto_rawDescGZIP(), []int{11}
 }
 
-// Codec that a sound stream was encoded with.
+// Codec that an audio stream was encoded with.
 type AudioCodec int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	AudioCodec_AUDIO_CODEC_UNSPECIFIED AudioCodec = 0
 	// The codec is not known. Graph: `unknown`.
 	AudioCodec_AUDIO_CODEC_UNKNOWN AudioCodec = 1
@@ -957,7 +957,7 @@ const (
 	AudioCodec_AUDIO_CODEC_SIREN AudioCodec = 21
 	// RTAudio under its media type `x-msrta`. Graph: `xmsRta`.
 	AudioCodec_AUDIO_CODEC_XMS_RTA AudioCodec = 22
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	AudioCodec_AUDIO_CODEC_UNKNOWN_FUTURE_VALUE AudioCodec = 23
 )
 
@@ -1044,11 +1044,11 @@ func (AudioCodec) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_call_proto_rawDescGZIP(), []int{12}
 }
 
-// Codec that a picture stream was encoded with.
+// Codec that a video stream was encoded with.
 type VideoCodec int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	VideoCodec_VIDEO_CODEC_UNSPECIFIED VideoCodec = 0
 	// The codec is not known. Graph: `unknown`.
 	VideoCodec_VIDEO_CODEC_UNKNOWN VideoCodec = 1
@@ -1072,7 +1072,7 @@ const (
 	VideoCodec_VIDEO_CODEC_RT_VIDEO VideoCodec = 10
 	// Extended real-time form of VC-1. Graph: `xrtvc1`.
 	VideoCodec_VIDEO_CODEC_XRTVC1 VideoCodec = 11
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	VideoCodec_VIDEO_CODEC_UNKNOWN_FUTURE_VALUE VideoCodec = 12
 )
 
@@ -1137,19 +1137,19 @@ func (VideoCodec) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_call_proto_rawDescGZIP(), []int{13}
 }
 
-// What the sound streams say about the line, by Microsoft's classification of streams: a stream of more than 500 packets is judged,
-// and is poor if one of its means passes a limit of `QualityThreshold`. Microsoft adds that this does not mean that somebody heard it.
+// What the audio streams say about the line, by Microsoft's classification of streams: a stream of more than 500 packets is judged,
+// and is poor if one of its means passes a limit of `QualityThreshold`. As Microsoft says, that does not mean that somebody heard it.
 type QualityClassification int32
 
 const (
 	// Never in an answer; a call whose quality was not read has no `quality` at all.
 	QualityClassification_QUALITY_CLASSIFICATION_UNSPECIFIED QualityClassification = 0
-	// At least one sound stream was judged, and none that was passes a limit.
+	// At least one audio stream was judged, and no stream that was judged passes a limit.
 	QualityClassification_QUALITY_CLASSIFICATION_GOOD QualityClassification = 1
-	// At least one sound stream that was judged passes a limit.
+	// At least one audio stream that was judged passes a limit.
 	QualityClassification_QUALITY_CLASSIFICATION_POOR QualityClassification = 2
-	// No sound stream was judged: there is none, each has 500 packets or fewer or no number of them, or Graph sent none of the three
-	// means. It says nothing about the line.
+	// No audio stream was judged: there is none, or each has 500 packets or fewer, no number of packets or none of the three means. It says
+	// nothing about the line.
 	QualityClassification_QUALITY_CLASSIFICATION_UNCLASSIFIED QualityClassification = 3
 )
 
@@ -1196,7 +1196,7 @@ func (QualityClassification) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_call_proto_rawDescGZIP(), []int{14}
 }
 
-// Limits of Microsoft's classification of sound streams, as the Call Quality Dashboard has them. A figure that equals its limit does
+// Limits of Microsoft's classification of audio streams, as the Call Quality Dashboard has them. A figure that equals its limit does
 // not pass it.
 type QualityThreshold int32
 
@@ -1205,7 +1205,7 @@ const (
 	QualityThreshold_QUALITY_THRESHOLD_UNSPECIFIED QualityThreshold = 0
 	// Mean round trip time of more than 500 ms, from `callRecords.mediaStream.averageRoundTripTime`.
 	QualityThreshold_QUALITY_THRESHOLD_ROUND_TRIP_TIME QualityThreshold = 1
-	// Mean packet loss rate of more than 0.1, which is 10 %, from `callRecords.mediaStream.averagePacketLossRate`.
+	// Mean packet loss rate of more than 0.1 (10 %), from `callRecords.mediaStream.averagePacketLossRate`.
 	QualityThreshold_QUALITY_THRESHOLD_PACKET_LOSS_RATE QualityThreshold = 2
 	// Mean jitter of more than 30 ms, from `callRecords.mediaStream.averageJitter`.
 	QualityThreshold_QUALITY_THRESHOLD_JITTER QualityThreshold = 3
@@ -1380,18 +1380,15 @@ type UserAgent struct {
 	CommunicationServiceId string `protobuf:"bytes,5,opt,name=communication_service_id,json=communicationServiceId,proto3" json:"communication_service_id,omitempty"`
 	// Operating platform of the client. Graph: `callRecords.clientUserAgent.platform`.
 	Platform ClientPlatform `protobuf:"varint,6,opt,name=platform,proto3,enum=parley.v1.ClientPlatform" json:"platform,omitempty"`
-	// Text of a member of `platform` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Value of `platform` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	PlatformOther string `protobuf:"bytes,7,opt,name=platform_other,json=platformOther,proto3" json:"platform_other,omitempty"`
 	// Product that the client belongs to. Graph: `callRecords.clientUserAgent.productFamily`.
 	ProductFamily ProductFamily `protobuf:"varint,8,opt,name=product_family,json=productFamily,proto3,enum=parley.v1.ProductFamily" json:"product_family,omitempty"`
-	// Text of a member of `product_family` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `product_family` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	ProductFamilyOther string `protobuf:"bytes,9,opt,name=product_family_other,json=productFamilyOther,proto3" json:"product_family_other,omitempty"`
 	// Role of the service, for service agents. Graph: `callRecords.serviceUserAgent.role`.
 	Role ServiceRole `protobuf:"varint,10,opt,name=role,proto3,enum=parley.v1.ServiceRole" json:"role,omitempty"`
-	// Text of a member of `role` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Value of `role` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	RoleOther     string `protobuf:"bytes,11,opt,name=role_other,json=roleOther,proto3" json:"role_other,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1509,8 +1506,7 @@ type UserFeedback struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Rating that the participant chose. Graph: `callRecords.userFeedback.rating`.
 	Rating UserFeedbackRating `protobuf:"varint,1,opt,name=rating,proto3,enum=parley.v1.UserFeedbackRating" json:"rating,omitempty"`
-	// Text of a member of `rating` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Value of `rating` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	RatingOther string `protobuf:"bytes,2,opt,name=rating_other,json=ratingOther,proto3" json:"rating_other,omitempty"`
 	// Words that the participant added. Graph: `callRecords.userFeedback.text`.
 	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
@@ -1705,8 +1701,7 @@ type FailureInfo struct {
 	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When it failed. Graph: `callRecords.failureInfo.stage`.
 	Stage FailureStage `protobuf:"varint,2,opt,name=stage,proto3,enum=parley.v1.FailureStage" json:"stage,omitempty"`
-	// Text of a member of `stage` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Value of `stage` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	StageOther    string `protobuf:"bytes,3,opt,name=stage_other,json=stageOther,proto3" json:"stage_other,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1830,16 +1825,15 @@ func (x *TraceRouteHop) GetRoundTripTime() *durationpb.Duration {
 // Network of one side of a media exchange. Ratios are from 0 to 1.
 type NetworkInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Part of the call in which bandwidth was too low. Graph: `callRecords.networkInfo.bandwidthLowEventRatio`.
+	// Fraction of the call in which bandwidth was too low. Graph: `callRecords.networkInfo.bandwidthLowEventRatio`.
 	BandwidthLowEventRatio *float32 `protobuf:"fixed32,1,opt,name=bandwidth_low_event_ratio,json=bandwidthLowEventRatio,proto3,oneof" json:"bandwidth_low_event_ratio,omitempty"`
 	// Wireless access point that was used, by its BSSID. Graph: `callRecords.networkInfo.basicServiceSetIdentifier`.
 	BasicServiceSetIdentifier string `protobuf:"bytes,2,opt,name=basic_service_set_identifier,json=basicServiceSetIdentifier,proto3" json:"basic_service_set_identifier,omitempty"`
 	// How the client was connected. Graph: `callRecords.networkInfo.connectionType`.
 	ConnectionType NetworkConnectionType `protobuf:"varint,3,opt,name=connection_type,json=connectionType,proto3,enum=parley.v1.NetworkConnectionType" json:"connection_type,omitempty"`
-	// Text of a member of `connection_type` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `connection_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	ConnectionTypeOther string `protobuf:"bytes,4,opt,name=connection_type_other,json=connectionTypeOther,proto3" json:"connection_type_other,omitempty"`
-	// Part of the call in which delay hurt. Graph: `callRecords.networkInfo.delayEventRatio`.
+	// Fraction of the call in which the delay was too long. Graph: `callRecords.networkInfo.delayEventRatio`.
 	DelayEventRatio *float32 `protobuf:"fixed32,5,opt,name=delay_event_ratio,json=delayEventRatio,proto3,oneof" json:"delay_event_ratio,omitempty"`
 	// DNS suffix of the network adapter. Graph: `callRecords.networkInfo.dnsSuffix`.
 	DnsSuffix string `protobuf:"bytes,6,opt,name=dns_suffix,json=dnsSuffix,proto3" json:"dns_suffix,omitempty"`
@@ -1851,12 +1845,11 @@ type NetworkInfo struct {
 	MacAddress string `protobuf:"bytes,9,opt,name=mac_address,json=macAddress,proto3" json:"mac_address,omitempty"`
 	// Protocol that carried the media. Graph: `callRecords.networkInfo.networkTransportProtocol`.
 	NetworkTransportProtocol NetworkTransportProtocol `protobuf:"varint,10,opt,name=network_transport_protocol,json=networkTransportProtocol,proto3,enum=parley.v1.NetworkTransportProtocol" json:"network_transport_protocol,omitempty"`
-	// Text of a member of `network_transport_protocol` that this contract does not know yet, verbatim as Graph sent it;
-	// absent otherwise. Parley's own.
+	// Value of `network_transport_protocol` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	NetworkTransportProtocolOther string `protobuf:"bytes,11,opt,name=network_transport_protocol_other,json=networkTransportProtocolOther,proto3" json:"network_transport_protocol_other,omitempty"`
 	// Port of the media endpoint. Graph: `callRecords.networkInfo.port`.
 	Port *int32 `protobuf:"varint,12,opt,name=port,proto3,oneof" json:"port,omitempty"`
-	// Part of the call in which what arrived was poor. Graph: `callRecords.networkInfo.receivedQualityEventRatio`.
+	// Fraction of the call in which the received quality was poor. Graph: `callRecords.networkInfo.receivedQualityEventRatio`.
 	ReceivedQualityEventRatio *float32 `protobuf:"fixed32,13,opt,name=received_quality_event_ratio,json=receivedQualityEventRatio,proto3,oneof" json:"received_quality_event_ratio,omitempty"`
 	// Address of the client as the media relay saw it. Graph: `callRecords.networkInfo.reflexiveIPAddress`.
 	ReflexiveIpAddress string `protobuf:"bytes,14,opt,name=reflexive_ip_address,json=reflexiveIpAddress,proto3" json:"reflexive_ip_address,omitempty"`
@@ -1864,7 +1857,7 @@ type NetworkInfo struct {
 	RelayIpAddress string `protobuf:"bytes,15,opt,name=relay_ip_address,json=relayIpAddress,proto3" json:"relay_ip_address,omitempty"`
 	// Port of the media relay. Graph: `callRecords.networkInfo.relayPort`.
 	RelayPort *int32 `protobuf:"varint,16,opt,name=relay_port,json=relayPort,proto3,oneof" json:"relay_port,omitempty"`
-	// Part of the call in which what was sent was poor. Graph: `callRecords.networkInfo.sentQualityEventRatio`.
+	// Fraction of the call in which the sent quality was poor. Graph: `callRecords.networkInfo.sentQualityEventRatio`.
 	SentQualityEventRatio *float32 `protobuf:"fixed32,17,opt,name=sent_quality_event_ratio,json=sentQualityEventRatio,proto3,oneof" json:"sent_quality_event_ratio,omitempty"`
 	// Subnet of the media endpoint. Graph: `callRecords.networkInfo.subnet`.
 	Subnet string `protobuf:"bytes,18,opt,name=subnet,proto3" json:"subnet,omitempty"`
@@ -1872,8 +1865,7 @@ type NetworkInfo struct {
 	TraceRouteHops []*TraceRouteHop `protobuf:"bytes,19,rep,name=trace_route_hops,json=traceRouteHops,proto3" json:"trace_route_hops,omitempty"`
 	// Frequency band of the wireless LAN. Graph: `callRecords.networkInfo.wifiBand`.
 	WifiBand WifiBand `protobuf:"varint,20,opt,name=wifi_band,json=wifiBand,proto3,enum=parley.v1.WifiBand" json:"wifi_band,omitempty"`
-	// Text of a member of `wifi_band` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Value of `wifi_band` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	WifiBandOther string `protobuf:"bytes,21,opt,name=wifi_band_other,json=wifiBandOther,proto3" json:"wifi_band_other,omitempty"`
 	// Battery charge of the client, in per cent. Graph: `callRecords.networkInfo.wifiBatteryCharge`.
 	WifiBatteryCharge *int32 `protobuf:"varint,22,opt,name=wifi_battery_charge,json=wifiBatteryCharge,proto3,oneof" json:"wifi_battery_charge,omitempty"`
@@ -1885,8 +1877,7 @@ type NetworkInfo struct {
 	WifiMicrosoftDriverVersion string `protobuf:"bytes,25,opt,name=wifi_microsoft_driver_version,json=wifiMicrosoftDriverVersion,proto3" json:"wifi_microsoft_driver_version,omitempty"`
 	// Generation of the wireless LAN. Graph: `callRecords.networkInfo.wifiRadioType`.
 	WifiRadioType WifiRadioType `protobuf:"varint,26,opt,name=wifi_radio_type,json=wifiRadioType,proto3,enum=parley.v1.WifiRadioType" json:"wifi_radio_type,omitempty"`
-	// Text of a member of `wifi_radio_type` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `wifi_radio_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	WifiRadioTypeOther string `protobuf:"bytes,27,opt,name=wifi_radio_type_other,json=wifiRadioTypeOther,proto3" json:"wifi_radio_type_other,omitempty"`
 	// Strength of the wireless signal, in per cent. Graph: `callRecords.networkInfo.wifiSignalStrength`.
 	WifiSignalStrength *int32 `protobuf:"varint,28,opt,name=wifi_signal_strength,json=wifiSignalStrength,proto3,oneof" json:"wifi_signal_strength,omitempty"`
@@ -2145,24 +2136,24 @@ type DeviceInfo struct {
 	CaptureDeviceDriver string `protobuf:"bytes,1,opt,name=capture_device_driver,json=captureDeviceDriver,proto3" json:"capture_device_driver,omitempty"`
 	// Name of the microphone or camera. Graph: `callRecords.deviceInfo.captureDeviceName`.
 	CaptureDeviceName string `protobuf:"bytes,2,opt,name=capture_device_name,json=captureDeviceName,proto3" json:"capture_device_name,omitempty"`
-	// Part of the call in which the capture device did not work. Graph:
+	// Fraction of the call in which the capture device did not work. Graph:
 	// `callRecords.deviceInfo.captureNotFunctioningEventRatio`.
 	CaptureNotFunctioningEventRatio *float32 `protobuf:"fixed32,3,opt,name=capture_not_functioning_event_ratio,json=captureNotFunctioningEventRatio,proto3,oneof" json:"capture_not_functioning_event_ratio,omitempty"`
-	// Part of the call in which the processor was too slow; Graph's own spelling lacks an i. Graph:
+	// Fraction of the call in which the processor was too slow; Graph's own spelling lacks an i. Graph:
 	// `callRecords.deviceInfo.cpuInsufficentEventRatio`.
 	CpuInsufficientEventRatio *float32 `protobuf:"fixed32,4,opt,name=cpu_insufficient_event_ratio,json=cpuInsufficientEventRatio,proto3,oneof" json:"cpu_insufficient_event_ratio,omitempty"`
-	// Part of the call in which the captured sound was clipped. Graph: `callRecords.deviceInfo.deviceClippingEventRatio`.
+	// Fraction of the call in which the captured audio was clipped. Graph: `callRecords.deviceInfo.deviceClippingEventRatio`.
 	DeviceClippingEventRatio *float32 `protobuf:"fixed32,5,opt,name=device_clipping_event_ratio,json=deviceClippingEventRatio,proto3,oneof" json:"device_clipping_event_ratio,omitempty"`
-	// Part of the call in which the sound had gaps. Graph: `callRecords.deviceInfo.deviceGlitchEventRatio`.
+	// Fraction of the call in which the audio had gaps. Graph: `callRecords.deviceInfo.deviceGlitchEventRatio`.
 	DeviceGlitchEventRatio *float32 `protobuf:"fixed32,6,opt,name=device_glitch_event_ratio,json=deviceGlitchEventRatio,proto3,oneof" json:"device_glitch_event_ratio,omitempty"`
 	// Times that feedback howled. Graph: `callRecords.deviceInfo.howlingEventCount`.
 	HowlingEventCount *int32 `protobuf:"varint,7,opt,name=howling_event_count,json=howlingEventCount,proto3,oneof" json:"howling_event_count,omitempty"`
-	// Level of the first seconds of sound, as root mean square. Graph:
+	// Level of the first seconds of audio, as root mean square. Graph:
 	// `callRecords.deviceInfo.initialSignalLevelRootMeanSquare`.
 	InitialSignalLevelRootMeanSquare *float32 `protobuf:"fixed32,8,opt,name=initial_signal_level_root_mean_square,json=initialSignalLevelRootMeanSquare,proto3,oneof" json:"initial_signal_level_root_mean_square,omitempty"`
-	// Part of the call in which speech was too quiet. Graph: `callRecords.deviceInfo.lowSpeechLevelEventRatio`.
+	// Fraction of the call in which speech was too quiet. Graph: `callRecords.deviceInfo.lowSpeechLevelEventRatio`.
 	LowSpeechLevelEventRatio *float32 `protobuf:"fixed32,9,opt,name=low_speech_level_event_ratio,json=lowSpeechLevelEventRatio,proto3,oneof" json:"low_speech_level_event_ratio,omitempty"`
-	// Part of the call in which speech hardly stood out from noise. Graph:
+	// Fraction of the call in which speech hardly stood out from noise. Graph:
 	// `callRecords.deviceInfo.lowSpeechToNoiseEventRatio`.
 	LowSpeechToNoiseEventRatio *float32 `protobuf:"fixed32,10,opt,name=low_speech_to_noise_event_ratio,json=lowSpeechToNoiseEventRatio,proto3,oneof" json:"low_speech_to_noise_event_ratio,omitempty"`
 	// Glitches of the microphone per five minutes. Graph: `callRecords.deviceInfo.micGlitchRate`.
@@ -2175,12 +2166,12 @@ type DeviceInfo struct {
 	RenderDeviceDriver string `protobuf:"bytes,14,opt,name=render_device_driver,json=renderDeviceDriver,proto3" json:"render_device_driver,omitempty"`
 	// Name of the loudspeaker or screen. Graph: `callRecords.deviceInfo.renderDeviceName`.
 	RenderDeviceName string `protobuf:"bytes,15,opt,name=render_device_name,json=renderDeviceName,proto3" json:"render_device_name,omitempty"`
-	// Part of the call in which the loudspeaker was muted. Graph: `callRecords.deviceInfo.renderMuteEventRatio`.
+	// Fraction of the call in which the loudspeaker was muted. Graph: `callRecords.deviceInfo.renderMuteEventRatio`.
 	RenderMuteEventRatio *float32 `protobuf:"fixed32,16,opt,name=render_mute_event_ratio,json=renderMuteEventRatio,proto3,oneof" json:"render_mute_event_ratio,omitempty"`
-	// Part of the call in which the loudspeaker did not work. Graph:
+	// Fraction of the call in which the loudspeaker did not work. Graph:
 	// `callRecords.deviceInfo.renderNotFunctioningEventRatio`.
 	RenderNotFunctioningEventRatio *float32 `protobuf:"fixed32,17,opt,name=render_not_functioning_event_ratio,json=renderNotFunctioningEventRatio,proto3,oneof" json:"render_not_functioning_event_ratio,omitempty"`
-	// Part of the call in which the volume was zero. Graph: `callRecords.deviceInfo.renderZeroVolumeEventRatio`.
+	// Fraction of the call in which the volume was zero. Graph: `callRecords.deviceInfo.renderZeroVolumeEventRatio`.
 	RenderZeroVolumeEventRatio *float32 `protobuf:"fixed32,18,opt,name=render_zero_volume_event_ratio,json=renderZeroVolumeEventRatio,proto3,oneof" json:"render_zero_volume_event_ratio,omitempty"`
 	// Level of sent noise in dB. Graph: `callRecords.deviceInfo.sentNoiseLevel`.
 	SentNoiseLevel *int32 `protobuf:"varint,19,opt,name=sent_noise_level,json=sentNoiseLevel,proto3,oneof" json:"sent_noise_level,omitempty"`
@@ -2372,24 +2363,23 @@ func (x *DeviceInfo) GetSpeakerGlitchRate() float32 {
 // One media stream of a segment and its quality. Ratios and rates of loss are from 0 to 1.
 type MediaStream struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Codec of a sound stream. Graph: `callRecords.mediaStream.audioCodec`.
+	// Codec of an audio stream. Graph: `callRecords.mediaStream.audioCodec`.
 	AudioCodec AudioCodec `protobuf:"varint,1,opt,name=audio_codec,json=audioCodec,proto3,enum=parley.v1.AudioCodec" json:"audio_codec,omitempty"`
-	// Text of a member of `audio_codec` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Value of `audio_codec` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	AudioCodecOther string `protobuf:"bytes,2,opt,name=audio_codec_other,json=audioCodecOther,proto3" json:"audio_codec_other,omitempty"`
 	// Mean loss of perceived quality, in MOS points. Graph: `callRecords.mediaStream.averageAudioDegradation`.
 	AverageAudioDegradation *float32 `protobuf:"fixed32,3,opt,name=average_audio_degradation,json=averageAudioDegradation,proto3,oneof" json:"average_audio_degradation,omitempty"`
-	// Mean network jitter of the sound over 20-second windows. Graph: `callRecords.mediaStream.averageAudioNetworkJitter`.
+	// Mean network jitter of the audio over 20-second windows. Graph: `callRecords.mediaStream.averageAudioNetworkJitter`.
 	AverageAudioNetworkJitter *durationpb.Duration `protobuf:"bytes,4,opt,name=average_audio_network_jitter,json=averageAudioNetworkJitter,proto3" json:"average_audio_network_jitter,omitempty"`
 	// Mean of the available bandwidth in bits per second. Graph: `callRecords.mediaStream.averageBandwidthEstimate`.
 	AverageBandwidthEstimate *int64 `protobuf:"varint,5,opt,name=average_bandwidth_estimate,json=averageBandwidthEstimate,proto3,oneof" json:"average_bandwidth_estimate,omitempty"`
-	// Mean length of frozen pictures. Graph: `callRecords.mediaStream.averageFreezeDuration`.
+	// Mean length of the times in which the video was frozen. Graph: `callRecords.mediaStream.averageFreezeDuration`.
 	AverageFreezeDuration *durationpb.Duration `protobuf:"bytes,6,opt,name=average_freeze_duration,json=averageFreezeDuration,proto3" json:"average_freeze_duration,omitempty"`
 	// Mean jitter of the stream, as RFC 3550 defines it. Graph: `callRecords.mediaStream.averageJitter`.
 	AverageJitter *durationpb.Duration `protobuf:"bytes,7,opt,name=average_jitter,json=averageJitter,proto3" json:"average_jitter,omitempty"`
-	// Mean part of packets that were lost. Graph: `callRecords.mediaStream.averagePacketLossRate`.
+	// Mean fraction of packets that were lost. Graph: `callRecords.mediaStream.averagePacketLossRate`.
 	AveragePacketLossRate *float32 `protobuf:"fixed32,8,opt,name=average_packet_loss_rate,json=averagePacketLossRate,proto3,oneof" json:"average_packet_loss_rate,omitempty"`
-	// Mean part of sound that was made up to hide losses. Graph: `callRecords.mediaStream.averageRatioOfConcealedSamples`.
+	// Mean fraction of the audio that was made up to conceal losses. Graph: `callRecords.mediaStream.averageRatioOfConcealedSamples`.
 	AverageRatioOfConcealedSamples *float32 `protobuf:"fixed32,9,opt,name=average_ratio_of_concealed_samples,json=averageRatioOfConcealedSamples,proto3,oneof" json:"average_ratio_of_concealed_samples,omitempty"`
 	// Mean frames per second that arrived. Graph: `callRecords.mediaStream.averageReceivedFrameRate`.
 	AverageReceivedFrameRate *float32 `protobuf:"fixed32,10,opt,name=average_received_frame_rate,json=averageReceivedFrameRate,proto3,oneof" json:"average_received_frame_rate,omitempty"`
@@ -2399,7 +2389,7 @@ type MediaStream struct {
 	AverageVideoFrameLossPercentage *float32 `protobuf:"fixed32,12,opt,name=average_video_frame_loss_percentage,json=averageVideoFrameLossPercentage,proto3,oneof" json:"average_video_frame_loss_percentage,omitempty"`
 	// Mean frames per second of the video. Graph: `callRecords.mediaStream.averageVideoFrameRate`.
 	AverageVideoFrameRate *float32 `protobuf:"fixed32,13,opt,name=average_video_frame_rate,json=averageVideoFrameRate,proto3,oneof" json:"average_video_frame_rate,omitempty"`
-	// Mean part of video packets that were lost. Graph: `callRecords.mediaStream.averageVideoPacketLossRate`.
+	// Mean fraction of video packets that were lost. Graph: `callRecords.mediaStream.averageVideoPacketLossRate`.
 	AverageVideoPacketLossRate *float32 `protobuf:"fixed32,14,opt,name=average_video_packet_loss_rate,json=averageVideoPacketLossRate,proto3,oneof" json:"average_video_packet_loss_rate,omitempty"`
 	// When the stream began. Graph: `callRecords.mediaStream.startDateTime`.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
@@ -2407,39 +2397,37 @@ type MediaStream struct {
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Whether forward error correction was used. Graph: `callRecords.mediaStream.isAudioForwardErrorCorrectionUsed`.
 	IsAudioForwardErrorCorrectionUsed *bool `protobuf:"varint,17,opt,name=is_audio_forward_error_correction_used,json=isAudioForwardErrorCorrectionUsed,proto3,oneof" json:"is_audio_forward_error_correction_used,omitempty"`
-	// Part of the call with too few frames per second. Graph: `callRecords.mediaStream.lowFrameRateRatio`.
+	// Fraction of the call with too few frames per second. Graph: `callRecords.mediaStream.lowFrameRateRatio`.
 	LowFrameRateRatio *float32 `protobuf:"fixed32,18,opt,name=low_frame_rate_ratio,json=lowFrameRateRatio,proto3,oneof" json:"low_frame_rate_ratio,omitempty"`
-	// Part of the call in which the client could hardly process the video. Graph:
+	// Fraction of the call in which the client could hardly process the video. Graph:
 	// `callRecords.mediaStream.lowVideoProcessingCapabilityRatio`.
 	LowVideoProcessingCapabilityRatio *float32 `protobuf:"fixed32,19,opt,name=low_video_processing_capability_ratio,json=lowVideoProcessingCapabilityRatio,proto3,oneof" json:"low_video_processing_capability_ratio,omitempty"`
-	// Greatest network jitter of the sound over 20-second windows. Graph: `callRecords.mediaStream.maxAudioNetworkJitter`.
+	// Greatest network jitter of the audio over 20-second windows. Graph: `callRecords.mediaStream.maxAudioNetworkJitter`.
 	MaxAudioNetworkJitter *durationpb.Duration `protobuf:"bytes,20,opt,name=max_audio_network_jitter,json=maxAudioNetworkJitter,proto3" json:"max_audio_network_jitter,omitempty"`
 	// Greatest jitter of the stream. Graph: `callRecords.mediaStream.maxJitter`.
 	MaxJitter *durationpb.Duration `protobuf:"bytes,21,opt,name=max_jitter,json=maxJitter,proto3" json:"max_jitter,omitempty"`
-	// Greatest part of packets lost. Graph: `callRecords.mediaStream.maxPacketLossRate`.
+	// Greatest fraction of packets that were lost. Graph: `callRecords.mediaStream.maxPacketLossRate`.
 	MaxPacketLossRate *float32 `protobuf:"fixed32,22,opt,name=max_packet_loss_rate,json=maxPacketLossRate,proto3,oneof" json:"max_packet_loss_rate,omitempty"`
-	// Greatest part of sound that was made up to hide losses. Graph: `callRecords.mediaStream.maxRatioOfConcealedSamples`.
+	// Greatest fraction of the audio that was made up to conceal losses. Graph: `callRecords.mediaStream.maxRatioOfConcealedSamples`.
 	MaxRatioOfConcealedSamples *float32 `protobuf:"fixed32,23,opt,name=max_ratio_of_concealed_samples,json=maxRatioOfConcealedSamples,proto3,oneof" json:"max_ratio_of_concealed_samples,omitempty"`
 	// Greatest time for a packet to go and return. Graph: `callRecords.mediaStream.maxRoundTripTime`.
 	MaxRoundTripTime *durationpb.Duration `protobuf:"bytes,24,opt,name=max_round_trip_time,json=maxRoundTripTime,proto3" json:"max_round_trip_time,omitempty"`
 	// Number of packets of the stream. Graph: `callRecords.mediaStream.packetUtilization`.
 	PacketUtilization *int64 `protobuf:"varint,25,opt,name=packet_utilization,json=packetUtilization,proto3,oneof" json:"packet_utilization,omitempty"`
-	// Part of packets still lost after error correction. Graph:
+	// Fraction of packets that were lost after forward error correction. Graph:
 	// `callRecords.mediaStream.postForwardErrorCorrectionPacketLossRate`.
 	PostForwardErrorCorrectionPacketLossRate *float32 `protobuf:"fixed32,26,opt,name=post_forward_error_correction_packet_loss_rate,json=postForwardErrorCorrectionPacketLossRate,proto3,oneof" json:"post_forward_error_correction_packet_loss_rate,omitempty"`
-	// Length of frozen pictures as root mean square. Graph: `callRecords.mediaStream.rmsFreezeDuration`.
+	// Length of the times in which the video was frozen, as root mean square. Graph: `callRecords.mediaStream.rmsFreezeDuration`.
 	RmsFreezeDuration *durationpb.Duration `protobuf:"bytes,27,opt,name=rms_freeze_duration,json=rmsFreezeDuration,proto3" json:"rms_freeze_duration,omitempty"`
 	// Which way the stream flowed. Graph: `callRecords.mediaStream.streamDirection`.
 	StreamDirection MediaStreamDirection `protobuf:"varint,28,opt,name=stream_direction,json=streamDirection,proto3,enum=parley.v1.MediaStreamDirection" json:"stream_direction,omitempty"`
-	// Text of a member of `stream_direction` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `stream_direction` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	StreamDirectionOther string `protobuf:"bytes,29,opt,name=stream_direction_other,json=streamDirectionOther,proto3" json:"stream_direction_other,omitempty"`
 	// Id of the stream, unique inside its segment. Graph: `callRecords.mediaStream.streamId`.
 	StreamId string `protobuf:"bytes,30,opt,name=stream_id,json=streamId,proto3" json:"stream_id,omitempty"`
-	// Codec of a picture stream. Graph: `callRecords.mediaStream.videoCodec`.
+	// Codec of a video stream. Graph: `callRecords.mediaStream.videoCodec`.
 	VideoCodec VideoCodec `protobuf:"varint,31,opt,name=video_codec,json=videoCodec,proto3,enum=parley.v1.VideoCodec" json:"video_codec,omitempty"`
-	// Text of a member of `video_codec` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Value of `video_codec` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	VideoCodecOther string `protobuf:"bytes,32,opt,name=video_codec_other,json=videoCodecOther,proto3" json:"video_codec_other,omitempty"`
 	// Whether the media went around the mediation server. Graph: `callRecords.mediaStream.wasMediaBypassed`.
 	WasMediaBypassed *bool `protobuf:"varint,33,opt,name=was_media_bypassed,json=wasMediaBypassed,proto3,oneof" json:"was_media_bypassed,omitempty"`
@@ -2708,18 +2696,18 @@ func (x *MediaStream) GetWasMediaBypassed() bool {
 	return false
 }
 
-// One kind of media of a segment, such as its main sound, with both sides' networks and devices.
+// One kind of media of a segment, such as its main audio, with both sides' networks and devices.
 type Media struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the media was, in Microsoft's own open vocabulary, such as `main-audio`. Graph: `callRecords.media.label`.
 	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
 	// Network on the caller's side. Graph: `callRecords.media.callerNetwork`.
 	CallerNetwork *NetworkInfo `protobuf:"bytes,2,opt,name=caller_network,json=callerNetwork,proto3" json:"caller_network,omitempty"`
-	// Network on the side of the one called. Graph: `callRecords.media.calleeNetwork`.
+	// Network on the callee's side. Graph: `callRecords.media.calleeNetwork`.
 	CalleeNetwork *NetworkInfo `protobuf:"bytes,3,opt,name=callee_network,json=calleeNetwork,proto3" json:"callee_network,omitempty"`
 	// Devices on the caller's side. Graph: `callRecords.media.callerDevice`.
 	CallerDevice *DeviceInfo `protobuf:"bytes,4,opt,name=caller_device,json=callerDevice,proto3" json:"caller_device,omitempty"`
-	// Devices on the side of the one called. Graph: `callRecords.media.calleeDevice`.
+	// Devices on the callee's side. Graph: `callRecords.media.calleeDevice`.
 	CalleeDevice *DeviceInfo `protobuf:"bytes,5,opt,name=callee_device,json=calleeDevice,proto3" json:"callee_device,omitempty"`
 	// Streams of this media, in Graph's order. Graph: `callRecords.media.streams`.
 	Streams       []*MediaStream `protobuf:"bytes,6,rep,name=streams,proto3" json:"streams,omitempty"`
@@ -2914,8 +2902,7 @@ type CallSession struct {
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// Media that the session used. Graph: `callRecords.session.modalities`.
 	Modalities []Modality `protobuf:"varint,6,rep,packed,name=modalities,proto3,enum=parley.v1.Modality" json:"modalities,omitempty"`
-	// Text of a member of `modalities` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Values of `modalities` that this contract does not know yet, verbatim as Graph sent them; absent otherwise. Parley's own.
 	ModalitiesOther []string `protobuf:"bytes,7,rep,name=modalities_other,json=modalitiesOther,proto3" json:"modalities_other,omitempty"`
 	// True for a test call. Graph: `callRecords.session.isTest`.
 	IsTest *bool `protobuf:"varint,8,opt,name=is_test,json=isTest,proto3,oneof" json:"is_test,omitempty"`
@@ -3100,37 +3087,37 @@ func (x *PassedThreshold) GetStreamId() string {
 	return ""
 }
 
-// Quality of the line of a whole call or of one participant, summed up from sound streams. A media counts as sound if its label
-// names audio, or if it has no label and its stream has the codec of sound and none of pictures. Pictures and shared screens do not
-// count. Figures that are negative or no numbers are taken as not sent.
+// Quality of the line of a whole call or of one participant, summed up from audio streams. A stream is one of audio if the label of its
+// media contains `audio`, or if there is no label and the stream has an audio codec and no video codec. Video and shared screens do not
+// count. Figures that are negative or not numbers are taken as not sent.
 type Quality struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Good, poor or unclassified. Parley's own, from `callRecords.mediaStream.packetUtilization`, `averageRoundTripTime`,
 	// `averagePacketLossRate` and `averageJitter`.
 	Classification QualityClassification `protobuf:"varint,1,opt,name=classification,proto3,enum=parley.v1.QualityClassification" json:"classification,omitempty"`
-	// Largest mean part of packets lost, from 0 to 1, among the streams that were judged; where none was, among the others. So are the
-	// next two. Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averagePacketLossRate`.
+	// Largest mean fraction of packets lost, from 0 to 1, among the audio streams that were judged or, where none was, among the others.
+	// Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averagePacketLossRate`.
 	WorstPacketLossRate *float32 `protobuf:"fixed32,2,opt,name=worst_packet_loss_rate,json=worstPacketLossRate,proto3,oneof" json:"worst_packet_loss_rate,omitempty"`
-	// Largest mean jitter, in seconds. Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averageJitter`.
+	// Largest mean jitter, among the same streams. Absent if Graph sent none. Parley's own, from `callRecords.mediaStream.averageJitter`.
 	WorstJitter *durationpb.Duration `protobuf:"bytes,3,opt,name=worst_jitter,json=worstJitter,proto3" json:"worst_jitter,omitempty"`
-	// Largest mean round trip time, in seconds. Absent if Graph sent none. Parley's own, from
+	// Largest mean round trip time, among the same streams. Absent if Graph sent none. Parley's own, from
 	// `callRecords.mediaStream.averageRoundTripTime`.
 	WorstRoundTripTime *durationpb.Duration `protobuf:"bytes,4,opt,name=worst_round_trip_time,json=worstRoundTripTime,proto3" json:"worst_round_trip_time,omitempty"`
 	// Limits that were passed, each once; empty unless POOR. Parley's own.
 	PassedThresholds []*PassedThreshold `protobuf:"bytes,5,rep,name=passed_thresholds,json=passedThresholds,proto3" json:"passed_thresholds,omitempty"`
-	// Number of sound streams that were judged good. Parley's own, from `callRecords.media.streams`.
+	// Number of audio streams that were judged good. Parley's own, from `callRecords.media.streams`.
 	GoodStreams int32 `protobuf:"varint,6,opt,name=good_streams,json=goodStreams,proto3" json:"good_streams,omitempty"`
-	// Number of sound streams that were judged poor. Parley's own, from `callRecords.media.streams`.
+	// Number of audio streams that were judged poor. Parley's own, from `callRecords.media.streams`.
 	PoorStreams int32 `protobuf:"varint,7,opt,name=poor_streams,json=poorStreams,proto3" json:"poor_streams,omitempty"`
-	// Number of sound streams that were not judged. Parley's own, from `callRecords.media.streams`.
+	// Number of audio streams that were not judged. Parley's own, from `callRecords.media.streams`.
 	UnclassifiedStreams int32 `protobuf:"varint,8,opt,name=unclassified_streams,json=unclassifiedStreams,proto3" json:"unclassified_streams,omitempty"`
-	// Length in seconds: of the call, from its start to its end; of a participant, the time of their sessions and segments, counted
-	// once where they overlap. Absent where Graph sent no such times. Parley's own, from `startDateTime` and `endDateTime`.
+	// How long it lasted: of the call, from its start to its end; of a participant, the time of the participant's sessions and segments,
+	// counted once where they overlap. Absent where Graph sent no such times. Parley's own, from `startDateTime` and `endDateTime`.
 	Duration *durationpb.Duration `protobuf:"bytes,9,opt,name=duration,proto3" json:"duration,omitempty"`
-	// Lowest rating that was given, and NOT_RATED where somebody was asked and gave none. Absent where nobody was asked. Parley's own,
-	// from `callRecords.userFeedback.rating`.
+	// Lowest rating that was given, or NOT_RATED where somebody was asked and nobody gave one. Unspecified where nobody was asked, or where
+	// `feedback_rating_other` has the rating. Parley's own, from `callRecords.userFeedback.rating`.
 	FeedbackRating UserFeedbackRating `protobuf:"varint,10,opt,name=feedback_rating,json=feedbackRating,proto3,enum=parley.v1.UserFeedbackRating" json:"feedback_rating,omitempty"`
-	// Text of a rating that this contract does not know yet, verbatim as Graph sent it, where no other was given; absent otherwise.
+	// A rating that this contract does not know yet, verbatim as Graph sent it, where no rating that it knows was given; absent otherwise.
 	// Parley's own.
 	FeedbackRatingOther string `protobuf:"bytes,11,opt,name=feedback_rating_other,json=feedbackRatingOther,proto3" json:"feedback_rating_other,omitempty"`
 	unknownFields       protoimpl.UnknownFields
@@ -3244,20 +3231,22 @@ func (x *Quality) GetFeedbackRatingOther() string {
 	return ""
 }
 
-// Quality of the line of one participant: of all sound that they sent and received. In a call of two, both have the same streams.
+// Quality of the line of one participant: of all audio that the participant sent and received. In a call of two, both have the same
+// streams.
 type ParticipantQuality struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id of the participant as in `participants`, or as at the end of a session where `participants` lacks them. Parley's own, from
-	// `callRecords.participantBase.id` or `callRecords.participantEndpoint.associatedIdentity`.
+	// Id of the participant: that in `participants` or `legacy_participants`, or that at an end of a session or segment for somebody whom
+	// both lack. Absent for a participant without an id. Parley's own, from `callRecords.participantBase.id` or
+	// `callRecords.participantEndpoint.associatedIdentity`.
 	ParticipantId string `protobuf:"bytes,1,opt,name=participant_id,json=participantId,proto3" json:"participant_id,omitempty"`
-	// Who it is: one identity of the participant's. Parley's own, from `callRecords.participantBase.identity` or the end of a session.
+	// Who it is: one of the participant's identities. Parley's own, from `callRecords.participantBase.identity` or an end of a session.
 	Identity *Identity `protobuf:"bytes,2,opt,name=identity,proto3" json:"identity,omitempty"`
 	// What the streams of the participant say. Parley's own.
 	Quality *Quality `protobuf:"bytes,3,opt,name=quality,proto3" json:"quality,omitempty"`
-	// Microphones that carried the participant's sound, as Graph names them, each once and at most 10. Parley's own, from
+	// Microphones that carried the participant's audio, as Graph names them, each once and at most 10. Parley's own, from
 	// `callRecords.deviceInfo.captureDeviceName`.
 	CaptureDeviceNames []string `protobuf:"bytes,4,rep,name=capture_device_names,json=captureDeviceNames,proto3" json:"capture_device_names,omitempty"`
-	// Loudspeakers that carried the participant's sound, as Graph names them, each once and at most 10. Parley's own, from
+	// Loudspeakers that carried the participant's audio, as Graph names them, each once and at most 10. Parley's own, from
 	// `callRecords.deviceInfo.renderDeviceName`.
 	RenderDeviceNames []string `protobuf:"bytes,5,rep,name=render_device_names,json=renderDeviceNames,proto3" json:"render_device_names,omitempty"`
 	unknownFields     protoimpl.UnknownFields
@@ -3334,8 +3323,8 @@ type CallQuality struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Quality of the whole call: POOR as soon as one stream of anybody is. Parley's own.
 	Overall *Quality `protobuf:"bytes,1,opt,name=overall,proto3" json:"overall,omitempty"`
-	// Quality for each participant: those of `participants` in their order, then people whom only the end of a session names.
-	// Parley's own.
+	// Quality for each participant, in the order of `participants` and `legacy_participants`; then for people whom only an end of a session
+	// or segment names. Parley's own.
 	Participants  []*ParticipantQuality `protobuf:"bytes,2,rep,name=participants,proto3" json:"participants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3388,18 +3377,16 @@ func (x *CallQuality) GetParticipants() []*ParticipantQuality {
 // What a call record has beyond the envelope.
 type CallDetail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// True when participants and sessions were not read with this record, as in lists; a GetEvent or a FULL stream reads
-	// them. Parley's own.
+	// True when participants and sessions were not read with this record, as in lists. GetEvent and streams of the view FULL read them.
+	// Parley's own.
 	Partial bool `protobuf:"varint,1,opt,name=partial,proto3" json:"partial,omitempty"`
 	// Sort of call; lists often say unknown. Graph: `callRecords.callRecord.type`.
 	CallType CallType `protobuf:"varint,2,opt,name=call_type,json=callType,proto3,enum=parley.v1.CallType" json:"call_type,omitempty"`
-	// Text of a member of `call_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Value of `call_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	CallTypeOther string `protobuf:"bytes,3,opt,name=call_type_other,json=callTypeOther,proto3" json:"call_type_other,omitempty"`
 	// Media that the call used. Graph: `callRecords.callRecord.modalities`.
 	Modalities []Modality `protobuf:"varint,4,rep,packed,name=modalities,proto3,enum=parley.v1.Modality" json:"modalities,omitempty"`
-	// Text of a member of `modalities` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Values of `modalities` that this contract does not know yet, verbatim as Graph sent them; absent otherwise. Parley's own.
 	ModalitiesOther []string `protobuf:"bytes,5,rep,name=modalities_other,json=modalitiesOther,proto3" json:"modalities_other,omitempty"`
 	// When the first party joined. Graph: `callRecords.callRecord.startDateTime`.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
@@ -3413,18 +3400,18 @@ type CallDetail struct {
 	Organizer *CallParticipant `protobuf:"bytes,10,opt,name=organizer,proto3" json:"organizer,omitempty"`
 	// Everybody who took part, all pages; absent while `partial`. Graph: `callRecords.callRecord.participants_v2`.
 	Participants []*CallParticipant `protobuf:"bytes,11,rep,name=participants,proto3" json:"participants,omitempty"`
-	// Organiser in the deprecated form; Graph ends it on 30 June 2026. Graph: `callRecords.callRecord.organizer`.
+	// Organiser in the older form, which Graph announced to end on 30 June 2026. Graph: `callRecords.callRecord.organizer`.
 	LegacyOrganizer *IdentitySet `protobuf:"bytes,12,opt,name=legacy_organizer,json=legacyOrganizer,proto3" json:"legacy_organizer,omitempty"`
-	// Participants in the deprecated form, at most 130. Graph: `callRecords.callRecord.participants`.
+	// Participants in the older form, at most 130; Graph announced the same end. Graph: `callRecords.callRecord.participants`.
 	LegacyParticipants []*IdentitySet `protobuf:"bytes,13,rep,name=legacy_participants,json=legacyParticipants,proto3" json:"legacy_participants,omitempty"`
 	// Sessions with their segments, all pages; absent while `partial`. Graph: `callRecords.callRecord.sessions`.
 	Sessions []*CallSession `protobuf:"bytes,14,rep,name=sessions,proto3" json:"sessions,omitempty"`
 	// Number that Graph raises whenever it issues the record again with later or corrected figures. Graph:
 	// `callRecords.callRecord.version`.
 	RecordVersion *int64 `protobuf:"varint,15,opt,name=record_version,json=recordVersion,proto3,oneof" json:"record_version,omitempty"`
-	// How the line was, judged by Microsoft's thresholds. Present where the sessions were read, all of them and their segments: by a
-	// GetEvent and in a FULL stream. Absent in lists, in other streams and where Graph did not give all; absence says nothing about the
-	// line. The view METADATA does not have it. Parley's own, from `callRecords.callRecord.sessions`.
+	// How the line was, judged by Microsoft's thresholds. Present where all sessions and segments were read: in GetEvent and in streams of
+	// the view FULL. Absent in lists, in other streams, and where Graph did not give all of them; its absence says nothing about the line.
+	// The view METADATA does not have it. Parley's own, from `callRecords.callRecord.sessions`.
 	Quality       *CallQuality `protobuf:"bytes,16,opt,name=quality,proto3" json:"quality,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

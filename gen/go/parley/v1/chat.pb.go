@@ -28,7 +28,7 @@ const (
 type MessageType int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	MessageType_MESSAGE_TYPE_UNSPECIFIED MessageType = 0
 	// A message that a person or application wrote. Graph: `message`.
 	MessageType_MESSAGE_TYPE_MESSAGE MessageType = 1
@@ -36,7 +36,7 @@ const (
 	MessageType_MESSAGE_TYPE_CHAT_EVENT MessageType = 2
 	// A sign that somebody is typing. Graph: `typing`.
 	MessageType_MESSAGE_TYPE_TYPING MessageType = 3
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	MessageType_MESSAGE_TYPE_UNKNOWN_FUTURE_VALUE MessageType = 4
 	// A note that Teams itself wrote, with details of what happened. Graph: `systemEventMessage`.
 	MessageType_MESSAGE_TYPE_SYSTEM_EVENT_MESSAGE MessageType = 5
@@ -93,7 +93,7 @@ func (MessageType) EnumDescriptor() ([]byte, []int) {
 type MessageImportance int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	MessageImportance_MESSAGE_IMPORTANCE_UNSPECIFIED MessageImportance = 0
 	// Delivered as any other message. Graph: `normal`.
 	MessageImportance_MESSAGE_IMPORTANCE_NORMAL MessageImportance = 1
@@ -101,7 +101,7 @@ const (
 	MessageImportance_MESSAGE_IMPORTANCE_HIGH MessageImportance = 2
 	// Repeated to the receiver until it is read. Graph: `urgent`.
 	MessageImportance_MESSAGE_IMPORTANCE_URGENT MessageImportance = 3
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	MessageImportance_MESSAGE_IMPORTANCE_UNKNOWN_FUTURE_VALUE MessageImportance = 4
 )
 
@@ -489,19 +489,18 @@ func (x *HostedContent) GetContentBytes() []byte {
 // What a Teams message, written by people or by Teams itself, has beyond the envelope.
 type ChatDetail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Sort of message. Without the header that Parley always sends, Graph would hide system messages here. Graph:
+	// Sort of message. Parley always asks Graph to name system messages as such (`Prefer: include-unknown-enum-members`). Graph:
 	// `chatMessage.messageType`.
 	MessageType MessageType `protobuf:"varint,1,opt,name=message_type,json=messageType,proto3,enum=parley.v1.MessageType" json:"message_type,omitempty"`
-	// Text of a member of `message_type` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `message_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	MessageTypeOther string `protobuf:"bytes,2,opt,name=message_type_other,json=messageTypeOther,proto3" json:"message_type_other,omitempty"`
 	// Subject line; mostly null in chats. Graph: `chatMessage.subject`.
 	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
-	// Summary that notifications show in place of a card. Graph: `chatMessage.summary`.
+	// Text that notifications show in place of a card. Graph: `chatMessage.summary`.
 	Summary string `protobuf:"bytes,4,opt,name=summary,proto3" json:"summary,omitempty"`
 	// Channel of the message; absent in chats. Graph: `chatMessage.channelIdentity`.
 	Channel *ChannelIdentity `protobuf:"bytes,5,opt,name=channel,proto3" json:"channel,omitempty"`
-	// Reactions that stand now. Graph: `chatMessage.reactions`.
+	// Reactions that the message has now. Graph: `chatMessage.reactions`.
 	Reactions []*Reaction `protobuf:"bytes,6,rep,name=reactions,proto3" json:"reactions,omitempty"`
 	// What data loss prevention did, if it did anything. Graph: `chatMessage.policyViolation`.
 	PolicyViolation *PolicyViolation `protobuf:"bytes,7,opt,name=policy_violation,json=policyViolation,proto3" json:"policy_violation,omitempty"`

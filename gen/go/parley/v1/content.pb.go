@@ -28,7 +28,7 @@ const (
 type ContentType int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	ContentType_CONTENT_TYPE_UNSPECIFIED ContentType = 0
 	// Plain text; may still hold `<attachment id>` tags. Graph: `text`.
 	ContentType_CONTENT_TYPE_TEXT ContentType = 1
@@ -36,7 +36,7 @@ const (
 	ContentType_CONTENT_TYPE_HTML ContentType = 2
 	// Markdown, which only the beta generation declares. Graph: `markdown`.
 	ContentType_CONTENT_TYPE_MARKDOWN ContentType = 3
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	ContentType_CONTENT_TYPE_UNKNOWN_FUTURE_VALUE ContentType = 4
 )
 
@@ -90,25 +90,23 @@ type Body struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How `content` is written. Graph: `itemBody.contentType`, `chatMessageBody.contentType`.
 	ContentType ContentType `protobuf:"varint,1,opt,name=content_type,json=contentType,proto3,enum=parley.v1.ContentType" json:"content_type,omitempty"`
-	// Text of a member of `content_type` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `content_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	ContentTypeOther string `protobuf:"bytes,2,opt,name=content_type_other,json=contentTypeOther,proto3" json:"content_type_other,omitempty"`
 	// Finer content type of the beta generation, which alone can say Markdown. Graph:
 	// `chatMessageBody.messageBodyContentType`.
 	MessageBodyContentType ContentType `protobuf:"varint,3,opt,name=message_body_content_type,json=messageBodyContentType,proto3,enum=parley.v1.ContentType" json:"message_body_content_type,omitempty"`
-	// Text of a member of `message_body_content_type` that this contract does not know yet, verbatim as Graph sent it;
-	// absent otherwise. Parley's own.
+	// Value of `message_body_content_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	MessageBodyContentTypeOther string `protobuf:"bytes,4,opt,name=message_body_content_type_other,json=messageBodyContentTypeOther,proto3" json:"message_body_content_type_other,omitempty"`
 	// Content exactly as Graph sent it. Untrusted: HTML bodies may hold anything. Graph: `itemBody.content`,
 	// `chatMessageBody.content`.
 	Content string `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
-	// Readable text of the body with cards and attachments resolved in place, its first MiB. It holds no control characters but
-	// line ends and tabs. Words in brackets are Parley's and stand for what has no text: `[image]` for a picture without alt
-	// text, `[Budget.xlsx]` for a file, `[file]` for one without name, `[card]`, `[video]`, `[emoji]`; a message that is nothing
-	// but a picture or a file has text that says so. Names in it (mentions, files, alt texts) hold no controls that change the
-	// direction of text. Parley's own, derived from `content` and the attachments.
+	// Readable text of the body, with the text of cards and attachments in their places; at most 1 MiB, the rest is left out. Line ends and
+	// tabs are its only control characters. Words in brackets are Parley's and stand for content without text: `[image]` for a picture
+	// without alt text, `[Budget.xlsx]` for a file, `[file]` for a file without a name, `[card]`, `[video]`, `[emoji]`. Names in it
+	// (mentions, files, alt texts) have no characters that change the direction of text. Parley's own, derived from `content` and the
+	// attachments.
 	PlainText string `protobuf:"bytes,6,opt,name=plain_text,json=plainText,proto3" json:"plain_text,omitempty"`
-	// Size of `content` in UTF-8 bytes, told in every view. Parley's own.
+	// Size of `content` in UTF-8 bytes, present in every view. Parley's own.
 	ContentSize int32 `protobuf:"varint,7,opt,name=content_size,json=contentSize,proto3" json:"content_size,omitempty"`
 	// Pictures and other contents that Teams hosts for this message and that the HTML of `content` shows or links to, in order,
 	// each once, at most 100; absent when there are none. Links to the contents of other messages are left out. Parley's own,
@@ -204,13 +202,13 @@ func (x *Body) GetHostedContents() []*HostedContentLink {
 	return nil
 }
 
-// A content that Teams hosts for a message, as the HTML of its body refers to it. Written by the sender, as the body is:
-// whether there is such a content is known once it is downloaded.
+// A content that Teams hosts for a message, as the HTML of its body refers to it. The sender wrote that HTML, so only a download shows
+// whether there is such a content.
 type HostedContentLink struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Resource name `users/{user}/events/{event}/hostedContents/{hosted_content}`, to be downloaded by. Parley's own.
+	// Resource name `users/{user}/events/{event}/hostedContents/{hosted_content}`, for DownloadHostedContent. Parley's own.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Id that the link has between `hostedContents/` and `/$value`. Parley's own.
+	// Id of the content: the part of the link between `hostedContents/` and `/$value`. Parley's own.
 	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -270,7 +268,7 @@ type Attachment struct {
 	// Media type or Teams' own vocabulary: `reference` for files, `application/vnd.microsoft.card.adaptive`,
 	// `messageReference` and others. Graph: `chatMessageAttachment.contentType`, `aiInteractionAttachment.contentType`.
 	ContentType string `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	// Address of the content; reading it takes rights of one's own. Graph: `chatMessageAttachment.contentUrl`,
+	// Address of the content, which whoever opens it needs the right to read. Graph: `chatMessageAttachment.contentUrl`,
 	// `aiInteractionAttachment.contentUrl`.
 	ContentUrl string `protobuf:"bytes,3,opt,name=content_url,json=contentUrl,proto3" json:"content_url,omitempty"`
 	// Content itself, mostly the JSON text of a card. Graph: `chatMessageAttachment.content`,
@@ -282,7 +280,7 @@ type Attachment struct {
 	ThumbnailUrl string `protobuf:"bytes,6,opt,name=thumbnail_url,json=thumbnailUrl,proto3" json:"thumbnail_url,omitempty"`
 	// Teams application that the card belongs to. Graph: `chatMessageAttachment.teamsAppId`.
 	TeamsAppId string `protobuf:"bytes,7,opt,name=teams_app_id,json=teamsAppId,proto3" json:"teams_app_id,omitempty"`
-	// Size of `content` in UTF-8 bytes, told in every view. Parley's own.
+	// Size of `content` in UTF-8 bytes, present in every view. Parley's own.
 	ContentSize   int32 `protobuf:"varint,8,opt,name=content_size,json=contentSize,proto3" json:"content_size,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -379,7 +377,7 @@ type Mention struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of the mention inside this message, from 0. Graph: `chatMessageMention.id`, `aiInteractionMention.mentionId`.
 	Id *int32 `protobuf:"varint,1,opt,name=id,proto3,oneof" json:"id,omitempty"`
-	// Text that stands for the mentioned in the body. Graph: `chatMessageMention.mentionText`,
+	// Text in the body that stands for who or what is mentioned. Graph: `chatMessageMention.mentionText`,
 	// `aiInteractionMention.mentionText`.
 	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	// Who or what is mentioned. Graph: `chatMessageMention.mentioned`, `aiInteractionMention.mentioned`.

@@ -30,7 +30,7 @@ const (
 type ConversationKind int32
 
 const (
-	// Never sent; the kind of a chat that Graph does not name is other.
+	// Never sent; a chat whose type Graph does not send is OTHER.
 	ConversationKind_CONVERSATION_KIND_UNSPECIFIED ConversationKind = 0
 	// A chat between two parties.
 	ConversationKind_CONVERSATION_KIND_ONE_ON_ONE ConversationKind = 1
@@ -38,7 +38,7 @@ const (
 	ConversationKind_CONVERSATION_KIND_GROUP ConversationKind = 2
 	// The chat of a meeting; its thread is shared with the meeting's Copilot interactions and call record.
 	ConversationKind_CONVERSATION_KIND_MEETING ConversationKind = 3
-	// A sort of chat that this contract does not know; see the chat type.
+	// A sort of chat that this contract does not know; `chat_type` and `chat_type_other` have Graph's own word.
 	ConversationKind_CONVERSATION_KIND_OTHER ConversationKind = 4
 	// A Copilot session without a chat of the user, known from its prompts and answers.
 	ConversationKind_CONVERSATION_KIND_COPILOT ConversationKind = 5
@@ -99,7 +99,7 @@ func (ConversationKind) EnumDescriptor() ([]byte, []int) {
 type ChatType int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	ChatType_CHAT_TYPE_UNSPECIFIED ChatType = 0
 	// A chat between two parties. Graph: `oneOnOne`.
 	ChatType_CHAT_TYPE_ONE_ON_ONE ChatType = 1
@@ -107,7 +107,7 @@ const (
 	ChatType_CHAT_TYPE_GROUP ChatType = 2
 	// The chat that belongs to a meeting. Graph: `meeting`.
 	ChatType_CHAT_TYPE_MEETING ChatType = 3
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	ChatType_CHAT_TYPE_UNKNOWN_FUTURE_VALUE ChatType = 4
 )
 
@@ -160,13 +160,13 @@ func (ChatType) EnumDescriptor() ([]byte, []int) {
 type MigrationMode int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	MigrationMode_MIGRATION_MODE_UNSPECIFIED MigrationMode = 0
 	// Messages are still being brought in. Graph: `inProgress`.
 	MigrationMode_MIGRATION_MODE_IN_PROGRESS MigrationMode = 1
 	// The history has been brought in. Graph: `completed`.
 	MigrationMode_MIGRATION_MODE_COMPLETED MigrationMode = 2
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	MigrationMode_MIGRATION_MODE_UNKNOWN_FUTURE_VALUE MigrationMode = 3
 )
 
@@ -384,8 +384,7 @@ type MessagePreview struct {
 	IsDeleted *bool `protobuf:"varint,3,opt,name=is_deleted,json=isDeleted,proto3,oneof" json:"is_deleted,omitempty"`
 	// Sort of message, in Graph's words. Graph: `chatMessageInfo.messageType`.
 	MessageType MessageType `protobuf:"varint,4,opt,name=message_type,json=messageType,proto3,enum=parley.v1.MessageType" json:"message_type,omitempty"`
-	// Text of a member of `message_type` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `message_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	MessageTypeOther string `protobuf:"bytes,5,opt,name=message_type_other,json=messageTypeOther,proto3" json:"message_type_other,omitempty"`
 	// Who sent it; absent for system messages. Graph: `chatMessageInfo.from`.
 	Actor *IdentitySet `protobuf:"bytes,6,opt,name=actor,proto3" json:"actor,omitempty"`
@@ -602,9 +601,9 @@ func (x *ChatViewpoint) GetLastMessageReadTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// What the events of a conversation tell together: of a list those of its interval, of GetConversation all that Graph has. Where
-// GetConversation has the notice `ACTIVITY_NOT_READ`, the first event and the counts are absent, and the last event is there only if it
-// is known.
+// Times and counts of the events of a conversation: in lists, of the events in the interval of the request; in GetConversation, of all
+// events that Graph has. Where GetConversation has the notice `ACTIVITY_NOT_READ`, `first_event_time` and the counts are absent, and
+// `last_event_time` is present only if it is known.
 type ConversationActivity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `event_time` of the first event that was read. Parley's own.
@@ -681,12 +680,12 @@ func (x *ConversationActivity) GetCallEvents() int64 {
 // its events. A meeting is one conversation of its chat, its calls, and the Copilot sessions in it.
 type Conversation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Resource name `users/{user}/conversations/{conversation}`, as `Event.conversation` has it; the last segment is the chat
-	// id, the id of a Copilot session, or `call:` and the id of a call record without a thread; `~` and base64url where an id
-	// has other characters. Parley's own.
+	// Resource name `users/{user}/conversations/{conversation}`, as `Event.conversation` has it. The last segment is the chat id, the id of
+	// a Copilot session, or `call:` and the id of a call record without a thread. An id with characters that a name cannot have is written
+	// as `~` and its base64url. Parley's own.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Digest of tenant and the conversation's id: equal whichever member it was read through. It holds the owner too for
-	// threads that every user has under one id, such as `48:notes`. Parley's own.
+	// Digest of the tenant and the conversation's id, equal whichever member the conversation was read through. For threads that every user
+	// has under one id, such as `48:notes`, it is a digest of the owner, too. Parley's own.
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// Sort of conversation. Parley's own, from `chat.chatType`; of a derived one CALL when a call was read, else COPILOT.
 	Kind ConversationKind `protobuf:"varint,3,opt,name=kind,proto3,enum=parley.v1.ConversationKind" json:"kind,omitempty"`
@@ -694,8 +693,7 @@ type Conversation struct {
 	ChatId string `protobuf:"bytes,4,opt,name=chat_id,json=chatId,proto3" json:"chat_id,omitempty"`
 	// Sort of chat, in Graph's words. Graph: `chat.chatType`.
 	ChatType ChatType `protobuf:"varint,5,opt,name=chat_type,json=chatType,proto3,enum=parley.v1.ChatType" json:"chat_type,omitempty"`
-	// Text of a member of `chat_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Value of `chat_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	ChatTypeOther string `protobuf:"bytes,6,opt,name=chat_type_other,json=chatTypeOther,proto3" json:"chat_type_other,omitempty"`
 	// Subject of the chat; absent for chats between two. Graph: `chat.topic`.
 	Topic string `protobuf:"bytes,7,opt,name=topic,proto3" json:"topic,omitempty"`
@@ -708,10 +706,10 @@ type Conversation struct {
 	OriginalCreateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=original_create_time,json=originalCreateTime,proto3" json:"original_create_time,omitempty"`
 	// When the last message came, as the preview says; absent when Graph sent none. Parley's own.
 	LastMessageTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=last_message_time,json=lastMessageTime,proto3" json:"last_message_time,omitempty"`
-	// Last message, where Graph was asked for it. Graph: `chat.lastMessagePreview`.
+	// Last message, where Graph gave it. Graph: `chat.lastMessagePreview`.
 	LastMessage *MessagePreview `protobuf:"bytes,12,opt,name=last_message,json=lastMessage,proto3" json:"last_message,omitempty"`
-	// Members; all of them in GetConversation, at most 25 in lists. Absent where Graph does not give them, which a notice
-	// says; the owner in threads that are no chats, such as `48:notes`. Graph: `chat.members`.
+	// Members: all of them in GetConversation, at most 25 in lists, and the owner alone in threads that are no chats, such as `48:notes`.
+	// Absent where Graph does not give them, which a notice of GetConversation says. Graph: `chat.members`.
 	Members []*ConversationMember `protobuf:"bytes,13,rep,name=members,proto3" json:"members,omitempty"`
 	// True when the list stopped at Graph's cap of 25 members and more may exist, or when a page of members could not be
 	// read. Parley's own.
@@ -728,8 +726,7 @@ type Conversation struct {
 	IsHiddenForAllMembers *bool `protobuf:"varint,19,opt,name=is_hidden_for_all_members,json=isHiddenForAllMembers,proto3,oneof" json:"is_hidden_for_all_members,omitempty"`
 	// Whether history is being brought in. Graph: `chat.migrationMode`.
 	MigrationMode MigrationMode `protobuf:"varint,20,opt,name=migration_mode,json=migrationMode,proto3,enum=parley.v1.MigrationMode" json:"migration_mode,omitempty"`
-	// Text of a member of `migration_mode` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `migration_mode` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	MigrationModeOther string `protobuf:"bytes,21,opt,name=migration_mode_other,json=migrationModeOther,proto3" json:"migration_mode_other,omitempty"`
 	// Who created the chat; beta only. Graph: `chat.createdBy`.
 	CreatedBy *IdentitySet `protobuf:"bytes,22,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
@@ -741,19 +738,20 @@ type Conversation struct {
 	// beginning), or the reason why the calls or Copilot interactions were not read whole, with their source. GetConversation
 	// only; absent when all was read. Parley's own.
 	Notices []*Notice `protobuf:"bytes,24,rep,name=notices,proto3" json:"notices,omitempty"`
-	// True when no chat stands behind the conversation, or none was asked for: all of it comes from events. Parley's own.
+	// True when all fields come from events: the user has no such chat, or chats were not asked for. Parley's own.
 	Derived bool `protobuf:"varint,25,opt,name=derived,proto3" json:"derived,omitempty"`
-	// What the events of the conversation tell; absent for chats in lists and for chats other than meetings. Parley's own.
+	// Times and counts of the events of the conversation; absent for chats in lists, and for chats other than those of meetings. Parley's
+	// own.
 	Activity *ConversationActivity `protobuf:"bytes,26,opt,name=activity,proto3" json:"activity,omitempty"`
 	// Who takes part in a derived conversation, as far as the events that were read say; at most 100. Parley's own.
 	Participants []*IdentitySet `protobuf:"bytes,27,rep,name=participants,proto3" json:"participants,omitempty"`
-	// Names of the call records of the conversation that were read, as `users/{user}/events/{event}`; at most 100. Parley's
+	// Resource names of the call records of the conversation that were read, as `users/{user}/events/{event}`; at most 100. Parley's
 	// own.
 	Calls []string `protobuf:"bytes,28,rep,name=calls,proto3" json:"calls,omitempty"`
 	// Ids of the Copilot sessions of the conversation that were read, verbatim; at most 100. Parley's own.
 	CopilotSessions []string `protobuf:"bytes,29,rep,name=copilot_sessions,json=copilotSessions,proto3" json:"copilot_sessions,omitempty"`
-	// Name of the one-on-one chat of exactly the two people of a call between two; GetConversation only. Absent where the user
-	// has no such chat, or the caller may not read chats. Parley's own.
+	// Resource name of the one-on-one chat of the two people in a call between two; GetConversation only. Absent where the user has no such
+	// chat, or the caller may not read chats. Parley's own.
 	OneOnOneChat  string `protobuf:"bytes,30,opt,name=one_on_one_chat,json=oneOnOneChat,proto3" json:"one_on_one_chat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -27,13 +27,13 @@ const (
 type InteractionType int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	InteractionType_INTERACTION_TYPE_UNSPECIFIED InteractionType = 0
 	// The person asked or told Copilot something. Graph: `userPrompt`.
 	InteractionType_INTERACTION_TYPE_USER_PROMPT InteractionType = 1
 	// Copilot answered; one prompt may have several answers. Graph: `aiResponse`.
 	InteractionType_INTERACTION_TYPE_AI_RESPONSE InteractionType = 2
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	InteractionType_INTERACTION_TYPE_UNKNOWN_FUTURE_VALUE InteractionType = 3
 )
 
@@ -150,8 +150,7 @@ type CopilotDetail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Prompt or answer, in Graph's words. Graph: `aiInteraction.interactionType`.
 	InteractionType InteractionType `protobuf:"varint,1,opt,name=interaction_type,json=interactionType,proto3,enum=parley.v1.InteractionType" json:"interaction_type,omitempty"`
-	// Text of a member of `interaction_type` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `interaction_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	InteractionTypeOther string `protobuf:"bytes,2,opt,name=interaction_type_other,json=interactionTypeOther,proto3" json:"interaction_type_other,omitempty"`
 	// Host application in Microsoft's own open vocabulary, such as `IPM.SkypeTeams.Message.Copilot.Word`. Graph:
 	// `aiInteraction.appClass`.

@@ -30,7 +30,7 @@ const (
 type EventKind int32
 
 const (
-	// Never sent; an event of an unknown sort is other.
+	// Never sent; an event of a sort that this contract does not know is OTHER.
 	EventKind_EVENT_KIND_UNSPECIFIED EventKind = 0
 	// A chat message that a person or application wrote.
 	EventKind_EVENT_KIND_MESSAGE EventKind = 1
@@ -246,8 +246,8 @@ func (x *EventSummaryArgument) GetNumber() int32 {
 	return 0
 }
 
-// A line of text that says what a note of Teams or a call record is about. Graph sends no text for either. It is made of the detail
-// of the event and of nothing else, and follows from it: it changes neither `uid` nor `version`. No filter can name it.
+// A line of text that says what a note of Teams or a call record is about. Graph sends no text for either. The line is derived from the
+// detail of the event alone, so it changes neither `uid` nor `version`. No filter can name it.
 type EventSummary struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The line in the language of `locale`, such as `Ada added Ben to the meeting` or `Call, 43 min, 5 people`. It is plain text.
@@ -325,26 +325,26 @@ func (x *EventSummary) GetArguments() []*EventSummaryArgument {
 // One event. Field presence follows Graph: what Graph left out or sent as null is absent.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Resource name `users/{user}/events/{event}` under the user it was asked for (`users/-` for the whole tenant); feed
-	// it to GetEvent. Parley's own.
+	// Resource name `users/{user}/events/{event}`, for GetEvent. The user is the one whose events were asked for, or `-` for the whole
+	// tenant. Parley's own.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Digest that is equal for every owner's copy and every version of the same thing; in threads that every user has under
-	// one id, such as `48:notes`, each owner's differs. Upsert by it. Where Graph sends several things under one id, which a
-	// gap `AMBIGUOUS_ID` tells, they share it. Parley's own.
+	// Key to upsert by: a digest that is equal for every version of one event and for every owner's copy of it. In threads that every user
+	// has under one id, such as `48:notes`, it differs from owner to owner. Where Graph sends several things under one id, they share it,
+	// and there is a gap `AMBIGUOUS_ID`. Parley's own.
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
-	// Larger is newer, for events of one `uid`. Parley's own, from the entity tag, the modification times or
-	// `callRecord.version`.
+	// Version of the event: among events of one `uid`, the largest is the newest. It has no other meaning. Parley's own, from the entity
+	// tag, the modification times or `callRecord.version`.
 	Version int64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
-	// User whose data it was read from, as `users/{user}`; `users/-` for the whole tenant. Parley's own.
+	// User from whose data the event was read, as `users/{user}`; `users/-` for the whole tenant. Parley's own.
 	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
-	// Conversation it belongs to, as `users/{user}/conversations/{conversation}`: one for the chat, the Copilot
-	// interactions and the call record of a meeting. A call without a thread is a conversation of its own. Absent for an
-	// interaction without a session. GetConversation reads it. Parley's own.
+	// Conversation that the event belongs to, as `users/{user}/conversations/{conversation}`, for GetConversation. The chat, the Copilot
+	// interactions and the call record of a meeting have one conversation. A call without a thread is a conversation of its own. Absent
+	// for an interaction without a session. Parley's own.
 	Conversation string `protobuf:"bytes,5,opt,name=conversation,proto3" json:"conversation,omitempty"`
 	// What the event is. Parley's own.
 	Kind EventKind `protobuf:"varint,6,opt,name=kind,proto3,enum=parley.v1.EventKind" json:"kind,omitempty"`
-	// When the source last saw a change; events are ordered and resumed by it. Copilot: creation, chat: last modification,
-	// call: start. Parley's own.
+	// When the source last saw a change: the creation of a Copilot interaction, the last modification of a chat message, the start of a
+	// call. Intervals are over it, and events are ordered and resumed by it. Parley's own.
 	EventTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=event_time,json=eventTime,proto3" json:"event_time,omitempty"`
 	// When it was written or began: the time to show to people. For calls the start. Graph: `chatMessage.createdDateTime`,
 	// `aiInteraction.createdDateTime`.
@@ -367,25 +367,24 @@ type Event struct {
 	Mentions []*Mention `protobuf:"bytes,15,rep,name=mentions,proto3" json:"mentions,omitempty"`
 	// Links that Copilot gave, in Graph's order. Graph: `aiInteraction.links`.
 	Links []*Link `protobuf:"bytes,16,rep,name=links,proto3" json:"links,omitempty"`
-	// Id of the message that this one answers, inside the same chat or channel. In chats, where Graph leaves its property empty,
-	// it is taken from the `messageReference` attachment or from the quote in the body. For a message that answers nothing and
-	// forwards another one, it is the id of the original, as far as Graph tells it. Graph: `chatMessage.replyToId`.
+	// Id of the message that this one answers, in the same chat or channel. In chats, where Graph leaves its property empty, the id comes
+	// from the `messageReference` attachment or from the quote in the body. For a message that forwards another one, it is the id of the
+	// original, as far as Graph says it; see `reply_to_conversation`. Graph: `chatMessage.replyToId`.
 	ReplyTo string `protobuf:"bytes,17,opt,name=reply_to,json=replyTo,proto3" json:"reply_to,omitempty"`
 	// Id that a Copilot prompt and its answers share. Parley's own, from `aiInteraction.requestId`.
 	CorrelationId string `protobuf:"bytes,18,opt,name=correlation_id,json=correlationId,proto3" json:"correlation_id,omitempty"`
 	// How loudly the sender wanted it delivered. Graph: `chatMessage.importance`.
 	Importance MessageImportance `protobuf:"varint,19,opt,name=importance,proto3,enum=parley.v1.MessageImportance" json:"importance,omitempty"`
-	// Text of a member of `importance` that this contract does not know yet, verbatim as Graph sent it; absent otherwise.
-	// Parley's own.
+	// Value of `importance` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	ImportanceOther string `protobuf:"bytes,20,opt,name=importance_other,json=importanceOther,proto3" json:"importance_other,omitempty"`
 	// Language tag as Graph sent it, mostly `en-us`. Graph: `chatMessage.locale`, `aiInteraction.locale`.
 	Locale string `protobuf:"bytes,21,opt,name=locale,proto3" json:"locale,omitempty"`
 	// Address that opens the message in Teams. Graph: `chatMessage.webUrl`.
 	WebUrl string `protobuf:"bytes,22,opt,name=web_url,json=webUrl,proto3" json:"web_url,omitempty"`
-	// Where it came from, with verbatim ids. Parley's own grouping.
+	// Where the event came from, with Graph's ids verbatim. Parley's own grouping.
 	Source *EventSource `protobuf:"bytes,23,opt,name=source,proto3" json:"source,omitempty"`
-	// True for a row far outside the interval it was asked with, or without a usable time: exempt from order. Parley's
-	// own.
+	// True for an event whose time lies outside of the window that Graph was asked for, or that has no usable time. Such an event
+	// has no place in the order: it comes after the others of its window. Parley's own.
 	OutOfWindow bool `protobuf:"varint,24,opt,name=out_of_window,json=outOfWindow,proto3" json:"out_of_window,omitempty"`
 	// Paths of texts, lists and `unmapped` that were truncated to keep the frame below 3 MiB on the wire; GetEvent returns them whole.
 	// Lists that Graph itself truncated, with a link to the rest that Parley does not follow, are here too, by Graph's names (`attachments`).
@@ -403,11 +402,11 @@ type Event struct {
 	//	*Event_System
 	//	*Event_Call
 	Detail isEvent_Detail `protobuf_oneof:"detail"`
-	// Conversation that holds the message of `reply_to`, as `users/{user}/conversations/{conversation}`, when it is not
-	// `conversation`: a message that was forwarded from elsewhere. The user may have no access to it. Parley's own.
+	// Conversation of the message in `reply_to`, as `users/{user}/conversations/{conversation}`, when it is another one than `conversation`:
+	// the message was forwarded. The user may have no access to it. Parley's own.
 	ReplyToConversation string `protobuf:"bytes,31,opt,name=reply_to_conversation,json=replyToConversation,proto3" json:"reply_to_conversation,omitempty"`
-	// A line that says what the event is about; present for call records and for notes of Teams whose detail this contract knows, absent
-	// for all other events. Parley's own: `body` holds what Graph sent alone.
+	// A line that says what the event is about. Present for call records and for notes of Teams whose detail this contract knows, absent for
+	// all other events. Parley's own; `body` has nothing but what Graph sent.
 	Summary       *EventSummary `protobuf:"bytes,32,opt,name=summary,proto3" json:"summary,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

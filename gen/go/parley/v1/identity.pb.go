@@ -24,12 +24,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What sort of identity a Teams user, application or conversation identity is. One set for the three enumerations of
-// Graph that never meet in one place.
+// Sort of a Teams identity: the values of Graph's `teamworkUserIdentityType`, `teamworkApplicationIdentityType` and
+// `teamworkConversationIdentityType`, of which an identity has one.
 type IdentityType int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	IdentityType_IDENTITY_TYPE_UNSPECIFIED IdentityType = 0
 	// A person with an account in an Entra tenant. Graph: `aadUser`.
 	IdentityType_IDENTITY_TYPE_AAD_USER IdentityType = 1
@@ -65,7 +65,7 @@ const (
 	IdentityType_IDENTITY_TYPE_CHANNEL IdentityType = 16
 	// A whole chat, as target of a mention. Graph: `chat`.
 	IdentityType_IDENTITY_TYPE_CHAT IdentityType = 17
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	IdentityType_IDENTITY_TYPE_UNKNOWN_FUTURE_VALUE IdentityType = 18
 )
 
@@ -146,7 +146,7 @@ func (IdentityType) EnumDescriptor() ([]byte, []int) {
 type EndpointType int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	EndpointType_ENDPOINT_TYPE_UNSPECIFIED EndpointType = 0
 	// An ordinary calling endpoint. Graph: `default`.
 	EndpointType_ENDPOINT_TYPE_DEFAULT EndpointType = 1
@@ -156,7 +156,7 @@ const (
 	EndpointType_ENDPOINT_TYPE_SKYPE_FOR_BUSINESS EndpointType = 3
 	// A desk phone of Skype for Business. Graph: `skypeForBusinessVoipPhone`.
 	EndpointType_ENDPOINT_TYPE_SKYPE_FOR_BUSINESS_VOIP_PHONE EndpointType = 4
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	EndpointType_ENDPOINT_TYPE_UNKNOWN_FUTURE_VALUE EndpointType = 5
 )
 
@@ -207,7 +207,7 @@ func (EndpointType) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_identity_proto_rawDescGZIP(), []int{1}
 }
 
-// Where a display name comes from that Graph did not send with the record.
+// Where a display name comes from, if Graph did not send it with the record.
 type NameSource int32
 
 const (
@@ -283,8 +283,7 @@ type Identity struct {
 	// `teamworkUserIdentity.userIdentityType`, `teamworkApplicationIdentity.applicationIdentityType`,
 	// `teamworkConversationIdentity.conversationIdentityType`.
 	IdentityType IdentityType `protobuf:"varint,6,opt,name=identity_type,json=identityType,proto3,enum=parley.v1.IdentityType" json:"identity_type,omitempty"`
-	// Text of a member of `identity_type` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `identity_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	IdentityTypeOther string `protobuf:"bytes,7,opt,name=identity_type_other,json=identityTypeOther,proto3" json:"identity_type_other,omitempty"`
 	// E-mail address of a guest or of an identity known by e-mail only. Graph: `communicationsGuestIdentity.email`,
 	// `emailIdentity.email`.
@@ -538,8 +537,7 @@ type MentionTarget struct {
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Team, channel or chat; unspecified for tags. Graph: `teamworkConversationIdentity.conversationIdentityType`.
 	IdentityType IdentityType `protobuf:"varint,3,opt,name=identity_type,json=identityType,proto3,enum=parley.v1.IdentityType" json:"identity_type,omitempty"`
-	// Text of a member of `identity_type` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `identity_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	IdentityTypeOther string `protobuf:"bytes,4,opt,name=identity_type_other,json=identityTypeOther,proto3" json:"identity_type_other,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
@@ -645,8 +643,7 @@ type IdentitySet struct {
 	SpoolApplicationInstance *Identity `protobuf:"bytes,16,opt,name=spool_application_instance,json=spoolApplicationInstance,proto3" json:"spool_application_instance,omitempty"`
 	// Sort of endpoint that the participant used. Graph: `communicationsIdentitySet.endpointType`.
 	EndpointType EndpointType `protobuf:"varint,17,opt,name=endpoint_type,json=endpointType,proto3,enum=parley.v1.EndpointType" json:"endpoint_type,omitempty"`
-	// Text of a member of `endpoint_type` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `endpoint_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	EndpointTypeOther string `protobuf:"bytes,18,opt,name=endpoint_type_other,json=endpointTypeOther,proto3" json:"endpoint_type_other,omitempty"`
 	// The group that acted. Graph: `sharePointIdentitySet.group`, `engagementIdentitySet.group`,
 	// `approvalIdentitySet.group`.

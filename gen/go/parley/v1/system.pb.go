@@ -29,7 +29,7 @@ const (
 type CallEventType int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	CallEventType_CALL_EVENT_TYPE_UNSPECIFIED CallEventType = 0
 	// A call among people. Graph: `call`.
 	CallEventType_CALL_EVENT_TYPE_CALL CallEventType = 1
@@ -37,7 +37,7 @@ const (
 	CallEventType_CALL_EVENT_TYPE_MEETING CallEventType = 2
 	// Somebody shared a screen. Graph: `screenShare`.
 	CallEventType_CALL_EVENT_TYPE_SCREEN_SHARE CallEventType = 3
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	CallEventType_CALL_EVENT_TYPE_UNKNOWN_FUTURE_VALUE CallEventType = 4
 )
 
@@ -90,7 +90,7 @@ func (CallEventType) EnumDescriptor() ([]byte, []int) {
 type CallRecordingStatus int32
 
 const (
-	// Graph sent no value, or one that is kept as text beside this field.
+	// Graph sent no value, or one that this contract does not know: the field with the ending `_other` has it.
 	CallRecordingStatus_CALL_RECORDING_STATUS_UNSPECIFIED CallRecordingStatus = 0
 	// The recording was stored. Graph: `success`.
 	CallRecordingStatus_CALL_RECORDING_STATUS_SUCCESS CallRecordingStatus = 1
@@ -100,7 +100,7 @@ const (
 	CallRecordingStatus_CALL_RECORDING_STATUS_INITIAL CallRecordingStatus = 3
 	// A part of the recording was stored. Graph: `chunkFinished`.
 	CallRecordingStatus_CALL_RECORDING_STATUS_CHUNK_FINISHED CallRecordingStatus = 4
-	// Graph's own placeholder for a member that it hides from older clients. Graph: `unknownFutureValue`.
+	// Graph's own placeholder for a value that it hides from older clients. Graph: `unknownFutureValue`.
 	CallRecordingStatus_CALL_RECORDING_STATUS_UNKNOWN_FUTURE_VALUE CallRecordingStatus = 5
 )
 
@@ -197,15 +197,14 @@ func (x *CallParticipantInfo) GetParticipant() *IdentitySet {
 	return nil
 }
 
-// What Teams itself noted in a chat or channel. `event_type` tells which of Graph's event message details it was and so
-// which of the other fields can be present; the common ones are `initiator` and the ids. Properties of kinds unknown to
-// this contract are in `unmapped`.
+// What Teams itself noted in a chat or channel. `event_type` says which of Graph's event message details it was, and so which of the
+// other fields can be present. Properties of details that this contract does not know are in `unmapped` of the event.
 type SystemDetail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Graph's type name without its namespace, such as `membersAddedEventMessageDetail`; Microsoft adds to this set.
 	// Graph: `eventMessageDetail.@odata.type`.
 	EventType string `protobuf:"bytes,1,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
-	// Who caused it; every kind of detail but the note of a transcript has it, each under the same name. Graph:
+	// Who caused it. Graph: `initiator` of every event message detail but that of a transcript, such as
 	// `membersAddedEventMessageDetail.initiator`.
 	Initiator *IdentitySet `protobuf:"bytes,2,opt,name=initiator,proto3" json:"initiator,omitempty"`
 	// Members who were added, removed, joined or left. Graph: `membersAddedEventMessageDetail.members`,
@@ -225,8 +224,7 @@ type SystemDetail struct {
 	CallId string `protobuf:"bytes,7,opt,name=call_id,json=callId,proto3" json:"call_id,omitempty"`
 	// Sort of call. Graph: `callEndedEventMessageDetail.callEventType`, `callStartedEventMessageDetail.callEventType`.
 	CallEventType CallEventType `protobuf:"varint,8,opt,name=call_event_type,json=callEventType,proto3,enum=parley.v1.CallEventType" json:"call_event_type,omitempty"`
-	// Text of a member of `call_event_type` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `call_event_type` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	CallEventTypeOther string `protobuf:"bytes,9,opt,name=call_event_type_other,json=callEventTypeOther,proto3" json:"call_event_type_other,omitempty"`
 	// How long the call lasted. Graph: `callEndedEventMessageDetail.callDuration`.
 	CallDuration *durationpb.Duration `protobuf:"bytes,10,opt,name=call_duration,json=callDuration,proto3" json:"call_duration,omitempty"`
@@ -238,10 +236,9 @@ type SystemDetail struct {
 	CallRecordingDuration *durationpb.Duration `protobuf:"bytes,13,opt,name=call_recording_duration,json=callRecordingDuration,proto3" json:"call_recording_duration,omitempty"`
 	// How far the recording has come. Graph: `callRecordingEventMessageDetail.callRecordingStatus`.
 	CallRecordingStatus CallRecordingStatus `protobuf:"varint,14,opt,name=call_recording_status,json=callRecordingStatus,proto3,enum=parley.v1.CallRecordingStatus" json:"call_recording_status,omitempty"`
-	// Text of a member of `call_recording_status` that this contract does not know yet, verbatim as Graph sent it; absent
-	// otherwise. Parley's own.
+	// Value of `call_recording_status` that this contract does not know yet, verbatim as Graph sent it; absent otherwise. Parley's own.
 	CallRecordingStatusOther string `protobuf:"bytes,15,opt,name=call_recording_status_other,json=callRecordingStatusOther,proto3" json:"call_recording_status_other,omitempty"`
-	// Address of the recording; reading it takes rights of one's own. Graph:
+	// Address of the recording, which whoever opens it needs the right to read. Graph:
 	// `callRecordingEventMessageDetail.callRecordingUrl`.
 	CallRecordingUrl string `protobuf:"bytes,16,opt,name=call_recording_url,json=callRecordingUrl,proto3" json:"call_recording_url,omitempty"`
 	// Who organised the meeting. Graph: `callRecordingEventMessageDetail.meetingOrganizer`,

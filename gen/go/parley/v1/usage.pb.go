@@ -25,8 +25,8 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Copilot use of one licensed user in one period. Dates are `yyyy-MM-dd` text, also where Graph sends
-// a time of that day, and absent when there was no activity; what is no date is kept in `unmapped`.
+// Copilot use of one licensed user in one period. Dates are `yyyy-MM-dd` text, also where Graph sends a time of that day, and absent
+// when there was no activity. A value of Graph that is no date is in `unmapped`.
 type CopilotUsageRow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Day that the figures reach up to. Graph: `copilotUsage.reportRefreshDate`.
@@ -84,8 +84,8 @@ type CopilotUsageRow struct {
 	// Resource name `users/{user}` of the user: by user principal name in rows of the report, which has no object ids, and by object id in
 	// derived rows. Absent while the tenant conceals names. Parley's own.
 	User string `protobuf:"bytes,25,opt,name=user,proto3" json:"user,omitempty"`
-	// True for a user who has a Copilot licence and no row in the report, in an answer that was asked to include them. Such a row has the
-	// names of the directory and nothing else: Graph sent no row, so no activity is known. Parley's own.
+	// True for a user who has a Copilot licence and no row in the report; only with `include` of the request. Such a row has the names of
+	// the directory and nothing else: Graph sent no row, so no activity is known. Parley's own.
 	Derived       bool `protobuf:"varint,26,opt,name=derived,proto3" json:"derived,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -303,8 +303,8 @@ func (x *CopilotUsageRow) GetDerived() bool {
 	return false
 }
 
-// How many users have Copilot and how many use it, in each application: in a period (summary) or on a day (trend). Nobody is named. A count
-// is absent where the report has no such column, or has no number in it; what it has instead is kept in `unmapped`.
+// How many users have Copilot and how many use it, in each application: in a period (summary) or on a day (trend). Nobody is named. A
+// count is absent where the report has no such column, or a value in it that is no number, which is then in `unmapped`.
 type CopilotUsageCounts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Day that the figures reach up to. Graph: `copilotUserCount.reportRefreshDate`.
@@ -353,9 +353,11 @@ type CopilotUsageCounts struct {
 	EdgeEnabledUsers *int64 `protobuf:"varint,22,opt,name=edge_enabled_users,json=edgeEnabledUsers,proto3,oneof" json:"edge_enabled_users,omitempty"`
 	// Users who used Copilot in the Edge browser; report version v2 only. Graph: `copilotUserCount.Edge Active Users`.
 	EdgeActiveUsers *int64 `protobuf:"varint,23,opt,name=edge_active_users,json=edgeActiveUsers,proto3,oneof" json:"edge_active_users,omitempty"`
-	// Users who have Copilot in the Microsoft 365 Copilot application; report version v2 only. Graph: `copilotUserCount.Microsoft 365 Copilot Enabled Users`.
+	// Users who have Copilot in the Microsoft 365 Copilot application; report version v2 only.
+	// Graph: `copilotUserCount.Microsoft 365 Copilot Enabled Users`.
 	Microsoft_365CopilotEnabledUsers *int64 `protobuf:"varint,24,opt,name=microsoft_365_copilot_enabled_users,json=microsoft365CopilotEnabledUsers,proto3,oneof" json:"microsoft_365_copilot_enabled_users,omitempty"`
-	// Users who used Copilot in the Microsoft 365 Copilot application; report version v2 only. Graph: `copilotUserCount.Microsoft 365 Copilot Active Users`.
+	// Users who used Copilot in the Microsoft 365 Copilot application; report version v2 only.
+	// Graph: `copilotUserCount.Microsoft 365 Copilot Active Users`.
 	Microsoft_365CopilotActiveUsers *int64 `protobuf:"varint,25,opt,name=microsoft_365_copilot_active_users,json=microsoft365CopilotActiveUsers,proto3,oneof" json:"microsoft_365_copilot_active_users,omitempty"`
 	// Users who have Copilot in work-grounded chat; report version v2 only. Graph: `copilotUserCount.Copilot Chat (work) Enabled Users`.
 	CopilotChatWorkEnabledUsers *int64 `protobuf:"varint,26,opt,name=copilot_chat_work_enabled_users,json=copilotChatWorkEnabledUsers,proto3,oneof" json:"copilot_chat_work_enabled_users,omitempty"`
