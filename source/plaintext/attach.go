@@ -17,7 +17,7 @@ type resolver struct {
 	used  []bool         // already mentioned
 	limit int
 	cards card.Reader
-	seen  map[uint64]bool // keys of the texts that stand already
+	seen  map[uint64]bool // hashes of the texts that were written
 }
 
 func newResolver(atts []Attachment, limit int) *resolver {
@@ -49,7 +49,7 @@ func isObject(s string) bool {
 	return strings.HasPrefix(strings.TrimLeft(s, "\ufeff \t\r\n"), "{")
 }
 
-// remember notes a text, so that a card of the same text is left out.
+// remember notes a text, and reports false if the same text was noted before. A text without letters and digits repeats nothing.
 func (r *resolver) remember(s string) bool {
 	hash, ok := r.cards.Hash(s)
 	if !ok {
@@ -136,7 +136,8 @@ func (r *resolver) find(id string) int {
 	return -1
 }
 
-// card returns the text of the card or quote that the attachment holds. known means that its text stands already.
+// card returns the text of the card or quote that the attachment holds; empty = it holds none. known means that the same text was
+// written before.
 func (r *resolver) card(a *Attachment) (s string, known bool) {
 	if !isObject(a.Content) {
 		return "", false
@@ -151,7 +152,7 @@ func (r *resolver) card(a *Attachment) (s string, known bool) {
 	return s, false
 }
 
-// labels stands for a message without any text: what is attached to it.
+// labels returns the text of a message without any other: the labels of its attachments.
 func (r *resolver) labels() string {
 	w := textbuf.Buffer{Max: r.limit}
 	for i := range r.atts {
@@ -181,7 +182,7 @@ func (r *resolver) appendRest(body string) string {
 		if w.Full {
 			break
 		}
-		w.Insert(s, true)
+		w.InsertBlock(s)
 	}
 	if w == nil {
 		return body

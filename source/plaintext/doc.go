@@ -7,7 +7,7 @@
 //
 // All functions are pure and safe for concurrent use. They accept any input: malformed HTML, Markdown or JSON yields
 // as much text as can be read, never an error. Output is always valid UTF-8 and at most [DefaultMax] bytes (or
-// [Input.Max]), cut between characters. Cost is linear in the input: 4 MiB of anything allocates at most 32 MiB in
+// [Input.Max]), truncated between characters. Cost is linear in the input: 4 MiB of anything allocates at most 32 MiB in
 // total and takes well under a second.
 //
 // [ReplyQuote] and [HostedContents] read ids out of the same HTML: the message that a body answers, and the contents that Teams hosts

@@ -41,12 +41,12 @@ type block struct {
 	column bool // stands in a column
 	joined bool // goes on in the line of the block before
 	cells  int  // cell borders before it
-	gone   bool // repeats another block
+	repeat bool // repeats another block
 }
 
 // Reader reads the text of cards, one after the other: an Adaptive Card, one of the Bot Framework's cards (hero, thumbnail,
 // list, connector), an announcement, a code snippet, or a quoted or forwarded message, told apart by their properties since
-// contentType is often cut or missing. Actions, inputs and images have no text. [NewReader] makes one.
+// contentType is often truncated or missing. Actions, inputs and images have no text. [NewReader] makes one.
 type Reader struct {
 	seed   maphash.Seed
 	buf    bytes.Buffer
@@ -54,7 +54,7 @@ type Reader struct {
 	opts   []jsontext.Options
 	blocks []block
 	unq    []byte // scratch of str
-	quote  bool
+	quote  bool   // the card is a quoted or forwarded message
 
 	column  int  // open columns
 	row     bool // in a table row
@@ -65,7 +65,7 @@ type Reader struct {
 // NewReader is a reader of the cards of one message.
 func NewReader() Reader { return Reader{seed: maphash.MakeSeed()} }
 
-// Read returns the text of one card, at most limit bytes, and reports whether it is a quote.
+// Read returns the text of one card, at most limit bytes, and reports whether it is a quote. ok is false for a text that is no card.
 func (c *Reader) Read(jsonText string, limit int) (s string, quote, ok bool) {
 	c.buf.Reset()
 	c.buf.WriteString(strings.TrimPrefix(jsonText, "\ufeff"))

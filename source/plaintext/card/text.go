@@ -12,12 +12,12 @@ import (
 // longText is the number of letters from which a text that comes again anywhere in a card is a repetition.
 const longText = 32
 
-// dropRepeats strikes out the blocks that say the same as another one.
+// dropRepeats marks the blocks that say the same as another one.
 func (c *Reader) dropRepeats() {
 	if len(c.blocks) < 2 {
 		return
 	}
-	var long map[uint64]int // place and measure of each long answer
+	var long map[uint64]int // blocks of long texts by their hash
 	prints := make([]fingerprint, len(c.blocks))
 	last := -1 // the block before, if it may be repeated
 	for i := range c.blocks {
@@ -49,7 +49,7 @@ func (c *Reader) dropRepeats() {
 			c.blocks[first].text, c.blocks[first].kind = b.text, b.kind
 			*old = *a
 		}
-		b.gone = true
+		b.repeat = true
 	}
 }
 
@@ -58,7 +58,7 @@ func (c *Reader) write(limit int) string {
 	m := markdown.Writer{Buffer: textbuf.Buffer{Max: limit}}
 	for i := range c.blocks {
 		b := &c.blocks[i]
-		if b.gone || m.Full {
+		if b.repeat || m.Full {
 			continue
 		}
 		from := len(m.Out)

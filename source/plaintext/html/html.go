@@ -50,8 +50,8 @@ type renderer struct {
 	href   string // address of the open link, as written
 	tables int    // open tables; only the rows of the outermost are laid out
 	cells  int    // cells so far in the row
-	skip   bool   // the text before the next tag is said already
-	emoji  int    // the length of out where an emoji without alt text began; -1 for none
+	skip   bool   // the text up to the next tag is left out: an alt text stands for it
+	emoji  int    // the length of Out where an emoji without alt text began; -1 for none
 }
 
 func (h *renderer) run(content string) {
@@ -62,9 +62,12 @@ func (h *renderer) run(content string) {
 			h.endLink()
 			return
 		case TokenText:
-			t := &h.scan.Tok
-			if !h.skip && !t.Tag.IsHidden() {
-				h.text(t.Text, !t.Raw)
+			switch t := &h.scan.Tok; {
+			case h.skip, t.Tag.IsHidden():
+			case t.Raw:
+				h.rawText(t.Text)
+			default:
+				h.text(t.Text)
 			}
 		case TokenStart:
 			h.skip = false
@@ -149,8 +152,8 @@ func (h *renderer) end(t Tag) {
 	}
 }
 
-// picture writes the alt text of a picture or an emoji, or else a word for it in brackets. What stands inside of an emoji
-// counts when it has no alt text. What stands behind one that nothing closes is not inside of it.
+// picture writes the alt text of a picture or an emoji, or else a word for it in brackets. The content of an emoji is written when
+// it has no alt text. Text after an emoji that nothing closes is not its content.
 func (h *renderer) picture(t *Token) {
 	alt, word := t.Attr.Alt, t.Tag.Word()
 	if t.Tag == TagEmoji && alt == "" {
@@ -159,7 +162,7 @@ func (h *renderer) picture(t *Token) {
 	name := h.inName
 	h.inName = true
 	from := len(h.Out)
-	h.text(alt, true)
+	h.text(alt)
 	h.inName = name
 	closes := t.Tag != TagImg && h.scan.Closes(t.Tag)
 	switch {

@@ -143,9 +143,13 @@ func (w *layout) visible(s string) {
 	w.Put(s)
 }
 
-// text writes text of HTML: white space collapses outside of verbatim elements, character references are decoded if
-// asked.
-func (w *layout) text(s string, decode bool) {
+// text writes text of HTML: white space collapses outside of verbatim elements, character references are decoded.
+func (w *layout) text(s string) { w.write(s, true) }
+
+// rawText is text for the raw text of an element, in which character references stand for themselves.
+func (w *layout) rawText(s string) { w.write(s, false) }
+
+func (w *layout) write(s string, decode bool) {
 	for s != "" && !w.Full {
 		n := plainRun(s)
 		if n > 0 {
@@ -180,7 +184,7 @@ func (w *layout) special(s string, decode bool) int {
 		n := 0
 		if decode {
 			var first, second rune
-			if first, second, n = textbuf.Entity(s, false); n > 0 {
+			if first, second, n = textbuf.Entity(s); n > 0 {
 				w.rune(first)
 				if second != 0 {
 					w.rune(second)

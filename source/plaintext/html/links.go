@@ -10,7 +10,7 @@ import (
 // maxAddress bounds the address of a link, in bytes as written.
 const maxAddress = 64 << 10
 
-// endLink writes the address of the open link behind its text.
+// endLink writes the address of the open link after its text.
 func (h *renderer) endLink() {
 	if h.linkStart == noLink {
 		return

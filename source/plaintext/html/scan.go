@@ -92,7 +92,7 @@ func (s *Scanner) Next() Kind {
 	}
 	for s.pos < len(s.src) {
 		if lt := s.textEnd(); lt > s.pos {
-			s.setText(TagOther, lt, false)
+			s.setText(TagOther, lt)
 			return TokenText
 		}
 		if s.markup() {
@@ -179,16 +179,16 @@ func (s *Scanner) rawText() bool {
 	if s.rawTag != TagPlaintext {
 		end = rawEnd(s.src, s.pos, s.rawName)
 	}
-	decoded := s.rawTag == TagTextarea || s.rawTag == TagTitle
 	empty := end == s.pos
-	s.setText(s.rawTag, end, !decoded)
+	s.setText(s.rawTag, end)
+	s.Tok.Raw = s.rawTag != TagTextarea && s.rawTag != TagTitle
 	s.rawTag = TagOther
 	return !empty
 }
 
-// setText makes the text up to end the current token.
-func (s *Scanner) setText(of Tag, end int, raw bool) {
-	s.Tok.Kind, s.Tok.Tag, s.Tok.Raw = TokenText, of, raw
+// setText makes the text up to end the current token; its character references are decoded.
+func (s *Scanner) setText(of Tag, end int) {
+	s.Tok.Kind, s.Tok.Tag, s.Tok.Raw = TokenText, of, false
 	s.Tok.Text = s.src[s.pos:end]
 	s.pos = end
 }

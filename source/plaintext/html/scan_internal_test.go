@@ -57,7 +57,7 @@ func decodeText(s string) string {
 	var b strings.Builder
 	for s != "" {
 		if s[0] == '&' {
-			if r, r2, n := textbuf.Entity(s, false); n > 0 {
+			if r, r2, n := textbuf.Entity(s); n > 0 {
 				b.WriteRune(r)
 				if r2 != 0 {
 					b.WriteRune(r2)

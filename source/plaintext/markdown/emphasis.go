@@ -41,18 +41,18 @@ func (m *Writer) emphasis(s string, i int) int {
 }
 
 // flanks reports whether the run of n marks at s[i] may open or close emphasis, by CommonMark's rule of what stands
-// before and behind it.
+// before and after it.
 func flanks(s string, i, n int) (opens, closes bool) {
 	before, _ := utf8.DecodeLastRuneInString(s[:i])
-	behind, _ := utf8.DecodeRuneInString(s[i+n:])
+	after, _ := utf8.DecodeRuneInString(s[i+n:])
 	spaceBefore := i == 0 || unicode.IsSpace(before)
-	spaceBehind := i+n == len(s) || unicode.IsSpace(behind)
+	spaceAfter := i+n == len(s) || unicode.IsSpace(after)
 	punctBefore := spaceBefore || isPunctRune(before)
-	punctBehind := spaceBehind || isPunctRune(behind)
-	left := !spaceBehind && (!isPunctRune(behind) || punctBefore)
-	right := !spaceBefore && (!isPunctRune(before) || punctBehind)
+	punctAfter := spaceAfter || isPunctRune(after)
+	left := !spaceAfter && (!isPunctRune(after) || punctBefore)
+	right := !spaceBefore && (!isPunctRune(before) || punctAfter)
 	if s[i] == '_' {
-		return left && (!right || punctBefore), right && (!left || punctBehind)
+		return left && (!right || punctBefore), right && (!left || punctAfter)
 	}
 	return left, right
 }

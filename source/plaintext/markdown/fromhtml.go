@@ -81,8 +81,8 @@ type converter struct {
 	code   int
 	cells  int
 	href   string // the address of the open link, as written
-	block  bool   // nothing but block tags since the last line end: white space is none of the text's
-	skip   bool   // the text before the next tag is said already
+	block  bool   // there were only block tags since the last line end: white space before the text is left out
+	skip   bool   // the text up to the next tag is left out: an alt text stands for it
 }
 
 func (w *converter) run(content string) {

@@ -68,7 +68,7 @@ func (m *Writer) special(s string, i int) int {
 	case '*', '_', '~':
 		return m.emphasis(s, i)
 	case '!':
-		if i+1 < len(s) && s[i+1] == '[' && m.open(true) {
+		if i+1 < len(s) && s[i+1] == '[' && m.open(opener{at: len(m.Out), image: true}) {
 			m.Put("![")
 			return 2
 		}
@@ -79,13 +79,13 @@ func (m *Writer) special(s string, i int) int {
 			m.Put("]")
 			return n
 		}
-		m.open(false)
+		m.open(opener{at: len(m.Out)})
 	case ']':
 		return m.closeLink(s, i)
 	case '<':
 		return m.angle(s, i)
 	case '&':
-		if first, second, n := textbuf.Entity(s[i:], false); n > 0 {
+		if first, second, n := textbuf.Entity(s[i:]); n > 0 {
 			m.char(first)
 			if second != 0 {
 				m.char(second)
@@ -140,12 +140,12 @@ func (m *Writer) backticks(s string, i int) int {
 	}
 }
 
-// open notes that a '[' comes next.
-func (m *Writer) open(image bool) bool {
+// open notes a '[' that comes next, and reports false if too many are open.
+func (m *Writer) open(o opener) bool {
 	if m.nopens == maxOpens {
 		return false
 	}
-	m.opens[m.nopens] = opener{at: len(m.Out), image: image}
+	m.opens[m.nopens] = o
 	m.nopens++
 	return true
 }

@@ -36,7 +36,7 @@ type Writer struct {
 	noCode uint64      // bit n: no run of n backticks follows in this line
 }
 
-// run writes content behind what Out holds.
+// run appends the text of content to Out.
 func (m *Writer) run(content string) {
 	for content != "" && !m.Full {
 		line, rest := content, ""

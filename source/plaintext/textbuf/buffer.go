@@ -8,7 +8,7 @@ import (
 // maxRoom is how much room for a text is made before it is known to be that long.
 const maxRoom = 64 << 10
 
-// Room is the capacity that the text of size bytes of input begins with, when it may have limit bytes.
+// Room is the capacity with which the text of size bytes of input begins, when it may have limit bytes.
 func Room(size, limit int) int { return min(size, limit, maxRoom) }
 
 // Buffer takes text up to a limit.
@@ -50,7 +50,7 @@ func (b *Buffer) PutAttr(s string) {
 		second := rune(0)
 		first, n := utf8.DecodeRuneInString(s)
 		if s[0] == '&' {
-			if r, r2, m := Entity(s, true); m > 0 {
+			if r, r2, m := AttrEntity(s); m > 0 {
 				first, second, n = r, r2, m
 			}
 		}
@@ -64,15 +64,22 @@ func (b *Buffer) PutAttr(s string) {
 	}
 }
 
-// Insert puts the text of an attachment after the text so far: on a new line if it is a block, else parted by a space.
+// Insert appends the text of an attachment: as InsertBlock if it is a block, else after a space.
 func (b *Buffer) Insert(s string, block bool) {
+	if block {
+		b.InsertBlock(s)
+		return
+	}
+	if n := len(b.Out); n > 0 && b.Out[n-1] != '\n' && b.Out[n-1] != ' ' {
+		b.Put(" ")
+	}
+	b.Put(s)
+}
+
+// InsertBlock appends the text of an attachment on a new line.
+func (b *Buffer) InsertBlock(s string) {
 	if n := len(b.Out); n > 0 && b.Out[n-1] != '\n' {
-		switch {
-		case block:
-			b.Put("\n")
-		case b.Out[n-1] != ' ':
-			b.Put(" ")
-		}
+		b.Put("\n")
 	}
 	b.Put(s)
 }

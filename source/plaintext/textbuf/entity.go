@@ -12,9 +12,14 @@ const maxEntityName = 32
 
 // Entity decodes the character reference that s starts with (s[0] is '&'). It gives one or two characters
 // (second is 0 if there is one) and the bytes read; 0 bytes mean that s starts with a
-// plain '&'. In attribute values a name without semicolon counts only when complete, so that "?a=1&copy=2"
-// stays an address.
-func Entity(s string, attribute bool) (first, second rune, n int) {
+// plain '&'.
+func Entity(s string) (first, second rune, n int) { return entity(s, false) }
+
+// AttrEntity is Entity for the value of an attribute, in which a name without semicolon counts only when complete, so that
+// "?a=1&copy=2" stays an address.
+func AttrEntity(s string) (first, second rune, n int) { return entity(s, true) }
+
+func entity(s string, attribute bool) (first, second rune, n int) {
 	if len(s) < 2 {
 		return 0, 0, 0
 	}

@@ -17,7 +17,7 @@ func IsDropped(r rune) bool {
 	return r < ' ' || 0x80 <= r && r < 0xa0
 }
 
-// IsBidi reports whether r is one of the controls that change the order in which the text behind them is shown: embeddings, overrides and
+// IsBidi reports whether r is one of the controls that change the order in which the text after them is shown: embeddings, overrides and
 // isolates. A name that holds one makes what follows it look like something else. The marks U+200E, U+200F and U+061C stay:
 // they sway their neighbours alone, and names in Arabic and Hebrew need them.
 func IsBidi(r rune) bool { return '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069' }
@@ -35,7 +35,7 @@ func CleanName(s string) string {
 	}, Valid(s)))
 }
 
-// Finish is a text as it is handed out: without a character that was cut at its end, and without control characters.
+// Finish returns a text without a truncated character at its end and without control characters.
 func Finish(b []byte) []byte { return dropControls(wholeRunes(b)) }
 
 // dropControls takes the control characters out of b, which is valid UTF-8: C0 but for tabs and line ends, DEL, and C1. Those
@@ -82,7 +82,7 @@ func Clean(s string) string {
 	return s
 }
 
-// wholeRunes drops a character that was cut at the end of valid UTF-8.
+// wholeRunes drops a truncated character at the end of b, which is valid UTF-8 otherwise.
 func wholeRunes(b []byte) []byte {
 	for range utf8.UTFMax - 1 {
 		if r, n := utf8.DecodeLastRune(b); r != utf8.RuneError || n != 1 {
@@ -134,7 +134,7 @@ func validPieces(s string, piece func(string)) (size int) {
 	return size + len(s) - from
 }
 
-// Clip is s, cut between characters to at most n bytes. s is valid UTF-8.
+// Clip returns s, truncated between characters to at most n bytes. s is valid UTF-8.
 func Clip(s string, n int) string {
 	if len(s) <= n {
 		return s
