@@ -55,7 +55,7 @@ type clients struct {
 	usage         parleyv1.CopilotUsageServiceClient
 }
 
-// New returns an exporter that reads over a channel.
+// New returns an exporter that reads over a channel. Options with zero fields have their defaults.
 func New(conn grpc.ClientConnInterface, options Options) *Exporter {
 	name := options.Run()
 	options = options.withDefaults()
@@ -72,11 +72,11 @@ func New(conn grpc.ClientConnInterface, options Options) *Exporter {
 	}
 }
 
-// Name is the name of the run.
+// Name returns the name of the run.
 func (e *Exporter) Name() string { return e.name }
 
-// Run exports until everything was read that can be, or ctx ends. The error is nil for a run that is done, and wraps ErrIncomplete,
-// ErrRefused or ErrInterrupted where those say it.
+// Run exports until everything is read that can be read, or ctx ends. The error is nil for a run that is complete. It wraps ErrIncomplete,
+// ErrRefused or ErrInterrupted; any other error is that of the state folder, of the place of the export, or of Options.Stream.Token.
 func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 	e.store, err = store.Open(ctx, e.options.Out)
 	if err != nil {
@@ -104,30 +104,30 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 	if _, published := errors.AsType[*missingDatasetsError](err); err != nil && !published {
 		return Result{}, err
 	}
-	result, ended := e.result(ctx)
-	if err == nil || !errors.Is(ended, ErrIncomplete) {
-		err = ended
+	result, outcome := e.result(ctx)
+	if err != nil && errors.Is(outcome, ErrIncomplete) {
+		return result, err // says what is missing, which the outcome does not
 	}
-	return result, err
+	return result, outcome
 }
 
-// shardName begins the names of what belongs to this shard alone.
+// shardName begins the names of the files and folders of this shard.
 func (e *Exporter) shardName() string { return e.name + "-" + strconv.Itoa(e.options.Shard) }
 
 // missingDatasetsError is the error of a run that is published without some of the datasets that are read beside the events.
 type missingDatasetsError struct {
 	names []string
-	cause error
+	cause error // of the first dataset
 }
 
-// Error is the error of the first of them.
+// Error is the error of the first dataset.
 func (e *missingDatasetsError) Error() string { return e.cause.Error() }
 
-// Unwrap returns the error of the first of them.
+// Unwrap returns the error of the first dataset.
 func (e *missingDatasetsError) Unwrap() error { return e.cause }
 
-// runSteps reads, writes files and publishes, from the step on that the state has reached. A *missingDatasetsError comes after the run was
-// published; any other error comes before.
+// runSteps reads, writes files and publishes, from the step on that the state has reached. After a *missingDatasetsError the run is published;
+// after any other error it is not.
 func (e *Exporter) runSteps(ctx context.Context) error {
 	state := &e.journal.State
 	if state.Published && state.Outcome == incomplete {
@@ -176,7 +176,8 @@ func (e *Exporter) readWithRestart(ctx context.Context) error {
 	return err
 }
 
-// nextRound plans to read again what is incomplete, and nothing else, unless it is not known what is missing.
+// nextRound begins a round of the users who are incomplete. If the directory was not listed whole, nobody knows whom to name, and the run
+// begins anew.
 func (e *Exporter) nextRound() error {
 	state := &e.journal.State
 	if state.ListIncomplete {
@@ -198,7 +199,7 @@ func (e *Exporter) nextRound() error {
 		}
 	}
 	slices.Sort(ids)
-	if err := e.journal.SaveLegs(state.Round+1, chunks(ids)); err != nil {
+	if err := e.journal.SaveLegs(state.Round+1, legsOf(ids)); err != nil {
 		return err
 	}
 	state.Round++
@@ -207,13 +208,13 @@ func (e *Exporter) nextRound() error {
 	return e.journal.Commit()
 }
 
-// legs are the parts of the present round; those of the first one are made of the options.
+// legs returns the legs of the present round. Those of the first round are made of the options, and saved.
 func (e *Exporter) legs() ([][]string, error) {
 	state := &e.journal.State
 	if state.RoundStart < 0 {
 		legs := [][]string{nil}
 		if e.options.UserIDs != nil {
-			legs = chunks(e.options.UserIDs)
+			legs = legsOf(e.options.UserIDs)
 		}
 		if err := e.journal.SaveLegs(0, legs); err != nil {
 			return nil, err
@@ -227,8 +228,8 @@ func (e *Exporter) legs() ([][]string, error) {
 // maxRequestIDs is how many users a request may name.
 const maxRequestIDs = 1000
 
-// chunks splits ids into as many as a request may name.
-func chunks(ids []string) [][]string { return slices.Collect(slices.Chunk(ids, maxRequestIDs)) }
+// legsOf returns legs of as many ids as a request may name.
+func legsOf(ids []string) [][]string { return slices.Collect(slices.Chunk(ids, maxRequestIDs)) }
 
 // classify wraps an error of the gateway in ErrIncomplete if another run may help, and in ErrRefused if none does.
 func classify(err error) error {

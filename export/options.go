@@ -31,7 +31,7 @@ type Options struct {
 	Shard, Shards int
 	Sources       []parleyv1.Source
 	View          parleyv1.EventView
-	// Format is that of the files: parquet or ndjson.
+	// Format is the format of the files: parquet or ndjson; empty = parquet.
 	Format      string
 	Datasets    []string
 	Deduplicate bool
@@ -40,9 +40,10 @@ type Options struct {
 	// Reason is given to the gateway's audit log, and Caller says in the manifest who asked.
 	Reason string
 	Caller string
-	// Stream says how the stream is read; its functions are the exporter's own.
+	// Stream says how streams are read. The exporter sets OnCheckpoint, OnNotice and Memory itself.
 	Stream parleyclient.Options
-	// SpoolBytes is how much is gathered on disk before files are made of it, and FileBytes after which size a file ends. 0 = the defaults.
+	// SpoolBytes is how many bytes of frames are gathered on disk before files are made of them, and FileBytes after which size a file ends.
+	// 0 = the defaults.
 	SpoolBytes, FileBytes int64
 	// Now is the clock; nil = time.Now.
 	Now func() time.Time
@@ -79,8 +80,8 @@ func (o Options) Run() string {
 	datasets := slices.Sorted(slices.Values(o.Datasets))
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s %d %v %d %s %v %t %s",
 		o.Shards, o.Users, len(ids), sources, o.View, o.Format, datasets, o.Deduplicate, strings.Join(ids, " ")))
-	const minute = "20060102T150405Z"
-	return o.Start.UTC().Format(minute) + "-" + o.End.UTC().Format(minute) + "-" + hex.EncodeToString(sum[:4])
+	const second = "20060102T150405Z"
+	return o.Start.UTC().Format(second) + "-" + o.End.UTC().Format(second) + "-" + hex.EncodeToString(sum[:4])
 }
 
 const (
@@ -90,8 +91,8 @@ const (
 	oldestLateCalls = 28 * 24 * time.Hour
 )
 
-// LateCalls returns the options of the run that reads the calls of the two days before the interval once more, for those whose records came
-// or changed after the earlier nights. ok is false where there are none to read.
+// LateCalls returns the options of the run that reads the calls of the two days before the interval once more: their records may have come or
+// changed after the earlier nights. ok is false if the run reads no calls, or Graph keeps these no more.
 func (o Options) LateCalls(now time.Time) (_ Options, ok bool) {
 	o = o.withDefaults()
 	o.Start, o.End = o.Start.Add(-lateCallsSpan), o.Start

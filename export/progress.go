@@ -16,7 +16,7 @@ import (
 	"github.com/parley-gateway/parley/export/internal/journal"
 )
 
-// RunState is what a run does.
+// RunState says what a run does at the moment.
 type RunState string
 
 // States of a run, in their order. A run that is refused, interrupted or fails ends, too.
@@ -79,11 +79,11 @@ func (p *progress) addUser() { p.change(func(now *Progress) { now.Users++ }) }
 
 func (p *progress) setWaiting(code string) { p.change(func(now *Progress) { now.Waiting = code }) }
 
-// setFailed notes why a call is made again.
+// setFailed notes the error after which a call is made again. Ends of streams and calls that were cancelled are no failures.
 func (p *progress) setFailed(err error) {
 	reason := parleyclient.ErrorInfo(err).GetReason()
 	switch {
-	case errors.Is(err, io.EOF) || reason == "STREAM_ENDED" || status.Code(err) == codes.Canceled: // no failure
+	case errors.Is(err, io.EOF) || reason == "STREAM_ENDED" || status.Code(err) == codes.Canceled:
 	default:
 		p.setWaiting(cmp.Or(reason, "GATEWAY_UNAVAILABLE"))
 	}

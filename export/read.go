@@ -33,6 +33,7 @@ func (e *Exporter) readLegs(ctx context.Context) error {
 	return e.journal.Commit()
 }
 
+// request returns the request for a leg: over the users of ids, or over the selection of the options if ids is nil.
 func (e *Exporter) request(ids []string) *parleyv1.StreamTenantEventsRequest {
 	request := &parleyv1.StreamTenantEventsRequest{
 		StartTime: timestamppb.New(e.options.Start), EndTime: timestamppb.New(e.options.End),
@@ -51,7 +52,8 @@ func (e *Exporter) request(ids []string) *parleyv1.StreamTenantEventsRequest {
 	return request
 }
 
-// readLeg reads one stream to its summary. Each connection begins with what was committed.
+// readLeg reads one stream to its summary. Each connection begins at the last commit: what was appended since is rolled back. An error is
+// that of the stream, as the client helper returns it, or of the state folder.
 func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 	state := &e.journal.State
 	request := e.request(ids)
@@ -95,7 +97,7 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 	return e.endLeg()
 }
 
-// watched tells the progress of a stream's failures, after which the client helper opens another one.
+// watched is a stream that notes its failures in the progress of the run. The client helper sees them, too, and opens another stream.
 type watched struct {
 	parleyclient.Receiver[*frames.Frame]
 
@@ -111,7 +113,7 @@ func (w watched) Recv() (*frames.Frame, error) {
 	return next, err
 }
 
-// items takes progress and summary from a frame, and returns all other frames.
+// items returns the frames that go into the journal. From the others it takes the progress of the run and the summary of the leg.
 func (e *Exporter) items(f *frames.Frame) []*frames.Frame {
 	switch next := f.GetFrame().(type) {
 	case nil, *parleyv1.StreamTenantEventsResponse_Batch, *parleyv1.StreamTenantEventsResponse_Copies, *parleyv1.StreamTenantEventsResponse_User:
@@ -206,6 +208,7 @@ func (e *Exporter) turnPartOf(event []byte) ([]byte, error) {
 	return proto.Marshal(part)
 }
 
+// journalCopies appends the copies that are not in the journal already.
 func (e *Exporter) journalCopies(copies []*parleyv1.EventCopy) error {
 	var kept []*parleyv1.EventCopy
 	for _, c := range copies {
@@ -234,10 +237,7 @@ func batchFrame(events []*parleyv1.Event) *parleyv1.StreamTenantEventsResponse {
 // endLeg notes the summary of a stream and goes on to the next leg.
 func (e *Exporter) endLeg() error {
 	state, summary := &e.journal.State, e.summary
-	if summary.GetOutcome() == parleyv1.TenantOutcome_TENANT_OUTCOME_INCOMPLETE {
-		listed := !slices.ContainsFunc(summary.GetNotices(), func(n *parleyv1.Notice) bool { return n.GetSource() == parleyv1.Source_SOURCE_USER })
-		state.ListIncomplete = state.ListIncomplete || !listed || summary.GetUsersIncomplete() == 0
-	}
+	state.ListIncomplete = state.ListIncomplete || listIncomplete(summary)
 	for _, notice := range summary.GetNotices() {
 		if len(state.Notices) < 100 {
 			state.Notices = append(state.Notices, journal.Notice{Code: notice.GetCode(), Message: notice.GetMessage()})
@@ -258,7 +258,16 @@ func (e *Exporter) endLeg() error {
 	return e.journal.Commit()
 }
 
-// earlier reports whether a is a time before b.
+// listIncomplete reports whether a stream missed users: a notice is about the directory, or the outcome is incomplete and no user is.
+func listIncomplete(summary *parleyv1.TenantSummary) bool {
+	if summary.GetOutcome() != parleyv1.TenantOutcome_TENANT_OUTCOME_INCOMPLETE {
+		return false
+	}
+	ofDirectory := func(n *parleyv1.Notice) bool { return n.GetSource() == parleyv1.Source_SOURCE_USER }
+	return summary.GetUsersIncomplete() == 0 || slices.ContainsFunc(summary.GetNotices(), ofDirectory)
+}
+
+// earlier reports whether a is before b; false if one of them is no time in RFC 3339.
 func earlier(a, b string) bool {
 	left, errLeft := time.Parse(time.RFC3339Nano, a)
 	right, errRight := time.Parse(time.RFC3339Nano, b)

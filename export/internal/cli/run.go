@@ -124,7 +124,7 @@ func (v runVerb) places(o *export.Options, bad func(flag, value, fix string)) {
 	}
 	if o.State == "" {
 		o.State = "parley-export-state"
-		if folder, ok := store.IsFolder(v.Out); ok {
+		if folder, ok := store.Folder(v.Out); ok {
 			o.State = filepath.Join(folder, "_state")
 		}
 	}

@@ -82,6 +82,7 @@ type File struct {
 
 // Journal is the state folder of one shard of one run. It is for one goroutine.
 type Journal struct {
+	// State is changed by the exporter; Commit writes it.
 	State State
 
 	folder             string
@@ -89,7 +90,8 @@ type Journal struct {
 	spool, users, keys *log
 }
 
-// Open opens the journal of a run, which is begun if need be, and forgets what was not committed.
+// Open opens the journal of a run, or begins one, and forgets what was not committed. The error wraps ErrBusy while another process has the
+// folder open; a state of another run or version is an error, too.
 func Open(folder, run string, now time.Time) (_ *Journal, err error) {
 	if err := os.MkdirAll(filepath.Join(folder, "tmp"), 0o700); err != nil {
 		return nil, fmt.Errorf("state folder: %w", err)
@@ -117,6 +119,7 @@ func Open(folder, run string, now time.Time) (_ *Journal, err error) {
 	return j, nil
 }
 
+// load reads the state of a run, or begins one.
 func (j *Journal) load(run string, now time.Time) error {
 	text, err := os.ReadFile(j.path("state.json"))
 	switch {
@@ -158,6 +161,7 @@ func (j *Journal) clean() error {
 	return err
 }
 
+// openLogs opens the logs at their committed lengths.
 func (j *Journal) openLogs() (err error) {
 	if j.spool, err = openLog(j.spoolPath(j.State.Generation), j.State.Spool); err != nil {
 		return err
@@ -189,7 +193,7 @@ func (j *Journal) Close() error {
 	return errors.Join(err, j.lock.Unlock())
 }
 
-// Append adds a frame to the spool.
+// Append adds a frame to the spool: the log of the frames that are in no file yet.
 func (j *Journal) Append(frame *parleyv1.StreamTenantEventsResponse) error {
 	return j.spool.append(frame)
 }
@@ -211,7 +215,7 @@ func (j *Journal) AppendKey(key Key) error {
 // Spooled is how many bytes of frames there are, committed or not.
 func (j *Journal) Spooled() int64 { return j.spool.size }
 
-// Commit makes everything that was appended permanent, together with the state.
+// Commit makes everything that was appended permanent, together with the state. After an error the last commit holds.
 func (j *Journal) Commit() error {
 	for _, l := range []*log{j.spool, j.users, j.keys} {
 		if err := l.flush(); err != nil {
@@ -239,7 +243,7 @@ func (j *Journal) Rollback() error {
 	return errors.Join(j.spool.truncate(j.State.Spool), j.users.truncate(j.State.Users), j.keys.truncate(j.State.Keys))
 }
 
-// ReplaceFrames replaces the frames, which are in files now, by others, and commits. Everything else was committed before.
+// ReplaceFrames replaces the frames, which are in files now, by others, and commits. Summaries and keys were committed before.
 func (j *Journal) ReplaceFrames(rest iter.Seq[*parleyv1.StreamTenantEventsResponse]) error {
 	next, err := openLog(j.spoolPath(j.State.Generation+1), 0)
 	if err != nil {
@@ -267,17 +271,20 @@ func (j *Journal) Reset(now time.Time) error {
 	return errors.Join(j.Rollback(), j.save())
 }
 
+// begin returns the state of a run of which nothing is read.
 func begin(run string, now time.Time) State {
 	return State{Version: version, Run: run, StartedAt: now.UTC(), Rows: map[string]int64{}, SettledUntil: map[string]string{}, RoundStart: -1}
 }
 
-// Frames yields the committed frames in their wire format, each until the next one.
-func (j *Journal) Frames() iter.Seq2[[]byte, error] { return read(j.spool.file.Name(), j.State.Spool) }
+// Frames yields the committed frames in their wire format. A frame is valid until the next one.
+func (j *Journal) Frames() iter.Seq2[[]byte, error] {
+	return records(j.spool.file.Name(), j.State.Spool)
+}
 
-// UserSummaries yields the committed summaries of users, each after the byte at which it begins; the last one of a user counts.
+// UserSummaries yields the committed summaries of users in the order in which they were appended. Of several of one user the last one counts.
 func (j *Journal) UserSummaries() iter.Seq2[*parleyv1.UserSummary, error] {
 	return func(yield func(*parleyv1.UserSummary, error) bool) {
-		for wire, err := range read(j.users.file.Name(), j.State.Users) {
+		for wire, err := range records(j.users.file.Name(), j.State.Users) {
 			user := new(parleyv1.UserSummary)
 			if err == nil {
 				err = proto.Unmarshal(wire, user)
@@ -293,13 +300,13 @@ func (j *Journal) UserSummaries() iter.Seq2[*parleyv1.UserSummary, error] {
 	}
 }
 
-// Key stands for one version of an event of a user.
+// Key stands for one version of an event of a user: the hashes of the user's name, and of uid and version.
 type Key struct{ Owner, Event uint64 }
 
 // KeyOf is the key of an event.
 func KeyOf[T string | []byte](owner, uid T, version int64) Key {
-	event := hashed(uid)
-	event *= fnvPrime // a zero byte
+	event := fnv(uid)
+	event *= fnvPrime // a zero byte between uid and version
 	for range 8 {
 		event = (event ^ uint64(version)&0xff) * fnvPrime
 		version >>= 8
@@ -320,13 +327,14 @@ func OwnerKey[T string | []byte](user T) uint64 {
 	return hash
 }
 
-// FNV-1a of 64 bits, without the allocations of hash/fnv.
+// Constants of FNV-1a of 64 bits.
 const (
 	fnvOffset = 14695981039346656037
 	fnvPrime  = 1099511628211
 )
 
-func hashed[T string | []byte](text T) uint64 {
+// fnv hashes a text by FNV-1a, without the allocations of hash/fnv.
+func fnv[T string | []byte](text T) uint64 {
 	hash := uint64(fnvOffset)
 	for i := range len(text) {
 		hash = (hash ^ uint64(text[i])) * fnvPrime
@@ -334,7 +342,7 @@ func hashed[T string | []byte](text T) uint64 {
 	return hash
 }
 
-// Keys yields the keys of all committed frames, of those in files, too.
+// Keys yields the committed keys: of frames in the spool, and of frames that are in files.
 func (j *Journal) Keys() iter.Seq2[Key, error] {
 	return func(yield func(Key, error) bool) {
 		file, err := os.Open(j.keys.file.Name())
@@ -361,8 +369,8 @@ func (j *Journal) Keys() iter.Seq2[Key, error] {
 // maxRecord is above every frame of the API.
 const maxRecord = 64 << 20
 
-// read yields the records of a log, each until the next one.
-func read(path string, length int64) iter.Seq2[[]byte, error] {
+// records yields the records of a log up to a length. A record is valid until the next one. The last pair has an error if the log is damaged.
+func records(path string, length int64) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		file, err := os.Open(path)
 		if err != nil {
@@ -395,25 +403,25 @@ func read(path string, length int64) iter.Seq2[[]byte, error] {
 	}
 }
 
-// SaveLegs saves the legs of a round: the lists of the users that each names, or one empty list for a selection.
+// SaveLegs saves the legs of a round: the list of the users that each names, or one nil list for a selection.
 func (j *Journal) SaveLegs(round int, legs [][]string) error {
 	text, err := json.Marshal(legs)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(j.legs(round), text, 0o600)
+	return os.WriteFile(j.legsPath(round), text, 0o600)
 }
 
 // Legs returns the legs that SaveLegs saved.
 func (j *Journal) Legs(round int) (legs [][]string, err error) {
-	text, err := os.ReadFile(j.legs(round))
+	text, err := os.ReadFile(j.legsPath(round))
 	if err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal(text, &legs); err != nil {
-		return nil, fmt.Errorf("%s is damaged: %w", j.legs(round), err)
+		return nil, fmt.Errorf("%s is damaged: %w", j.legsPath(round), err)
 	}
 	return legs, nil
 }
 
-func (j *Journal) legs(round int) string { return j.path(fmt.Sprintf("legs-%d.json", round)) }
+func (j *Journal) legsPath(round int) string { return j.path(fmt.Sprintf("legs-%d.json", round)) }

@@ -37,10 +37,11 @@ func (e *Error) Error() string { return e.err.Error() }
 // Unwrap returns what the place said.
 func (e *Error) Unwrap() error { return e.err }
 
+// failed returns an Error.
 func failed(format string, args ...any) error { return &Error{fmt.Errorf(format, args...)} }
 
-// IsFolder reports whether a place is a folder of this machine, and which.
-func IsFolder(place string) (string, bool) {
+// Folder returns the path of a place that is a folder of this machine; ok is false for a bucket.
+func Folder(place string) (folder string, ok bool) {
 	if !strings.Contains(place, "://") {
 		return place, true
 	}
@@ -52,7 +53,7 @@ func IsFolder(place string) (string, bool) {
 
 // Open opens a folder, which is made if need be, or a bucket: s3://, gs:// or azblob://, with a path as the prefix of all names.
 func Open(ctx context.Context, place string) (*Store, error) {
-	if folder, ok := IsFolder(place); ok {
+	if folder, ok := Folder(place); ok {
 		folder, err := filepath.Abs(folder)
 		if err != nil {
 			return nil, err
@@ -82,7 +83,8 @@ func Open(ctx context.Context, place string) (*Store, error) {
 // Close releases the connections.
 func (s *Store) Close() error { return s.bucket.Close() }
 
-// Put writes a whole object: whoever reads the name finds all of it, or what was there before. Writers who may meet have different owners.
+// Put writes a whole object: a reader of the name finds all of it, or what was there before. The owner names the folder of unfinished files:
+// writers that may run at the same time have different owners.
 func (s *Store) Put(ctx context.Context, owner, name string, content io.Reader) error {
 	if s.folder == "" {
 		if err := s.bucket.Upload(ctx, name, content, &blob.WriterOptions{ContentType: "application/octet-stream"}); err != nil {
@@ -104,7 +106,7 @@ func (s *Store) Put(ctx context.Context, owner, name string, content io.Reader) 
 	return nil
 }
 
-// PutFile is Put of a file.
+// PutFile puts the content of a file of this machine, which stays.
 func (s *Store) PutFile(ctx context.Context, owner, name, file string) error {
 	content, err := os.Open(file)
 	if err != nil {
@@ -114,7 +116,7 @@ func (s *Store) PutFile(ctx context.Context, owner, name, file string) error {
 	return s.Put(ctx, owner, name, content)
 }
 
-// Clean removes what an owner left behind that was never whole.
+// Clean removes the unfinished files of an owner.
 func (s *Store) Clean(owner string) error {
 	if s.folder == "" {
 		return nil

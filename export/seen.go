@@ -11,15 +11,16 @@ const maxSeen = 4 << 20
 
 // seenEvents remembers which events are in the journal: those of the users who are being read and, to find copies, those of all users.
 type seenEvents struct {
-	owners map[uint64]map[uint64]struct{}
-	all    map[uint64]struct{} // nil unless copies are looked for
+	owned map[uint64]map[uint64]struct{} // by journal.Key.Owner, the Key.Event of each
+	all   map[uint64]struct{}            // Key.Event of all users; nil unless copies are looked for
 }
 
-// load reads from the journal what was committed. Users who have their summary in the present round do not come again.
-func (k *seenEvents) load(j *journal.Journal, copies bool) error {
-	k.owners, k.all = map[uint64]map[uint64]struct{}{}, nil
-	if copies {
-		k.all = map[uint64]struct{}{}
+// load replaces the events by those that are committed to the journal; findCopies says that those of all users are remembered, too. Users
+// who have their summary in the present round do not come again.
+func (s *seenEvents) load(j *journal.Journal, findCopies bool) error {
+	s.owned, s.all = map[uint64]map[uint64]struct{}{}, nil
+	if findCopies {
+		s.all = map[uint64]struct{}{}
 	}
 	ended := map[uint64]struct{}{}
 	n := 0
@@ -39,16 +40,16 @@ func (k *seenEvents) load(j *journal.Journal, copies bool) error {
 		if err != nil {
 			return err
 		}
-		k.addToAll(key)
+		s.addToAll(key)
 		if _, done := ended[key.Owner]; done || wanted != nil && !wanted[key.Owner] {
 			continue
 		}
-		k.add(key)
+		s.add(key)
 	}
 	return nil
 }
 
-// wantedOwners are the users whom the present leg names; nil = it names none.
+// wantedOwners returns the users whom the present leg names; nil for a leg over a selection of users.
 func wantedOwners(j *journal.Journal) (map[uint64]bool, error) {
 	legs, err := j.Legs(j.State.Round)
 	if err != nil || j.State.Leg >= len(legs) || legs[j.State.Leg] == nil {
@@ -62,38 +63,38 @@ func wantedOwners(j *journal.Journal) (map[uint64]bool, error) {
 }
 
 // addToAll remembers an event whoever owns it.
-func (k *seenEvents) addToAll(key journal.Key) {
-	if k.all == nil {
+func (s *seenEvents) addToAll(key journal.Key) {
+	if s.all == nil {
 		return
 	}
-	if len(k.all) >= maxSeen {
-		clear(k.all)
+	if len(s.all) >= maxSeen {
+		clear(s.all)
 	}
-	k.all[key.Event] = struct{}{}
+	s.all[key.Event] = struct{}{}
 }
 
 // add remembers an event of an owner who is being read.
-func (k *seenEvents) add(key journal.Key) {
-	k.addToAll(key)
-	events := k.owners[key.Owner]
+func (s *seenEvents) add(key journal.Key) {
+	s.addToAll(key)
+	events := s.owned[key.Owner]
 	if events == nil {
 		events = map[uint64]struct{}{}
-		k.owners[key.Owner] = events
+		s.owned[key.Owner] = events
 	}
 	events[key.Event] = struct{}{}
 }
 
 // hasOwned reports whether the event is in the journal for this owner.
-func (k *seenEvents) hasOwned(key journal.Key) bool {
-	_, ok := k.owners[key.Owner][key.Event]
+func (s *seenEvents) hasOwned(key journal.Key) bool {
+	_, ok := s.owned[key.Owner][key.Event]
 	return ok
 }
 
 // hasAny reports whether the event is in the journal for any owner.
-func (k *seenEvents) hasAny(key journal.Key) bool {
-	_, ok := k.all[key.Event]
+func (s *seenEvents) hasAny(key journal.Key) bool {
+	_, ok := s.all[key.Event]
 	return ok
 }
 
 // forget drops the events of a user who was read to the end.
-func (k *seenEvents) forget(user string) { delete(k.owners, journal.OwnerKey(user)) }
+func (s *seenEvents) forget(user string) { delete(s.owned, journal.OwnerKey(user)) }
