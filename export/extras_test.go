@@ -20,7 +20,7 @@ func noticeCodes(m manifest) []string {
 	return out
 }
 
-// TestConversations: a cut list is read again without doubles, a refused or incomplete one is told, and stains nothing.
+// TestConversations: a list whose connection was cut is read again without doubles; a refused or incomplete one is a notice, and the run is complete.
 func TestConversations(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()
@@ -52,7 +52,7 @@ func TestConversations(t *testing.T) {
 	}
 }
 
-// TestConversationsWithoutGraph: conversations that Graph does not give are told, as long as it gives those of others; where it gives nobody's,
+// TestConversationsWithoutGraph: conversations that Graph does not give are a notice, as long as it gives those of others; where it gives nobody's,
 // the run is incomplete, and the next one reads these lists and no events.
 func TestConversationsWithoutGraph(t *testing.T) {
 	t.Parallel()
@@ -99,7 +99,7 @@ func TestConversationsWithoutGraph(t *testing.T) {
 	}
 }
 
-// TestDoubtfulListsAreReported: a list of users and a usage report that are not whole are told.
+// TestDoubtfulListsAreReported: a list of users and a usage report that are not whole are notices.
 func TestDoubtfulListsAreReported(t *testing.T) {
 	t.Parallel()
 	out := t.TempDir()

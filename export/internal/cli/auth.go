@@ -37,11 +37,11 @@ type authFlags struct {
 	Azure          string `name:"azure-credential" help:"workload-identity, managed-identity or cli (--auth=azure)." default:"workload-identity" env:"PARLEY_EXPORT_AZURE_CREDENTIAL"`
 }
 
-// access is how the gateway is spoken to.
+// access is how the gateway is called: with which token, certificate and name.
 type access struct {
-	token  func(ctx context.Context, refused string) (string, error)
-	tls    *tls.Config // nil = plain text
-	caller string
+	token  func(ctx context.Context, refused string) (string, error) // nil = none
+	tls    *tls.Config                                               // nil = plain text
+	caller string                                                    // who calls, for the manifest
 }
 
 // access checks the flags; the error has a line for each mistake.
@@ -94,7 +94,7 @@ func (f authFlags) access(server string) (access, error) {
 	return a, errors.Join(wrong...)
 }
 
-// tlsConfig returns how the gateway's certificate is checked. With an error, it trusts nobody.
+// tlsConfig returns how the gateway's certificate is checked. With an error, the configuration trusts nobody.
 func (f authFlags) tlsConfig() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if f.CAFile == "" {
@@ -111,6 +111,7 @@ func (f authFlags) tlsConfig() (*tls.Config, error) {
 	return config, nil
 }
 
+// certificate makes access present the client certificate.
 func (f authFlags) certificate(a *access) error {
 	if f.CertFile == "" || f.KeyFile == "" {
 		return nil
@@ -131,6 +132,7 @@ func (f authFlags) certificate(a *access) error {
 	return nil
 }
 
+// oidcToken fetches a token by OAuth 2.0 client credentials, and returns when it ends.
 func (f authFlags) oidcToken(ctx context.Context) (string, time.Time, error) {
 	secret, err := readSecret(f.OIDCSecretFile)
 	if err != nil {
@@ -164,7 +166,7 @@ func (f authFlags) azureCredential() (credential azcore.TokenCredential, err err
 	return credential, nil
 }
 
-// cached keeps a token until a minute before its end, or until the gateway refuses it.
+// cached returns a function that fetches a token and returns it until a minute before its end, or until the gateway refuses it.
 func cached(fetch func(context.Context) (string, time.Time, error)) func(context.Context, string) (string, error) {
 	var mu sync.Mutex
 	var token string

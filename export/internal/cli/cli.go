@@ -76,6 +76,7 @@ func Run(ctx context.Context, args []string, out, errOut io.Writer) (code int) {
 	return report(errOut, parsed.Run())
 }
 
+// report prints an error and returns its exit code.
 func report(errOut io.Writer, err error) int {
 	if err == nil {
 		return Done
@@ -146,7 +147,7 @@ func (v schemaVerb) Run(to streams) error {
 	return err
 }
 
-// printResult tells how a run ended; scripts read the manifest.
+// printResult prints how a run ended, for people; programs read the manifest. A run that did not come to its end has no result.
 func printResult(out io.Writer, result export.Result) {
 	if result.Run == "" {
 		return

@@ -16,20 +16,20 @@ import (
 	"github.com/parley-gateway/parley/export"
 )
 
-// exporting is a run that metrics tell of.
-type exporting interface {
-	source
+// exportRun is a run as its metrics show it.
+type exportRun interface {
+	progressSource
 	Name() string
 }
 
-// metrics tells how far the run has come that is going on, for Prometheus. Each run of a process has its own series, which end with it.
+// metrics are the metrics of the present run, for Prometheus. Each run of a process has series of its own, which end when the next one begins.
 type metrics struct {
 	mu  sync.Mutex
-	run exporting // nil until the first one begins
+	run exportRun // nil until the first one begins
 }
 
-// of tells of another run from now on.
-func (m *metrics) of(run exporting) {
+// setRun shows another run from now on.
+func (m *metrics) setRun(run exportRun) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.run = run
@@ -99,7 +99,7 @@ func (m *metrics) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// serve serves the metrics on an address until stop is called.
+// serve serves the metrics on an address until stop is called, and returns the address that it listens on.
 func (m *metrics) serve(ctx context.Context, address string) (at net.Addr, stop func() error, err error) {
 	registry := prometheus.NewRegistry()
 	for _, c := range []prometheus.Collector{m, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})} {

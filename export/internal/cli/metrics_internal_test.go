@@ -14,10 +14,10 @@ import (
 
 type fixed struct{ now export.Progress }
 
-// Progress implements source.
+// Progress implements progressSource.
 func (f fixed) Progress() export.Progress { return f.now }
 
-// Name implements exporting.
+// Name implements exportRun.
 func (fixed) Name() string { return "night" }
 
 // own are the lines of parley-export's own metrics.
@@ -47,8 +47,8 @@ func own(t *testing.T, url string) (lines []string) {
 
 func TestMetrics(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	told := new(metrics)
-	at, stop, err := told.serve(t.Context(), "127.0.0.1:0")
+	shown := new(metrics)
+	at, stop, err := shown.serve(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestMetrics(t *testing.T) {
 	if lines := own(t, url); lines != nil {
 		t.Errorf("before a run: %v", lines)
 	}
-	told.of(fixed{export.Progress{
+	shown.setRun(fixed{export.Progress{
 		State: export.StateReading, Users: 3, UsersTotal: 8, Open: 2, Events: 40, Waiting: "GRAPH_THROTTLED", GraphRequests: 17, Files: 2, FileBytes: 512,
 		Rows: map[string]int64{"events": 30, "turns": 4},
 	}})
@@ -80,8 +80,8 @@ func TestMetrics(t *testing.T) {
 	if diff := cmp.Diff(want, own(t, url)); diff != "" {
 		t.Errorf("metrics, want (-) and got (+):\n%s", diff)
 	}
-	// An address that is taken is told at once.
-	if _, _, err := told.serve(t.Context(), at.String()); err == nil {
+	// An address that is in use is an error at once.
+	if _, _, err := shown.serve(t.Context(), at.String()); err == nil {
 		t.Error("an address is served twice")
 	}
 	if err := stop(); err != nil {

@@ -15,14 +15,14 @@ import (
 	"github.com/parley-gateway/parley/export"
 )
 
-// every is how often a line is written where there is no terminal.
-const every = 10 * time.Second
+// lineInterval is how often a line is written where there is no terminal.
+const lineInterval = 10 * time.Second
 
-// source is what is shown.
-type source interface{ Progress() export.Progress }
+// progressSource is a run whose progress is shown.
+type progressSource interface{ Progress() export.Progress }
 
-// show shows how far a run has come, until it is told to stop.
-func show(ctx context.Context, from source, to io.Writer) (stop func()) {
+// show shows how far a run has come until stop is called: as a bar on a terminal, as lines elsewhere.
+func show(ctx context.Context, from progressSource, to io.Writer) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	draw := lines
@@ -39,23 +39,23 @@ func show(ctx context.Context, from source, to io.Writer) (stop func()) {
 	}
 }
 
-func lines(ctx context.Context, from source, to io.Writer) {
-	ticks := time.NewTicker(every)
+func lines(ctx context.Context, from progressSource, to io.Writer) {
+	ticks := time.NewTicker(lineInterval)
 	defer ticks.Stop()
 	begun := time.Now()
-	before := from.Progress()
+	first := from.Progress()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticks.C:
 			now := from.Progress()
-			fmt.Fprintln(to, "parley-export: "+line(now, before, time.Since(begun)))
+			fmt.Fprintln(to, "parley-export: "+line(now, first, time.Since(begun)))
 		}
 	}
 }
 
-// line tells progress in one line: users, events, what is waited for, and how long it will still take at the speed since the start.
+// line is the progress in one line: users, events, why the run waits, and how long it will still take at the speed since the start.
 func line(now, first export.Progress, since time.Duration) string {
 	text := fmt.Sprintf("%d of %s users, %d open, %d events, %.0f events/s", now.Users, total(now), now.Open, now.Events, float64(now.Events)/max(since.Seconds(), 1))
 	if now.Waiting != "" {
@@ -68,6 +68,7 @@ func line(now, first export.Progress, since time.Duration) string {
 	return text
 }
 
+// total is the number of users, or a question mark while the directory is not listed.
 func total(p export.Progress) string {
 	if p.UsersTotal == 0 {
 		return "?"
@@ -75,7 +76,7 @@ func total(p export.Progress) string {
 	return strconv.FormatInt(p.UsersTotal, 10)
 }
 
-func bar(ctx context.Context, from source, to io.Writer) {
+func bar(ctx context.Context, from progressSource, to io.Writer) {
 	progress := mpb.New(mpb.WithOutput(to))
 	begun := time.Now()
 	first := from.Progress()

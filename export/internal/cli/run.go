@@ -23,7 +23,7 @@ import (
 	"github.com/parley-gateway/parley/export/internal/store"
 )
 
-// runVerb has texts alone, so that every mistake in them is told at once.
+// runVerb has texts alone: Run reports every mistake in them at once.
 type runVerb struct {
 	Day string `arg:"" optional:"" help:"yesterday, or a day such as 2026-11-30 (UTC), in place of --start and --end."`
 
@@ -60,27 +60,27 @@ func (v runVerb) Run(ctx context.Context, to streams) (err error) {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	told := new(metrics)
+	shown := new(metrics)
 	if v.Metrics != "" {
-		at, stop, errServe := told.serve(ctx, v.Metrics)
+		at, stop, errServe := shown.serve(ctx, v.Metrics)
 		if errServe != nil {
 			return errServe
 		}
 		fmt.Fprintf(to.err, "parley-export: metrics are at http://%s/metrics\n", at)
 		defer func() { err = errors.Join(err, stop()) }()
 	}
-	err = v.export(ctx, conn, options, told, to)
+	err = v.export(ctx, conn, options, shown, to)
 	late, ok := options.LateCalls(time.Now())
 	if !ok || !v.LateCalls || err != nil && !errors.Is(err, export.ErrIncomplete) {
 		return err
 	}
-	return errors.Join(err, v.export(ctx, conn, late, told, to))
+	return errors.Join(err, v.export(ctx, conn, late, shown, to))
 }
 
-// export exports one run.
-func (v runVerb) export(ctx context.Context, conn *grpc.ClientConn, options export.Options, told *metrics, to streams) error {
+// export runs one export, and shows its progress and its end.
+func (v runVerb) export(ctx context.Context, conn *grpc.ClientConn, options export.Options, shown *metrics, to streams) error {
 	exporter := export.New(conn, options)
-	told.of(exporter)
+	shown.setRun(exporter)
 	fmt.Fprintf(to.err, "parley-export: run %s\n", exporter.Name())
 	stop := show(ctx, exporter, to.err)
 	result, err := exporter.Run(ctx)
@@ -89,7 +89,7 @@ func (v runVerb) export(ctx context.Context, conn *grpc.ClientConn, options expo
 	return err
 }
 
-// options are those of the flags; the error has a line for each mistake.
+// options returns the options that the flags describe. The error has a line for each mistake.
 func (v runVerb) options(now func() time.Time) (export.Options, error) {
 	var wrong []error
 	bad := func(flag, value, fix string) {
@@ -104,7 +104,7 @@ func (v runVerb) options(now func() time.Time) (export.Options, error) {
 	}
 	v.places(&o, bad)
 	v.interval(&o, now().UTC(), bad)
-	v.whom(&o, bad)
+	v.users(&o, bad)
 	v.contents(&o, bad)
 	return o, errors.Join(wrong...)
 }
@@ -169,8 +169,8 @@ func (v runVerb) interval(o *export.Options, now time.Time, bad func(flag, value
 	}
 }
 
-// whom reads the flags about users.
-func (v runVerb) whom(o *export.Options, bad func(flag, value, fix string)) {
+// users reads the flags about users.
+func (v runVerb) users(o *export.Options, bad func(flag, value, fix string)) {
 	switch v.Users {
 	case "all":
 		o.Users = parleyv1.UserSelection_USER_SELECTION_ALL
@@ -195,8 +195,8 @@ func (v runVerb) whom(o *export.Options, bad func(flag, value, fix string)) {
 	}
 }
 
-// exported are the sources that an export can read.
-var exported = []parleyv1.Source{
+// exportSources are the sources that an export can read.
+var exportSources = []parleyv1.Source{
 	parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT, parleyv1.Source_SOURCE_CALL, parleyv1.Source_SOURCE_RETAINED_CHAT,
 }
 
@@ -204,7 +204,7 @@ var exported = []parleyv1.Source{
 func (v runVerb) contents(o *export.Options, bad func(flag, value, fix string)) {
 	for name := range parts(v.Sources) {
 		source, ok := parleyv1.Source_value["SOURCE_"+strings.ToUpper(name)]
-		if !ok || !slices.Contains(exported, parleyv1.Source(source)) {
+		if !ok || !slices.Contains(exportSources, parleyv1.Source(source)) {
 			bad("--sources", name, "use copilot, chat, call, retained_chat")
 			continue
 		}
@@ -226,7 +226,7 @@ func (v runVerb) contents(o *export.Options, bad func(flag, value, fix string)) 
 	}
 }
 
-// readIDs reads a file of object ids; empty lines and those that begin with # are passed over.
+// readIDs reads a file of object ids; empty lines and lines that begin with # are passed over. A file without an id is an error.
 func readIDs(path string) ([]string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -254,7 +254,7 @@ func readIDs(path string) ([]string, error) {
 	return ids, nil
 }
 
-// parts are what stands between commas.
+// parts yields the texts between commas, in lower case and without spaces around them; empty ones are passed over.
 func parts(text string) func(yield func(string) bool) {
 	return func(yield func(string) bool) {
 		for part := range strings.SplitSeq(text, ",") {
