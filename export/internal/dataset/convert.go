@@ -133,7 +133,7 @@ func object(m proto.Message) string {
 	if err != nil {
 		return "" // only text that is no UTF-8 fails, and such a message was refused on the wire
 	}
-	text, err := wire.Of(m.ProtoReflect().Descriptor(), content)
+	text, err := wire.JSON(m.ProtoReflect().Descriptor(), content)
 	if err != nil {
 		return ""
 	}

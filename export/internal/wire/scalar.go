@@ -10,43 +10,43 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// appendScalar appends what is no message. 64-bit integers are strings, as everywhere in the JSON of protobuf.
+// appendScalar appends the JSON of a value that is no message. Integers of 64 bits are strings, as protobuf's JSON has them.
 func appendScalar(to []byte, f *field, v value) ([]byte, error) {
 	switch f.kind {
 	case protoreflect.BoolKind:
-		return strconv.AppendBool(to, v.number != 0), nil
+		return strconv.AppendBool(to, v.bits != 0), nil
 	case protoreflect.StringKind:
 		return appendString(to, v.bytes)
 	case protoreflect.BytesKind:
 		return append(base64.StdEncoding.AppendEncode(append(to, '"'), v.bytes), '"'), nil
 	case protoreflect.EnumKind:
-		number := protoreflect.EnumNumber(v.number)
-		if name, known := f.enum[number]; known {
+		member := protoreflect.EnumNumber(v.bits)
+		if name, known := f.enum[member]; known {
 			return append(to, name...), nil
 		}
-		return strconv.AppendInt(to, int64(number), 10), nil
+		return strconv.AppendInt(to, int64(member), 10), nil
 	case protoreflect.Int32Kind, protoreflect.Sfixed32Kind:
-		return strconv.AppendInt(to, int64(int32(v.number)), 10), nil
+		return strconv.AppendInt(to, int64(int32(v.bits)), 10), nil
 	case protoreflect.Sint32Kind:
-		return strconv.AppendInt(to, int64(int32(protowire.DecodeZigZag(v.number&math.MaxUint32))), 10), nil
+		return strconv.AppendInt(to, int64(int32(protowire.DecodeZigZag(v.bits&math.MaxUint32))), 10), nil
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return strconv.AppendUint(to, uint64(uint32(v.number)), 10), nil
+		return strconv.AppendUint(to, uint64(uint32(v.bits)), 10), nil
 	case protoreflect.Int64Kind, protoreflect.Sfixed64Kind:
-		return append(strconv.AppendInt(append(to, '"'), int64(v.number), 10), '"'), nil
+		return append(strconv.AppendInt(append(to, '"'), int64(v.bits), 10), '"'), nil
 	case protoreflect.Sint64Kind:
-		return append(strconv.AppendInt(append(to, '"'), protowire.DecodeZigZag(v.number), 10), '"'), nil
+		return append(strconv.AppendInt(append(to, '"'), protowire.DecodeZigZag(v.bits), 10), '"'), nil
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return append(strconv.AppendUint(append(to, '"'), v.number, 10), '"'), nil
+		return append(strconv.AppendUint(append(to, '"'), v.bits, 10), '"'), nil
 	case protoreflect.FloatKind:
-		return appendFloat(to, float64(math.Float32frombits(uint32(v.number))), 32), nil
+		return appendFloat(to, float64(math.Float32frombits(uint32(v.bits))), 32), nil
 	default: // double: messages do not come here
-		return appendFloat(to, math.Float64frombits(v.number), 64), nil
+		return appendFloat(to, math.Float64frombits(v.bits), 64), nil
 	}
 }
 
 const hex = "0123456789abcdef"
 
-// appendString escapes what JSON cannot hold, and nothing else.
+// appendString appends a JSON string. It escapes the characters that JSON strings cannot have, and no others.
 func appendString(to, text []byte) ([]byte, error) {
 	if !utf8.Valid(text) {
 		return nil, errUTF8
@@ -79,7 +79,7 @@ func appendString(to, text []byte) ([]byte, error) {
 	return append(append(to, text[plain:]...), '"'), nil
 }
 
-// appendFloat writes numbers as encoding/json does.
+// appendFloat appends a number as encoding/json does, and the strings that protobuf's JSON has for other values.
 func appendFloat(to []byte, n float64, bits int) []byte {
 	switch {
 	case math.IsNaN(n):

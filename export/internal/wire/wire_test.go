@@ -47,7 +47,7 @@ func want(t *testing.T, m proto.Message) (string, bool) {
 func compare(t *testing.T, m proto.Message, content []byte) {
 	t.Helper()
 	expected, ok := want(t, m)
-	text, err := wire.Of(m.ProtoReflect().Descriptor(), content)
+	text, err := wire.JSON(m.ProtoReflect().Descriptor(), content)
 	if (err == nil) != ok || ok && text != expected {
 		t.Errorf("%s: %v\ngot  %s\nwant %s", m.ProtoReflect().Descriptor().FullName(), err, text, expected)
 	}
@@ -159,7 +159,7 @@ func FuzzJSON(f *testing.F) {
 		all := kinds()
 		m := all[uint(kind)%uint(len(all))]
 		if err := proto.Unmarshal(content, m); err != nil {
-			_, _ = wire.Of(m.ProtoReflect().Descriptor(), content) // must not panic
+			_, _ = wire.JSON(m.ProtoReflect().Descriptor(), content) // must not panic
 			return
 		}
 		compare(t, m, content)

@@ -18,8 +18,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// specialOf returns how a type of protobuf's own is written; nil for all others.
-func specialOf(descriptor protoreflect.MessageDescriptor) func(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
+// wellKnown returns the function that writes a type of protobuf's own; nil for all other types.
+func wellKnown(descriptor protoreflect.MessageDescriptor) appendFunc {
 	name, own := strings.CutPrefix(string(descriptor.FullName()), "google.protobuf.")
 	switch {
 	case !own:
@@ -39,9 +39,9 @@ func specialOf(descriptor protoreflect.MessageDescriptor) func(to []byte, p *pla
 	}
 }
 
-// byProtojson makes the message, for types that are rare.
-func byProtojson(to []byte, p *plan, wire []byte, _ int) ([]byte, error) {
-	m := dynamicpb.NewMessage(p.descriptor)
+// byProtojson decodes the message and leaves its JSON to protojson, for types that are rare.
+func byProtojson(to []byte, s *schema, wire []byte, _ int) ([]byte, error) {
+	m := dynamicpb.NewMessage(s.descriptor)
 	if err := proto.Unmarshal(wire, m); err != nil {
 		return nil, err
 	}
@@ -54,51 +54,50 @@ func byProtojson(to []byte, p *plan, wire []byte, _ int) ([]byte, error) {
 	return compact.Bytes(), err
 }
 
-// each calls take for the fields of a message.
-func each(wire []byte, take func(number protowire.Number, v value) error) error {
+// eachField calls visit for each field of a message, in the order of the wire, until it returns an error. The values have no field and no at.
+func eachField(wire []byte, visit func(number protowire.Number, v value) error) error {
 	for len(wire) > 0 {
-		number, kind, n := protowire.ConsumeTag(wire)
+		number, wireType, n := protowire.ConsumeTag(wire)
 		if n < 0 {
 			return protowire.ParseError(n)
 		}
-		size := protowire.ConsumeFieldValue(number, kind, wire[n:])
-		if size < 0 {
-			return protowire.ParseError(size)
-		}
-		content := wire[n : n+size]
-		wire = wire[n+size:]
-		v := value{wire: kind}
-		switch kind {
-		case protowire.VarintType:
-			v.number, _ = protowire.ConsumeVarint(content)
-		case protowire.Fixed64Type:
-			v.number, _ = protowire.ConsumeFixed64(content)
+		wire = wire[n:]
+		v := value{wireType: wireType}
+		switch wireType { // as in findValues
+		case protowire.VarintType, protowire.Fixed32Type, protowire.Fixed64Type:
+			v.bits, n = consumeBits(wireType, wire)
 		case protowire.BytesType:
-			v.bytes, _ = protowire.ConsumeBytes(content)
-		default: // no field of these types
+			v.bytes, n = protowire.ConsumeBytes(wire)
+		default: // a group
+			n = protowire.ConsumeFieldValue(number, wireType, wire)
 		}
-		if err := take(number, v); err != nil {
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		wire = wire[n:]
+		if err := visit(number, v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// secondsAndNanos reads a timestamp or a duration.
+// secondsAndNanos reads a Timestamp or a Duration.
 func secondsAndNanos(wire []byte) (seconds int64, nanos int32, err error) {
-	err = each(wire, func(number protowire.Number, v value) error {
+	err = eachField(wire, func(number protowire.Number, v value) error {
 		switch {
-		case v.wire != protowire.VarintType:
+		case v.wireType != protowire.VarintType:
 		case number == 1:
-			seconds = int64(v.number)
+			seconds = int64(v.bits)
 		case number == 2:
-			nanos = int32(v.number)
+			nanos = int32(v.bits)
 		}
 		return nil
 	})
 	return seconds, nanos, err
 }
 
+// Seconds that JSON has a form for: the years 1 to 9999, and 10,000 years.
 const (
 	minTimestamp = -62135596800
 	maxTimestamp = 253402300799
@@ -107,17 +106,17 @@ const (
 
 var errRange = errors.New("a time is out of range")
 
-func appendTimestamp(to []byte, _ *plan, wire []byte, _ int) ([]byte, error) {
+func appendTimestamp(to []byte, _ *schema, wire []byte, _ int) ([]byte, error) {
 	seconds, nanos, err := secondsAndNanos(wire)
 	if err != nil || seconds < minTimestamp || seconds > maxTimestamp || nanos < 0 || nanos > 1e9 {
 		return nil, cmp.Or(err, errRange)
 	}
 	to = append(to, '"')
 	to = time.Unix(seconds, int64(nanos)).UTC().AppendFormat(to, "2006-01-02T15:04:05.000000000")
-	return append(trimmed(to), 'Z', '"'), nil
+	return append(trimFraction(to), 'Z', '"'), nil
 }
 
-func appendDuration(to []byte, _ *plan, wire []byte, _ int) ([]byte, error) {
+func appendDuration(to []byte, _ *schema, wire []byte, _ int) ([]byte, error) {
 	seconds, nanos, err := secondsAndNanos(wire)
 	if err != nil || seconds < -maxDuration || seconds > maxDuration || nanos < -1e9 || nanos > 1e9 || seconds > 0 && nanos < 0 || seconds < 0 && nanos > 0 {
 		return nil, cmp.Or(err, errRange)
@@ -132,30 +131,31 @@ func appendDuration(to []byte, _ *plan, wire []byte, _ int) ([]byte, error) {
 	for range 9 - len(digits) {
 		to = append(to, '0')
 	}
-	return append(trimmed(append(to, digits...)), 's', '"'), nil
+	return append(trimFraction(append(to, digits...)), 's', '"'), nil
 }
 
-// trimmed leaves 0, 3, 6 or 9 of nine digits behind a point.
-func trimmed(to []byte) []byte {
+// trimFraction shortens a text that ends with a point and nine digits, so that it has 0, 3, 6 or 9 digits.
+func trimFraction(to []byte) []byte {
 	to = bytes.TrimSuffix(to, []byte("000"))
 	to = bytes.TrimSuffix(to, []byte("000"))
 	return bytes.TrimSuffix(to, []byte(".000"))
 }
 
-func appendStruct(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
+// appendStruct appends the JSON of a Struct, its members sorted by name, as protojson sorts them.
+func appendStruct(to []byte, s *schema, wire []byte, depth int) ([]byte, error) {
 	type member struct {
 		name  []byte
 		value []byte
 	}
 	var members []member
-	err := each(wire, func(number protowire.Number, v value) error {
-		if number != 1 || v.wire != protowire.BytesType {
+	err := eachField(wire, func(number protowire.Number, v value) error {
+		if number != 1 || v.wireType != protowire.BytesType {
 			return nil
 		}
 		var m member
-		err := each(v.bytes, func(number protowire.Number, v value) error {
+		err := eachField(v.bytes, func(number protowire.Number, v value) error {
 			switch {
-			case v.wire != protowire.BytesType:
+			case v.wireType != protowire.BytesType:
 			case number == 1:
 				m.name = v.bytes
 			case number == 2:
@@ -170,7 +170,7 @@ func appendStruct(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
 		return nil, err
 	}
 	slices.SortStableFunc(members, func(a, b member) int { return bytes.Compare(a.name, b.name) })
-	of := planOf(p.descriptor.Fields().ByNumber(1).MapValue().Message())
+	valueSchema := schemaOf(s.descriptor.Fields().ByNumber(1).MapValue().Message())
 	to = append(to, '{')
 	start := len(to)
 	for i, m := range members {
@@ -183,7 +183,7 @@ func appendStruct(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
 		if to, err = appendString(to, m.name); err != nil {
 			return nil, err
 		}
-		if to, err = appendMessage(append(to, ':'), of, m.value, depth); err != nil {
+		if to, err = appendMessage(append(to, ':'), valueSchema, m.value, depth); err != nil {
 			return nil, err
 		}
 	}
@@ -202,10 +202,12 @@ const (
 	listValue
 )
 
-func appendValue(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
+// appendValue appends the JSON of a Value. Of its members the last one on the wire counts; occurrences of a Struct or a list in a row are
+// merged.
+func appendValue(to []byte, s *schema, wire []byte, depth int) ([]byte, error) {
 	var last value
 	var kind protowire.Number
-	err := each(wire, func(number protowire.Number, v value) error {
+	err := eachField(wire, func(number protowire.Number, v value) error {
 		want := protowire.BytesType
 		switch number {
 		case nullValue, boolValue:
@@ -216,7 +218,7 @@ func appendValue(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
 		default:
 			return nil
 		}
-		if v.wire != want {
+		if v.wireType != want {
 			return nil
 		}
 		if number == kind && number >= structValue {
@@ -232,9 +234,9 @@ func appendValue(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
 	case nullValue:
 		return append(to, "null"...), nil
 	case boolValue:
-		return strconv.AppendBool(to, last.number != 0), nil
+		return strconv.AppendBool(to, last.bits != 0), nil
 	case numberValue:
-		n := math.Float64frombits(last.number)
+		n := math.Float64frombits(last.bits)
 		if math.IsNaN(n) || math.IsInf(n, 0) {
 			return nil, errNoValue
 		}
@@ -242,24 +244,24 @@ func appendValue(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
 	case stringValue:
 		return appendString(to, last.bytes)
 	case structValue, listValue:
-		return appendMessage(to, planOf(p.descriptor.Fields().ByNumber(kind).Message()), last.bytes, depth)
+		return appendMessage(to, schemaOf(s.descriptor.Fields().ByNumber(kind).Message()), last.bytes, depth)
 	default:
 		return nil, errNoValue
 	}
 }
 
-func appendListValue(to []byte, p *plan, wire []byte, depth int) ([]byte, error) {
-	of := planOf(p.descriptor.Fields().ByNumber(1).Message())
+func appendListValue(to []byte, s *schema, wire []byte, depth int) ([]byte, error) {
+	valueSchema := schemaOf(s.descriptor.Fields().ByNumber(1).Message())
 	to = append(to, '[')
 	start := len(to)
-	err := each(wire, func(number protowire.Number, v value) (err error) {
-		if number != 1 || v.wire != protowire.BytesType {
+	err := eachField(wire, func(number protowire.Number, v value) (err error) {
+		if number != 1 || v.wireType != protowire.BytesType {
 			return nil
 		}
 		if len(to) > start {
 			to = append(to, ',')
 		}
-		to, err = appendMessage(to, of, v.bytes, depth)
+		to, err = appendMessage(to, valueSchema, v.bytes, depth)
 		return err
 	})
 	return append(to, ']'), err
