@@ -19,7 +19,7 @@ func (x *exchange) serveEntra(segments []string) bool {
 		return false
 	}
 	x.source = "token"
-	if x.preFaults() {
+	if x.answeredByFault() {
 		return true
 	}
 	w, t := x.sim.world(tenant)

@@ -174,7 +174,7 @@ func (x *exchange) write(status int, mime string, body []byte) {
 	x.sendBody(body)
 }
 
-// send writes a reply, with the faults that bend it.
+// send writes a reply, changed by the faults that struck the request.
 func (x *exchange) send(rep *reply) {
 	if rep.location != "" {
 		x.w.Header().Set("Location", rep.location)
@@ -186,7 +186,7 @@ func (x *exchange) send(rep *reply) {
 		return
 	}
 	page := faults.Page{Rows: rep.rows, Next: rep.next}
-	x.engine.Bend(x, x.base(), x.faults, &page)
+	x.engine.Alter(x, x.base(), x.faults, &page)
 	rep.rows, rep.next = page.Rows, page.Next
 	out := make(data.Object, 0, 4+len(rep.entity))
 	if rep.context != "" {

@@ -12,8 +12,9 @@ import (
 	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
-// preFaults strikes before the request is looked at; true = answered. What bends the answer is kept for later.
-func (x *exchange) preFaults() bool {
+// answeredByFault meets the faults that strike before the request is looked at, and reports whether one of them has answered it. Faults that
+// change the answer are put into x.faults.
+func (x *exchange) answeredByFault() bool {
 	for _, f := range x.engine.Strike(x) {
 		switch f.Kind {
 		case faults.Status, faults.RefusePage, faults.OneOfN, faults.ErrorIn200, faults.NestedError, faults.HTMLError, faults.EmptyError:
@@ -72,7 +73,7 @@ func (x *exchange) silence(ms int) {
 	x.drop()
 }
 
-// spelled renames the members that link on as a fault says.
+// spelled returns an answer with the names of links that a fault gives them.
 func (x *exchange) spelled(o data.Object) data.Object {
 	for _, f := range x.faults {
 		if f.Kind == faults.LinkName {

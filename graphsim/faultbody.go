@@ -7,7 +7,7 @@ import (
 	"github.com/parley-gateway/parley/graphsim/faults"
 )
 
-// Defaults of FaultDrip.
+// Defaults of faults.Drip.
 const (
 	dripChunk = 64
 	dripDelay = 20 * time.Millisecond

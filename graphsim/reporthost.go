@@ -73,7 +73,7 @@ func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.world = world
-	if x.preFaults() {
+	if x.answeredByFault() {
 		return
 	}
 	q := usage{report: parts[1], period: parts[2], v2: parts[3] == "v2", concealed: s.cfg.ConcealNames, newly: s.cfg.NewlyLicensed}

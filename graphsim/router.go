@@ -214,7 +214,7 @@ func (x *exchange) serveGraph(segments []string) {
 		return
 	}
 	x.source, x.params = r.source, params
-	if x.preFaults() {
+	if x.answeredByFault() {
 		return
 	}
 	x.answer(r)

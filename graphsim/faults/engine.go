@@ -10,14 +10,14 @@ import (
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
-// Engine decides which faults strike a request. It counts requests per fault and pages per walk.
+// Engine decides which faults strike a request. It counts requests by fault and pages by chain.
 type Engine struct {
-	seed  uint64
-	now   func() time.Time
-	mu    sync.Mutex
-	since int64 // ms, when the faults were set
-	rules []*rule
-	walks map[string]*walk
+	seed   uint64
+	now    func() time.Time
+	mu     sync.Mutex
+	since  int64 // ms, when the faults were set
+	rules  []*rule
+	chains map[string]*chain // by the request without its page token
 }
 
 // Request is a request as faults see it.
@@ -30,21 +30,22 @@ type Request interface {
 	About(user string) bool
 }
 
+// rule is a fault with its counts.
 type rule struct {
 	Fault
-	seen, struck int
+	seen, struck int            // matching requests, and strikes among them
 	asked        map[uint64]int // how often each request was made, for the dice
 }
 
-// walk is one chain of pages: the links in the order in which they were first asked for, and the rows of the last page.
-type walk struct {
-	links []string
-	last  data.List
+// chain is the pages of one query, which link to each other.
+type chain struct {
+	tokens []string  // of its pages, in the order in which they were first asked for; "" = the first page
+	last   data.List // rows of the last page that had any
 }
 
 const (
-	maxWalks = 1024
-	maxAsked = 1 << 16
+	maxChains = 1024
+	maxAsked  = 1 << 16
 )
 
 // New returns an engine with faults. The seed decides where chance does, now is the clock of schedules.
@@ -67,7 +68,7 @@ func (e *Engine) Set(faults []Fault) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.rules, e.walks, e.since = rules, map[string]*walk{}, e.now().UnixMilli()
+	e.rules, e.chains, e.since = rules, map[string]*chain{}, e.now().UnixMilli()
 	return nil
 }
 
@@ -82,8 +83,8 @@ func (e *Engine) List() []Fault {
 	return out
 }
 
-// walkKey is the request without its page token; the token stands apart.
-func walkKey(asked *url.URL) (key, token string) {
+// chainKey returns the request without its page token, and the token.
+func chainKey(asked *url.URL) (key, token string) {
 	path := strings.ToLower(asked.Path)
 	path = strings.NewReplacer("('", "/", "')", "").Replace(path)
 	var parts []string
@@ -103,7 +104,7 @@ func isPageToken(name string) bool {
 	return name == "$skiptoken" || strings.EqualFold(name, "%24skiptoken")
 }
 
-// normal is a query option decoded, its name in lower case; one that cannot be decoded stays as it is.
+// normal returns a query option decoded, with its name in lower case; an option that cannot be decoded is returned as it is.
 func normal(option string) string {
 	name, value, _ := strings.Cut(option, "=")
 	name, badName := url.QueryUnescape(name)
@@ -114,25 +115,27 @@ func normal(option string) string {
 	return strings.ToLower(name) + "=" + value
 }
 
-// page counts the request's page in its walk; called with the lock held.
-func (e *Engine) page(r Request) int {
-	key, token := walkKey(r.URL())
-	w := e.walks[key]
-	if w == nil || token == "" {
-		if len(e.walks) >= maxWalks {
-			clear(e.walks)
+// pageNumber returns which page of its chain a request asks for, from 1. It begins the chain at the first page, and adds a page that was not
+// asked for before. The caller holds the lock.
+func (e *Engine) pageNumber(r Request) int {
+	key, token := chainKey(r.URL())
+	c := e.chains[key]
+	if c == nil || token == "" {
+		if len(e.chains) >= maxChains {
+			clear(e.chains)
 		}
-		w = &walk{links: []string{""}}
-		e.walks[key] = w
+		c = &chain{tokens: []string{""}}
+		e.chains[key] = c
 	}
-	i := slices.Index(w.links, token)
+	i := slices.Index(c.tokens, token)
 	if i < 0 {
-		w.links = append(w.links, token)
-		i = len(w.links) - 1
+		c.tokens = append(c.tokens, token)
+		i = len(c.tokens) - 1
 	}
 	return i + 1
 }
 
+// matches reports whether a request is about the user and the source or path of the fault.
 func (r *rule) matches(asked Request) bool {
 	if r.User != "" && !asked.About(r.User) {
 		return false
@@ -148,8 +151,8 @@ func (r *rule) due(at int64) bool {
 	return at >= r.FromMS && (r.UntilMS == 0 || at < r.UntilMS)
 }
 
-// falls throws the dice for a request. The same request falls alike in every run, in whatever order requests come.
-func (r *rule) falls(seed uint64, number int, asked *url.URL) bool {
+// strikesByChance throws the dice for a request. The result is the same in every run, in whatever order requests come.
+func (r *rule) strikesByChance(seed uint64, number int, asked *url.URL) bool {
 	id := data.HashString(seed, asked.EscapedPath()+"?"+asked.RawQuery)
 	if len(r.asked) >= maxAsked {
 		clear(r.asked)
@@ -166,7 +169,7 @@ func (e *Engine) Strike(asked Request) []Fault {
 	if len(e.rules) == 0 {
 		return nil
 	}
-	page, now := e.page(asked), e.now().UnixMilli()
+	page, now := e.pageNumber(asked), e.now().UnixMilli()
 	var out []Fault
 	for i, r := range e.rules {
 		if !r.matches(asked) || (r.Page > 0 && r.Page != page) || !r.due(now-e.since) {
@@ -177,7 +180,7 @@ func (e *Engine) Strike(asked Request) []Fault {
 		switch {
 		case n <= 0, r.Times > 0 && r.struck >= r.Times, r.Every > 1 && n%r.Every != 0:
 			continue
-		case r.Rate > 0 && !r.falls(e.seed, i, asked.URL()):
+		case r.Rate > 0 && !r.strikesByChance(e.seed, i, asked.URL()):
 			continue
 		}
 		r.struck++
@@ -186,16 +189,16 @@ func (e *Engine) Strike(asked Request) []Fault {
 	return out
 }
 
-// previousPage is the path and query of the page before in the request's walk; false for the first one.
+// previousPage returns path and query of the page before in the chain of a request; ok is false for the first page.
 func (e *Engine) previousPage(r Request) (uri string, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	key, token := walkKey(r.URL())
-	w := e.walks[key]
-	if w == nil {
+	key, token := chainKey(r.URL())
+	c := e.chains[key]
+	if c == nil {
 		return "", false
 	}
-	i := slices.Index(w.links, token)
+	i := slices.Index(c.tokens, token)
 	if i < 1 {
 		return "", false
 	}
@@ -206,13 +209,13 @@ func (e *Engine) previousPage(r Request) (uri string, ok bool) {
 			parts = append(parts, part)
 		}
 	}
-	if before := w.links[i-1]; before != "" {
+	if before := c.tokens[i-1]; before != "" {
 		parts = append(parts, "$skiptoken="+before)
 	}
 	return r.URL().EscapedPath() + "?" + strings.Join(parts, "&"), true
 }
 
-// remember keeps a page's rows, so that the next page of the walk can repeat them. An empty page is none to repeat: nobody
+// remember keeps the rows of a page, so that the next page of the chain can repeat them. An empty page is none to repeat: nobody
 // could tell the repetition from an honest empty page.
 func (e *Engine) remember(r Request, rows data.List) {
 	if len(rows) == 0 {
@@ -223,19 +226,19 @@ func (e *Engine) remember(r Request, rows data.List) {
 	if !slices.ContainsFunc(e.rules, func(r *rule) bool { return r.Kind == RepeatPage }) {
 		return
 	}
-	key, _ := walkKey(r.URL())
-	if w := e.walks[key]; w != nil {
-		w.last = rows
+	key, _ := chainKey(r.URL())
+	if c := e.chains[key]; c != nil {
+		c.last = rows
 	}
 }
 
-// previousRows returns the rows of the page before in the request's walk; for the first one those given.
+// previousRows returns the rows of the page before in the chain of a request; for the first page the given rows.
 func (e *Engine) previousRows(r Request, rows data.List) data.List {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	key, _ := walkKey(r.URL())
-	if w := e.walks[key]; w != nil && w.last != nil {
-		return w.last
+	key, _ := chainKey(r.URL())
+	if c := e.chains[key]; c != nil && c.last != nil {
+		return c.last
 	}
 	return rows
 }

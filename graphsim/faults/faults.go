@@ -21,7 +21,7 @@ const (
 	// ErrorIn200 puts the same error object into an answer 200, NestedError nests it in several innererror.
 	ErrorIn200  = "error_in_200"
 	NestedError = "nested_error"
-	// RefusePage is Status for page Page of a walk (400 unless set).
+	// RefusePage is Status for page Page of a chain (400 unless set).
 	RefusePage = "refuse_page"
 	// LoopLink makes the next link point to the page itself.
 	LoopLink = "loop_link"
@@ -38,16 +38,16 @@ const (
 	EmptyEnd  = "empty_end"
 	// OutOfWindow moves the dates of a page's first row 40 days back.
 	OutOfWindow = "out_of_window"
-	// RepeatPage answers the rows of the walk's page before.
+	// RepeatPage answers with the rows of the page before in the chain.
 	RepeatPage = "repeat_page"
-	// Slow waits Delay before the answer, Reset closes the connection without one.
+	// Slow waits DelayMS before the answer, Reset closes the connection without one.
 	Slow  = "slow"
 	Reset = "reset"
 	// Hang never answers; Stall sends half of the body and then nothing. Both hold the connection open until the
-	// client leaves or, with Delay, for that long, and then break it.
+	// client leaves or, with DelayMS, for that long, and then break it.
 	Hang  = "hang"
 	Stall = "stall"
-	// Drip sends the body in pieces of Chunk bytes (64 unless set), Delay apart (20 ms unless set).
+	// Drip sends the body in pieces of Chunk bytes (64 unless set), DelayMS apart (20 ms unless set).
 	Drip = "drip"
 	// GoAway answers and then ends the connection: HTTP/2 GOAWAY, HTTP/1.1 `Connection: close`.
 	GoAway = "goaway"
@@ -55,7 +55,7 @@ const (
 	OneOfN = "one_of_n"
 	// HTMLError is Status with an HTML page for a body.
 	HTMLError = "html_error"
-	// LinkName spells the members that link on, nested ones included, as Name: "@odata.NextLink" unless set.
+	// LinkName calls the members that link to the next page, nested ones included, Name: "@odata.NextLink" unless set.
 	LinkName = "link_name"
 	// EmptyError is Status without a body.
 	EmptyError = "empty_error"
@@ -82,9 +82,9 @@ type Fault struct {
 	Match string `json:"match,omitempty" yaml:"match,omitempty"`
 	// User restricts the fault to requests about one user, by object id or user principal name; empty = all.
 	User string `json:"user,omitempty" yaml:"user,omitempty"`
-	// Kind is one of the Fault… kinds.
+	// Kind is one of Kinds.
 	Kind string `json:"kind" yaml:"kind"`
-	// Page is the page of a walk, from 1; a repeated request for a page counts once. 0 = every page.
+	// Page is the page of a chain, from 1; a repeated request for a page counts once. 0 = every page.
 	Page int `json:"page,omitempty" yaml:"page,omitempty"`
 	// After lets that many matching requests pass first; Times ends after so many strikes, 0 = never.
 	After int `json:"after,omitempty" yaml:"after,omitempty"`
@@ -102,11 +102,11 @@ type Fault struct {
 	Code       string `json:"code,omitempty" yaml:"code,omitempty"`
 	Message    string `json:"message,omitempty" yaml:"message,omitempty"`
 	RetryAfter string `json:"retryAfter,omitempty" yaml:"retryAfter,omitempty"`
-	// DelayMS is a time in milliseconds: what Slow waits, for others see there.
+	// DelayMS is a time in milliseconds, which Slow, Hang, Stall and Drip take.
 	DelayMS int `json:"delayMs,omitempty" yaml:"delayMs,omitempty"`
 	// Chunk is the size of Drip's pieces, in bytes.
 	Chunk int `json:"chunk,omitempty" yaml:"chunk,omitempty"`
-	// Name is the member's name of LinkName; what stands before the "@" of a nested one stays.
+	// Name is the name that LinkName gives; the part before the "@" of a nested member stays.
 	Name string `json:"name,omitempty" yaml:"name,omitempty"`
 	// Host replaces the host of a foreign link; empty = "graph.attacker.example".
 	Host string `json:"host,omitempty" yaml:"host,omitempty"`

@@ -17,8 +17,8 @@ type Page struct {
 	Next string
 }
 
-// Bend changes a page of the answer to a request as the faults say that struck it. base is scheme and host of the page's links.
-func (e *Engine) Bend(r Request, base string, struck []Fault, p *Page) {
+// Alter changes a page of the answer to a request by the faults that struck the request. base is scheme and host of the page's links.
+func (e *Engine) Alter(r Request, base string, struck []Fault, p *Page) {
 	for _, f := range struck {
 		switch f.Kind {
 		case LoopLink:
@@ -38,7 +38,7 @@ func (e *Engine) Bend(r Request, base string, struck []Fault, p *Page) {
 			p.Rows, p.Next = data.List{}, ""
 		case OutOfWindow:
 			if len(p.Rows) > 0 {
-				p.Rows[0] = outOfItsWindow(p.Rows[0])
+				p.Rows[0] = withEarlierDates(p.Rows[0])
 			}
 		case RepeatPage:
 			p.Rows = e.previousRows(r, p.Rows)
@@ -47,7 +47,7 @@ func (e *Engine) Bend(r Request, base string, struck []Fault, p *Page) {
 	e.remember(r, p.Rows)
 }
 
-// linkPath is a link without scheme and host; a page without a link lends its own path.
+// linkPath returns a link without scheme and host; for a page without a link, path and query of the request.
 func linkPath(r Request, base, next string) string {
 	if path, ok := strings.CutPrefix(next, base); ok {
 		return path
@@ -55,7 +55,7 @@ func linkPath(r Request, base, next string) string {
 	return r.URL().RequestURI()
 }
 
-// WithLinkName is an answer whose members that link on are called name, nested ones included; see [LinkName].
+// WithLinkName returns an answer with another name for the members that link to the next page, nested ones included; see [LinkName].
 func WithLinkName(o data.Object, name string) data.Object {
 	out := make(data.Object, 0, len(o))
 	for _, f := range o {
@@ -77,8 +77,8 @@ func WithLinkName(o data.Object, name string) data.Object {
 	return out
 }
 
-// outOfItsWindow is a row whose dates are 40 days earlier; see [OutOfWindow].
-func outOfItsWindow(o data.Object) data.Object {
+// withEarlierDates returns a row whose dates are 40 days earlier; see [OutOfWindow].
+func withEarlierDates(o data.Object) data.Object {
 	o = slices.Clone(o)
 	for _, name := range []string{"createdDateTime", "lastModifiedDateTime", "startDateTime", "endDateTime"} {
 		if t, err := time.Parse(time.RFC3339Nano, o.Text(name)); err == nil {
@@ -88,8 +88,8 @@ func outOfItsWindow(o data.Object) data.Object {
 	return o
 }
 
-// BreakJSON is a body with another character in place of a separator in its second half; see [MalformedJSON]. One inside a
-// string would leave the text valid, with another meaning, and is passed over.
+// BreakJSON returns a body with a brace in place of a separator in its second half; see [MalformedJSON]. A separator inside a string is
+// passed over: the text would stay valid. A body without another separator is cut in half.
 func BreakJSON(body []byte) []byte {
 	body = bytes.Clone(body)
 	for i := len(body) / 2; i < len(body); i++ {
