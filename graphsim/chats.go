@@ -67,23 +67,32 @@ func (x *exchange) chatOf() (uint32, *refusal.Error) {
 	return c, nil
 }
 
+// chatExpand is what $expand asks for beside a chat.
 type chatExpand struct{ members, preview bool }
 
-func (x *exchange) chatExpand(preview bool) (chatExpand, *refusal.Error) {
+// Relations that $expand takes: of a list of chats, and of one chat.
+var (
+	listExpands = []string{"members", "lastMessagePreview"}
+	chatExpands = []string{"members"}
+)
+
+// chatExpand reads $expand, which takes the known relations.
+func (x *exchange) chatExpand(known []string) (chatExpand, *refusal.Error) {
 	var e chatExpand
 	for _, name := range x.query.list("$expand") {
 		switch {
+		case !data.ContainsFold(known, name):
+			return e, refusal.BadRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.chat'.", name)
 		case strings.EqualFold(name, "members"):
 			e.members = true
-		case strings.EqualFold(name, "lastMessagePreview") && preview:
-			e.preview = true
 		default:
-			return e, refusal.BadRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.chat'.", name)
+			e.preview = true
 		}
 	}
 	return e, nil
 }
 
+// context is the part of @odata.context that names the chats and what is expanded.
 func (e chatExpand) context() string {
 	var parts []string
 	if e.members {
@@ -105,8 +114,8 @@ func (x *exchange) expandedChat(c uint32, e chatExpand) data.Object {
 	if e.members {
 		members := w.Chats().Of(c)
 		rows := make(data.List, 0, expandMembers)
-		for i, m := range members[:min(len(members), expandMembers)] {
-			rows = append(rows, w.RenderMember(c, m, i == 0))
+		for _, m := range members[:min(len(members), expandMembers)] {
+			rows = append(rows, w.RenderMember(c, m))
 		}
 		o = append(o, data.Member("members@odata.context", x.root()+"/$metadata#chats('"+data.PathEscape(w.ChatID(c))+"')/members"), data.Member("members", rows))
 	}
@@ -129,11 +138,11 @@ func listChats(x *exchange) (*reply, *refusal.Error) {
 	if g != nil {
 		return nil, g
 	}
-	e, g := x.chatExpand(true)
+	e, g := x.chatExpand(listExpands)
 	if g != nil {
 		return nil, g
 	}
-	ordered, g := x.chatOrder()
+	order, g := x.chatOrder()
 	if g != nil {
 		return nil, g
 	}
@@ -141,10 +150,10 @@ func listChats(x *exchange) (*reply, *refusal.Error) {
 	if g != nil {
 		return nil, g
 	}
-	chats := x.userChats(u, ordered, keep)
+	chats := x.userChats(u, order, keep)
 	from := 0
 	if text, ok := x.query.get("$skiptoken"); ok {
-		if from, g = parseChatToken(text, ordered); g != nil {
+		if from, g = parseChatToken(text, order); g != nil {
 			return nil, g
 		}
 	}
@@ -155,13 +164,13 @@ func listChats(x *exchange) (*reply, *refusal.Error) {
 		rep.rows = append(rep.rows, x.expandedChat(c, e))
 	}
 	if to < len(chats) {
-		rep.next = x.query.link(x.root()+"/users/"+data.PathEscape(x.params["user"])+"/chats", chatToken(to, ordered))
+		rep.next = x.query.link(x.root()+"/users/"+data.PathEscape(x.params["user"])+"/chats", chatToken(to, order))
 	}
 	return rep, nil
 }
 
-// userChats are the chats that exist by now and that keep accepts, by their last message or in the service's own order.
-func (x *exchange) userChats(u data.Ref, ordered bool, keep func(uint32) bool) []uint32 {
+// userChats returns the chats of a user that exist by now and that keep accepts; a nil keep accepts all.
+func (x *exchange) userChats(u data.Ref, order chatOrder, keep func(uint32) bool) []uint32 {
 	type place struct {
 		chat uint32
 		at   int64
@@ -172,7 +181,7 @@ func (x *exchange) userChats(u data.Ref, ordered bool, keep func(uint32) bool) [
 			continue
 		}
 		p := place{chat: c, at: x.world.ChatCreated(c)}
-		if ordered {
+		if order == byLastMessage {
 			p.at = 0
 			if m, ok := x.world.LastMessage(c, x.now); ok {
 				p.at = m.Created
@@ -188,23 +197,32 @@ func (x *exchange) userChats(u data.Ref, ordered bool, keep func(uint32) bool) [
 	return out
 }
 
-func (x *exchange) chatOrder() (bool, *refusal.Error) {
+// chatOrder is the order of a list of chats.
+type chatOrder int
+
+const (
+	ownOrder      chatOrder = iota // the service's own: the chat that was made last comes first
+	byLastMessage                  // by $orderby
+)
+
+// chatOrder reads $orderby of a list of chats.
+func (x *exchange) chatOrder() (chatOrder, *refusal.Error) {
 	text, ok := x.query.get("$orderby")
 	if !ok {
-		return false, nil
+		return ownOrder, nil
 	}
 	for _, f := range x.faults {
 		switch f.Kind {
 		case faults.RefuseOrder:
-			return false, refusal.BadRequest("QueryOptions to order by '%s' is not supported.", text)
+			return 0, refusal.BadRequest("QueryOptions to order by '%s' is not supported.", text)
 		case faults.IgnoreOrder:
-			return false, nil
+			return ownOrder, nil
 		}
 	}
 	if !strings.EqualFold(strings.Join(strings.Fields(text), " "), "lastMessagePreview/createdDateTime desc") {
-		return false, refusal.BadRequest("QueryOptions to order by '%s' is not supported.", text)
+		return 0, refusal.BadRequest("QueryOptions to order by '%s' is not supported.", text)
 	}
-	return true, nil
+	return byLastMessage, nil
 }
 
 // installedApps are the apps of a chat: those of its bots.
@@ -254,7 +272,7 @@ func getChat(x *exchange) (*reply, *refusal.Error) {
 	if g != nil {
 		return nil, g
 	}
-	e, g := x.chatExpand(false)
+	e, g := x.chatExpand(chatExpands)
 	if g != nil {
 		return nil, g
 	}
@@ -268,9 +286,9 @@ func listMembers(x *exchange) (*reply, *refusal.Error) {
 	}
 	members := x.world.Chats().Of(c)
 	rep := &reply{context: "chats('" + data.PathEscape(x.params["chat"]) + "')/members", count: true, rows: make(data.List, 0, len(members))}
-	for i, m := range members {
+	for _, m := range members {
 		if m.Kind() != data.KindBot {
-			rep.rows = append(rep.rows, x.world.RenderMember(c, m, i == 0))
+			rep.rows = append(rep.rows, x.world.RenderMember(c, m))
 		}
 	}
 	return rep, nil

@@ -7,7 +7,7 @@ import (
 	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
-// interactionClause tells the documented clause beside the interval: an app.
+// interactionClause reports whether a clause is the documented one beside the interval: an application.
 func interactionClause(n *node) bool {
 	return n.kind == litString && n.path == "appclass" && n.op == "eq"
 }

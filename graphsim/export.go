@@ -7,8 +7,8 @@ import (
 	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
-// interval takes the two bounds of property out of the filter's top conjunction. A filter names both or neither;
-// what else it says is left in rest.
+// interval takes the two bounds of property out of the filter's top conjunction, and returns the other clauses as rest. ok is false unless the
+// filter has both bounds or neither.
 func interval(n *node, property string) (s span, rest []*node, ok bool) {
 	s = everything()
 	lower, upper := 0, 0
@@ -32,7 +32,7 @@ func interval(n *node, property string) (s span, rest []*node, ok bool) {
 	return s, rest, !ok && lower == upper && lower <= 1
 }
 
-// exportFilter reads the filter of an export: both bounds of property, and clauses that known accepts.
+// exportFilter reads the filter of an export: both bounds of property or neither, and clauses that known accepts.
 func (x *exchange) exportFilter(property string, known func(*node) bool) (span, []*node, *refusal.Error) {
 	text, given := x.query.get("$filter")
 	if !given {
@@ -52,7 +52,7 @@ func (x *exchange) exportFilter(property string, known func(*node) bool) (span, 
 	return s, rest, nil
 }
 
-// messageClause tells the documented sender and system event clauses.
+// messageClause reports whether a clause is one of the documented ones: about the sender or about system events.
 func messageClause(n *node) bool {
 	if n.kind != litString {
 		return false
@@ -66,7 +66,7 @@ func messageClause(n *node) bool {
 	return false
 }
 
-// messageMatches decides one clause for a message.
+// messageMatches reports whether a clause holds for a message.
 func messageMatches(w *data.World, m *data.Message, n *node) bool {
 	if n.path == "messagetype" {
 		return m.System == (n.op == "eq")
@@ -86,6 +86,7 @@ func messageMatches(w *data.World, m *data.Message, n *node) bool {
 	}
 }
 
+// allHold reports whether all clauses hold; leaf decides a comparison.
 func allHold(rest []*node, leaf func(*node) bool) bool {
 	for _, n := range rest {
 		if !n.holds(leaf) {
@@ -95,15 +96,20 @@ func allHold(rest []*node, leaf func(*node) bool) bool {
 	return true
 }
 
+// Functions that export messages, as their links spell them.
+const (
+	getAllMessages         = "getallMessages"
+	getAllRetainedMessages = "getallRetainedMessages"
+)
+
 // exportMessages is getAllMessages: every message of the user's chats, whoever sent it.
-func exportMessages(x *exchange) (*reply, *refusal.Error) { return export(x, "getallMessages", false) }
+func exportMessages(x *exchange) (*reply, *refusal.Error) { return export(x, getAllMessages) }
 
 // exportRetained is getAllRetainedMessages: the same messages, deleted ones with the text that they had. It takes no model.
-func exportRetained(x *exchange) (*reply, *refusal.Error) {
-	return export(x, "getallRetainedMessages", true)
-}
+func exportRetained(x *exchange) (*reply, *refusal.Error) { return export(x, getAllRetainedMessages) }
 
-func export(x *exchange, function string, retained bool) (*reply, *refusal.Error) {
+// export answers a function that exports messages.
+func export(x *exchange, function string) (*reply, *refusal.Error) {
 	u, g := x.user()
 	if g != nil {
 		return nil, g
@@ -134,7 +140,7 @@ func export(x *exchange, function string, retained bool) (*reply, *refusal.Error
 		return nil, g
 	}
 	v := x.view
-	v.Typed, v.Retained = true, retained
+	v.Typed, v.Retained = true, function == getAllRetainedMessages
 	rep := &reply{context: "Collection(chatMessage)", count: true, rows: make(data.List, 0, to-from)}
 	for i := from; i < to; i++ {
 		rep.rows = append(rep.rows, x.world.RenderMessage(&rows[i], v))

@@ -38,21 +38,30 @@ func (s *span) narrow(n *node) {
 
 var operationKinds = map[string]string{"le": "LessThanOrEqual", "ge": "GreaterThanOrEqual", "gt": "GreaterThan", "eq": "Equal", "ne": "NotEqual", "lt": "LessThan"}
 
-// messageOrder reads $orderby: the property sorted by, descending only.
-func (x *exchange) messageOrder() (property string, given bool, g *refusal.Error) {
+// messageOrder is the property by which messages are sorted, the newest first, in lower case.
+type messageOrder string
+
+const (
+	byChange   messageOrder = "lastmodifieddatetime"
+	byCreation messageOrder = "createddatetime"
+)
+
+// messageOrder reads $orderby; given is false without one.
+func (x *exchange) messageOrder() (order messageOrder, given bool, g *refusal.Error) {
 	text, ok := x.query.get("$orderby")
 	if !ok {
-		return "lastmodifieddatetime", false, nil
+		return byChange, false, nil
 	}
 	words := strings.Fields(strings.ToLower(text))
-	if len(words) != 2 || words[1] != "desc" || (words[0] != "lastmodifieddatetime" && words[0] != "createddatetime") {
+	if len(words) != 2 || words[1] != "desc" || (messageOrder(words[0]) != byChange && messageOrder(words[0]) != byCreation) {
 		return "", false, refusal.BadRequest("QueryOptions to order by '%s' is not supported.", text)
 	}
-	return words[0], true, nil
+	return messageOrder(words[0]), true, nil
 }
 
-// messageFilter reads the filter of a chat's messages. It has an effect only beside an $orderby of its own property.
-func (x *exchange) messageFilter(order string, ordered bool) (span, *refusal.Error) {
+// messageFilter reads the filter of a chat's messages. A bound has an effect only beside an $orderby of its property: ordered says that
+// there is an $orderby.
+func (x *exchange) messageFilter(order messageOrder, ordered bool) (span, *refusal.Error) {
 	s := everything()
 	text, ok := x.query.get("$filter")
 	if !ok {
@@ -73,7 +82,7 @@ func (x *exchange) messageFilter(order string, ordered bool) (span, *refusal.Err
 			}
 			return s, refusal.BadRequest("The entity property '%s' and operationKind '%s' is not allowed in $filter query.", name, operationKinds[leaf.op])
 		}
-		if ordered && leaf.path == order {
+		if ordered && leaf.path == string(order) {
 			s.narrow(leaf)
 		}
 	}
@@ -98,7 +107,7 @@ func listMessages(x *exchange) (*reply, *refusal.Error) {
 		return nil, g
 	}
 	rows := data.Indexed(x.world, fmt.Sprintf("messages %d %s %d %d", c, order, s.lo, s.hi), s.hi, x.now, func() []data.Message {
-		return thread(x.world, c, s, order == "createddatetime", x.now)
+		return thread(x.world, c, s, order, x.now)
 	})
 	from, to, token, g := x.plainPage(len(rows), size)
 	if g != nil {
@@ -118,10 +127,10 @@ func listMessages(x *exchange) (*reply, *refusal.Error) {
 	return rep, nil
 }
 
-// thread is one chat's messages within s, newest first by creation or by last change.
-func thread(w *data.World, c uint32, s span, byCreation bool, now int64) []data.Message {
+// thread returns the messages of one chat within s in an order; s bounds the property of the order.
+func thread(w *data.World, c uint32, s span, order messageOrder, now int64) []data.Message {
 	key := func(m *data.Message) int64 {
-		if byCreation {
+		if order == byCreation {
 			return m.Created
 		}
 		return m.Modified

@@ -9,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
-// Record is what a test needs to know of a record that Graph must return.
+// Record is a record that Graph must return, as tests compare it.
 type Record struct {
 	// Source is SourceCopilot, SourceChat or SourceCall.
 	Source string
@@ -25,7 +25,7 @@ type Record struct {
 	Time time.Time
 	// Created is createdDateTime; for a call the same as Time.
 	Created time.Time
-	// System tells a system event message; Deleted a message deleted by its sender.
+	// System says that a message is a system event, Deleted that its sender has deleted it.
 	System, Deleted bool
 }
 
@@ -158,7 +158,7 @@ func (o *Oracle) Notes(user string, start, end time.Time) iter.Seq[Record] {
 		if !known || !ok {
 			return
 		}
-		for _, m := range thread(o.w, c, bounds(start, end), false, o.w.NowMS()) {
+		for _, m := range thread(o.w, c, bounds(start, end), byChange, o.w.NowMS()) {
 			if !yield(o.record(user, &m)) {
 				return
 			}
@@ -173,7 +173,7 @@ func (o *Oracle) ChatMessages(chat string, start, end time.Time) iter.Seq[Record
 		if !ok {
 			return
 		}
-		for _, m := range thread(o.w, c, bounds(start, end), false, o.w.NowMS()) {
+		for _, m := range thread(o.w, c, bounds(start, end), byChange, o.w.NowMS()) {
 			if !yield(o.record("", &m)) {
 				return
 			}

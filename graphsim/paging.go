@@ -14,7 +14,7 @@ import (
 
 func invalidToken() *refusal.Error { return refusal.BadRequest("Invalid continuation token") }
 
-// The folder in an export token tells whether the empty page at this offset was already given.
+// The folder in an export token says whether the empty page at this offset was already given.
 const (
 	folderData = "TeamsMessagesData"
 	folderChat = "TeamChat"
@@ -37,8 +37,8 @@ func parseExportToken(s string) (skip int, folder string, err *refusal.Error) {
 	return skip, folder, nil
 }
 
-// exportPage cuts one page out of total rows. Unless the simulator is steady, a page now and then begins with the row
-// that ended the one before, and now and then is empty although more follow.
+// exportPage returns where a page of total rows begins and ends, and the token of the next one. Unless the simulator is steady, a page now and
+// then begins with the row that ended the one before, and now and then is empty although more follow.
 func (x *exchange) exportPage(total, size int) (from, to int, next string, err *refusal.Error) {
 	folder := folderData
 	if text, ok := x.query.get("$skiptoken"); ok {
@@ -63,9 +63,10 @@ func (x *exchange) exportPage(total, size int) (from, to int, next string, err *
 	return from, to, next, nil
 }
 
-// chatToken hides the offset in the second segment of a list chats token, or in the binary form used with $orderby.
-func chatToken(offset int, ordered bool) string {
-	if ordered {
+// chatToken returns the token of a page of a list of chats: the offset is in its second segment, or in the binary form that tokens have with
+// $orderby.
+func chatToken(offset int, order chatOrder) string {
+	if order == byLastMessage {
 		return "1." + data.Base64ID(fmt.Sprintf("\x92\x03\x36\xc1Properties\x82SyncState%08d", offset))
 	}
 	at := func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000") + "+00:00" }
@@ -76,8 +77,9 @@ func chatToken(offset int, ordered bool) string {
 	return data.Base64ID(string(data.AppendJSON(nil, data.Object{data.Member("ContinuationToken", data.Base64ID(string(inner))), data.Member("ChatType", "chat|meeting|sfbinteropchat|phonechat")})))
 }
 
-func parseChatToken(s string, ordered bool) (int, *refusal.Error) {
-	if ordered {
+// parseChatToken returns the offset of a page from its token, which chatToken made for the same order.
+func parseChatToken(s string, order chatOrder) (int, *refusal.Error) {
+	if order == byLastMessage {
 		text, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(s, "1."))
 		if err != nil || len(text) < 8 || !strings.HasPrefix(s, "1.") {
 			return 0, invalidToken()
@@ -101,7 +103,7 @@ func parseChatToken(s string, ordered bool) (int, *refusal.Error) {
 	return int(inner[1].End.UnixMilli()), nil
 }
 
-// plainPage pages with an opaque offset.
+// plainPage returns where a page of total rows begins and ends, and the token of the next one: an opaque offset.
 func (x *exchange) plainPage(total, size int) (from, to int, next string, err *refusal.Error) {
 	if text, ok := x.query.get("$skiptoken"); ok {
 		if from, err = parseOffset(text); err != nil {

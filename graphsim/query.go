@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
-// option is one query option as it came: the raw text travels into page links.
+// option is one query option as it came; links to the next page have its raw text.
 type option struct {
 	name  string // decoded, lower case
 	value string // decoded

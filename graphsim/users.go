@@ -13,7 +13,7 @@ const (
 	usersMax     = 999
 )
 
-// userFields are returned without $select; id comes always, as Graph's directory does.
+// renderUser returns a user with all fields. Without $select, Graph sends the first userDefaults of them.
 func (x *exchange) renderUser(r data.Ref) data.Object {
 	w := x.world
 	name := w.People.Name(r)

@@ -71,7 +71,7 @@ func (w *World) adHocCall(day int64, k int) Call {
 // CallID returns the id of a call record.
 func (w *World) CallID(cl *Call) string { return packGUID(w.Seed, cl.pack).String() }
 
-// FindCall is the inverse of callID, whatever the call's age.
+// FindCall is the inverse of CallID, whatever the call's age.
 func (w *World) FindCall(id string) (Call, bool) {
 	g, ok := parseGUID(id)
 	if !ok {

@@ -116,7 +116,7 @@ func (w *World) workingDays(created int64) float64 {
 	return max(sum, 0.1)
 }
 
-// pair answers the j-th pair of people who talk alone; no pair comes twice.
+// pair returns the j-th pair of people who talk alone. No pair comes twice; ok is false for a j that has none.
 func (w *World) pair(j int) ([]Ref, bool) {
 	users := w.cfg.Users
 	const own = 5 // the first user's own pairs
@@ -270,7 +270,7 @@ func (w *World) NotesOf(u Ref) (uint32, bool) {
 	return uint32(w.cfg.Chats + u.Index()), true
 }
 
-// FindChat is the inverse of chatID but for notes.
+// FindChat is the inverse of ChatID; it does not find notes.
 func (w *World) FindChat(id string) (uint32, bool) {
 	body, ok := strings.CutPrefix(id, "19:")
 	if !ok {

@@ -2,7 +2,7 @@ package data
 
 import "fmt"
 
-// chatEvents are the system events that occur in chats; allSystemEvents adds those of teams and channels.
+// allSystemEvents are the system events: first the chatEventKinds that occur in chats, then those of teams and channels.
 var allSystemEvents = [allEvents]string{
 	"membersAdded", "membersDeleted", "membersJoined", "membersLeft", "chatRenamed", "callStarted", "callEnded",
 	"callRecording", "callTranscript", "messagePinned", "messageUnpinned", "teamsAppInstalled", "teamsAppRemoved",

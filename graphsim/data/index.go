@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// indexCache keeps the sorted heads of recent queries, so that the next page of the same walk need not compute them
+// indexCache keeps the sorted heads of recent queries, so that the next page of the same chain need not compute them
 // again. It holds at most maxIndexed heads.
 type indexCache struct {
 	mu      sync.Mutex
@@ -29,7 +29,7 @@ const (
 	maxIndexKeys = 64
 )
 
-// Indexed answers the rows that compute makes for key. What could have changed since they were computed, because hi
+// Indexed returns the rows that compute makes for key. What could have changed since they were computed, because hi
 // (ms) is not long past, is computed anew, but for large results within two seconds.
 func Indexed[T any](w *World, key string, hi, now int64, compute func() []T) []T {
 	c := &w.indexes

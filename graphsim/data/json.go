@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Field is one JSON member; object keeps members in the order in which Graph writes them.
+// Field is one member of a JSON object. Objects keep the order in which Graph writes their members.
 type Field struct {
 	Key   string
 	Value any
@@ -106,7 +106,7 @@ func WithoutNulls(v any) any {
 	return v
 }
 
-// AppendJSON writes v, made of object, list, []string, string, bool, int, int64, float64 and nil.
+// AppendJSON appends the JSON of v, which is made of Object, List, []string, string, bool, int, int64, float64 and nil.
 func AppendJSON(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case string:

@@ -55,7 +55,7 @@ func (w *World) earlier(c uint32, before int64) (Message, bool) {
 
 // said is the first sentence of a message.
 func (w *World) said(m *Message) string {
-	d := Dice(mix(m.h + 3)) // drawn from as renderMessage and chatText do
+	d := Dice(mix(m.h + 3)) // drawn from as RenderMessage and chatText do
 	if r := d.Under(100); r >= 4 && r < 7 {
 		pick(&d, topics[:])
 	}

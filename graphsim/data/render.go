@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// View is how a record is to be written: API version, and whether the caller can take unknown enum members.
+// View says how a record is written: for which version of the API, which request, and whom.
 type View struct {
 	Beta     bool
 	Unknown  bool // Prefer: include-unknown-enum-members
@@ -15,7 +15,7 @@ type View struct {
 	Root string // of links inside records: scheme, host and version
 	Now  int64  // ms
 
-	Viewer    Ref // whose view of a chat is told; with delegated alone
+	Viewer    Ref // the signed-in user, if Delegated
 	Delegated bool
 }
 
@@ -209,11 +209,11 @@ func (w *World) RenderChat(c uint32, v View) Object {
 	return o
 }
 
-// RenderMember is a conversationMember of a chat.
-func (w *World) RenderMember(c uint32, r Ref, owner bool) Object {
+// RenderMember returns a conversationMember of a chat.
+func (w *World) RenderMember(c uint32, r Ref) Object {
 	roles := []string{}
 	switch {
-	case owner:
+	case r == w.organizer(c):
 		roles = []string{"owner"}
 	case r.Kind() == kindUser && w.People.IsGuest(r.Index()), r.Kind() == kindFederated:
 		roles = []string{"guest"}
