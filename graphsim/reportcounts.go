@@ -2,7 +2,6 @@ package graphsim
 
 import (
 	"bytes"
-	"encoding/csv"
 	"slices"
 	"strconv"
 
@@ -10,7 +9,7 @@ import (
 	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
-// countedApp is an application of the reports that count users: its name in JSON and in CSV, and the places of its dates in usageApps.
+// countedApp is an application of the reports that count users: its name in JSON and in CSV, and the indexes of its dates in usageApps.
 type countedApp struct {
 	member, column string
 	of             []int
@@ -19,7 +18,7 @@ type countedApp struct {
 var (
 	anyApp      = countedApp{"anyApp", "Any App", []int{0, 1, 2, 3, 4, 5, 6, 7}}
 	countedChat = countedApp{"copilotChat", "Copilot Chat", []int{0}}
-	// countedApps are those between the two in JSON and in the older file; the newer one has both at its end.
+	// countedApps stand between the two in JSON and in the older layout; the newer layout has both at its end.
 	countedApps = []countedApp{
 		{"microsoftTeams", "Microsoft Teams", []int{1}},
 		{"word", "Word", []int{2}},
@@ -29,24 +28,30 @@ var (
 		{"oneNote", "OneNote", []int{6}},
 		{"loop", "Loop", []int{7}},
 	}
-	// countedV2 are those that version v2 adds to the files. Their names in JSON are not documented.
+	// countedV2 are the columns that version v2 adds to the files. Their names in JSON are not documented.
 	countedV2 = []countedApp{
 		{"", "Edge", nil}, {"", "Microsoft 365 Copilot", anyApp.of}, {"", "Copilot Chat (work)", []int{0}}, {"", "Copilot Chat (web)", []int{0}},
 	}
 )
 
-func countedColumns(v1, v2 bool) []countedApp {
-	apps := slices.Concat([]countedApp{anyApp}, countedApps, []countedApp{countedChat})
-	if v1 {
+// countedInJSON returns the applications of a report in JSON, in their order.
+func countedInJSON() []countedApp {
+	return slices.Concat([]countedApp{anyApp}, countedApps, []countedApp{countedChat})
+}
+
+// countedInCSV returns the applications of a report file, in the order of its columns.
+func countedInCSV(q usage, l layout) []countedApp {
+	apps := countedInJSON()
+	if l == newerLayout {
 		apps = slices.Concat(countedApps, []countedApp{anyApp, countedChat})
 	}
-	if v2 {
+	if q.v2 {
 		apps = append(apps, countedV2...)
 	}
 	return apps
 }
 
-// census knows the habits of the users in a report.
+// census is the users of a report and their habits.
 type census struct {
 	users  []data.Ref
 	habits [][len(usageApps)]habit
@@ -63,7 +68,7 @@ func censusOf(w *data.World, newly int) *census {
 	return c
 }
 
-// active counts the users who are active in one of the applications within some days up to a day.
+// active returns how many users are active in one of the applications within some days up to a day.
 func (c *census) active(of []int, day, days int64) int {
 	n := 0
 	for i := range c.habits {
@@ -74,11 +79,11 @@ func (c *census) active(of []int, day, days int64) int {
 	return n
 }
 
-// countsReply is a report of counts in JSON: one row for the tenant with its periods, or one for each period with its days.
+// countsReply answers with a report of counts in JSON: one row for the tenant with its periods, or one for each period with its days.
 func (x *exchange) countsReply(u usage) (*reply, *refusal.Error) {
 	c, refresh := censusOf(x.world, u.newly), refreshDay(x.now)
 	entry := func(first data.Field, day, days int64) data.Object {
-		columns := countedColumns(false, false)
+		columns := countedInJSON()
 		o := append(make(data.Object, 0, 1+2*len(columns)), first)
 		for _, app := range columns {
 			o = append(o, data.Member(app.member+"EnabledUsers", len(c.users)), data.Member(app.member+"ActiveUsers", c.active(app.of, day, days)))
@@ -114,45 +119,40 @@ func (x *exchange) countsReply(u usage) (*reply, *refusal.Error) {
 	return rep, nil
 }
 
-// countsCSV is a report of counts as a file. The two generations differ as those of usageCSV do.
-func countsCSV(w *data.World, q usage, v1 bool, now int64) []byte {
+// countsCSV returns a report of counts as a file.
+func countsCSV(w *data.World, q usage, l layout, now int64) []byte {
 	var b bytes.Buffer
-	if !v1 {
-		b.WriteString(bom)
-	}
-	out := csv.NewWriter(&b)
-	out.UseCRLF = !v1
-	// Writing to a buffer cannot fail.
-	_ = out.Write(countsLine(q, v1, "Report Refresh Date", "Report Period", "Report Date", countsHeader(q, v1)))
+	out := newCSV(&b, l)
+	_ = out.Write(countsLine(q, l, "Report Refresh Date", "Report Period", "Report Date", countsHeader(q, l)))
 	c, refresh := censusOf(w, q.newly), refreshDay(now)
 	for _, period := range q.periods() {
 		if q.report == userCountSummary {
-			_ = out.Write(countsLine(q, v1, dateOf(refresh), strconv.Itoa(period), "", c.line(w, q, v1, refresh, int64(period))))
+			_ = out.Write(countsLine(q, l, dateOf(refresh), strconv.Itoa(period), "", c.line(w, q, l, refresh, int64(period))))
 			continue
 		}
 		for n := range int64(period) {
-			_ = out.Write(countsLine(q, v1, dateOf(refresh), strconv.Itoa(period), dateOf(refresh-n), c.line(w, q, v1, refresh-n, 1)))
+			_ = out.Write(countsLine(q, l, dateOf(refresh), strconv.Itoa(period), dateOf(refresh-n), c.line(w, q, l, refresh-n, 1)))
 		}
 	}
 	out.Flush()
 	return b.Bytes()
 }
 
-// countsLine puts the day and period of a line to its counts: the trend of the newer generation has the period last.
-func countsLine(q usage, v1 bool, refresh, period, day string, counts []string) []string {
+// countsLine returns a line of the day, the period and the counts: the trend in the newer layout has the period last.
+func countsLine(q usage, l layout, refresh, period, day string, counts []string) []string {
 	switch {
 	case q.report == userCountSummary:
 		return slices.Concat([]string{refresh, period}, counts)
-	case v1:
+	case l == newerLayout:
 		return slices.Concat([]string{refresh, day}, counts, []string{period})
 	default:
 		return slices.Concat([]string{refresh, period, day}, counts)
 	}
 }
 
-func countsHeader(q usage, v1 bool) []string {
+func countsHeader(q usage, l layout) []string {
 	var head []string
-	for _, app := range countedColumns(v1, q.v2) {
+	for _, app := range countedInCSV(q, l) {
 		head = append(head, app.column+" Enabled Users", app.column+" Active Users")
 	}
 	switch {
@@ -165,10 +165,10 @@ func countsHeader(q usage, v1 bool) []string {
 	return head
 }
 
-// line are the counts within some days up to a day.
-func (c *census) line(w *data.World, q usage, v1 bool, day, days int64) []string {
+// line returns the counts within some days up to a day.
+func (c *census) line(w *data.World, q usage, l layout, day, days int64) []string {
 	var line []string
-	for _, app := range countedColumns(v1, q.v2) {
+	for _, app := range countedInCSV(q, l) {
 		line = append(line, strconv.Itoa(len(c.users)), strconv.Itoa(c.active(app.of, day, days)))
 	}
 	if !q.v2 {

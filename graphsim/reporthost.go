@@ -78,5 +78,5 @@ func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
 	}
 	q := usage{report: parts[1], period: parts[2], v2: parts[3] == "v2", concealed: s.cfg.ConcealNames, newly: s.cfg.NewlyLicensed}
 	w.Header().Set("Content-Disposition", `attachment; filename="`+strings.TrimPrefix(q.report, "getMicrosoft365")+`.csv"`)
-	x.write(http.StatusOK, "application/octet-stream", q.csv(world, false, x.now))
+	x.write(http.StatusOK, "application/octet-stream", q.csv(world, olderLayout, x.now))
 }

@@ -31,6 +31,15 @@ var usageV2 = [...]string{
 	"Microsoft 365 Copilot Last Activity Date", "Edge Last Activity Date", "Copilot Agent Last Activity Date",
 }
 
+// layout is the order of the columns of a report file, and how its lines end. It goes by where the file comes from, and has nothing to do with
+// the version of the report.
+type layout int
+
+const (
+	olderLayout layout = iota // of the file to which /beta/reports and /beta/copilot/reports redirect; it begins with a byte order mark
+	newerLayout               // of the answer of /v1.0/copilot/reports
+)
+
 // The reports on Copilot use, by their functions.
 const (
 	userDetail       = "getMicrosoft365CopilotUsageUserDetail"
@@ -44,11 +53,12 @@ var usageReports = [...]string{userDetail, userCountSummary, userCountTrend}
 type usage struct {
 	report    string // one of usageReports
 	period    string // upper case
-	v2        bool
-	concealed bool // the names are concealed by a setting of the tenant
-	newly     int  // how many users have no row yet
+	v2        bool   // version v2 of the report, which has more columns
+	concealed bool   // the names are concealed by a setting of the tenant
+	newly     int    // how many users, the last ones with a licence, have no row yet
 }
 
+// periods returns the days of each period that is asked for.
 func (u usage) periods() []int {
 	if u.period != "ALL" {
 		n, err := strconv.Atoi(u.period[1:])
@@ -63,6 +73,7 @@ func (u usage) periods() []int {
 	return []int{7, 30, 90, 180}
 }
 
+// usage reads which report is asked for, with its period and version.
 func (x *exchange) usage(report string) (usage, *refusal.Error) {
 	version := x.args["version"]
 	alias, given := x.query.get("version")
@@ -112,7 +123,7 @@ func (x *exchange) format() (string, *refusal.Error) {
 	}
 }
 
-// usageAndFormat reads what is asked of a report, and in which format.
+// usageAndFormat reads which report is asked for, and in which format.
 func (x *exchange) usageAndFormat(report string) (u usage, format string, g *refusal.Error) {
 	if u, g = x.usage(report); g == nil {
 		format, g = x.format()
@@ -128,7 +139,7 @@ func copilotReport(report string) func(*exchange) (*reply, *refusal.Error) {
 			return nil, g
 		}
 		if !x.view.Beta {
-			return &reply{raw: u.csv(x.world, true, x.now), mime: "application/octet-stream"}, nil
+			return &reply{raw: u.csv(x.world, newerLayout, x.now), mime: "application/octet-stream"}, nil
 		}
 		return x.usageReply(u, f)
 	}
@@ -148,14 +159,15 @@ func betaReport(report string) func(*exchange) (*reply, *refusal.Error) {
 	}
 }
 
-// csv is the whole report as a file.
-func (u usage) csv(w *data.World, v1 bool, now int64) []byte {
+// csv returns the whole report as a file.
+func (u usage) csv(w *data.World, l layout, now int64) []byte {
 	if u.report == userDetail {
-		return usageCSV(w, u, v1, now)
+		return usageCSV(w, u, l, now)
 	}
-	return countsCSV(w, u, v1, now)
+	return countsCSV(w, u, l, now)
 }
 
+// usageReply answers with pages of JSON, or with a redirect to the file.
 func (x *exchange) usageReply(u usage, format string) (*reply, *refusal.Error) {
 	if format == formatCSV {
 		return &reply{location: x.reportLink(u)}, nil
@@ -213,7 +225,7 @@ func refreshDay(now int64) int64 { return data.Day(now) - 2 }
 
 func dateOf(d int64) string { return time.Unix(d*86_400, 0).UTC().Format(time.DateOnly) }
 
-// usageDates are the last activity overall and per app; "" = none.
+// usageDates returns the last day with any use, and with use of each application; "" = none.
 func usageDates(w *data.World, u data.Ref, now int64) (last string, apps [len(usageApps)]string) {
 	refresh := refreshDay(now)
 	for i := range apps {
@@ -240,7 +252,7 @@ func habitOf(w *data.World, u data.Ref, app int) habit {
 // active reports whether the user is active within some days up to a day.
 func (h habit) active(day, days int64) bool { return h.every > 0 && (day+h.offset)%h.every < days }
 
-// names are a row's user principal name and display name, concealed by a setting of the tenant.
+// usageNames returns the user principal name and the display name of a row, or digests where the tenant conceals names.
 func usageNames(w *data.World, u data.Ref, concealed bool) (upn, name string) {
 	if !concealed {
 		return w.People.UPN(u), w.People.Name(u)
@@ -265,61 +277,66 @@ func usageRow(w *data.World, u data.Ref, q usage, now int64) data.Object {
 	return append(o, data.Member("copilotActivityUserDetailsByPeriod", periods))
 }
 
-// usageCSV is the whole report. The two generations order their columns differently and end their lines differently;
-// the older one begins with a byte order mark.
-func usageCSV(w *data.World, q usage, v1 bool, now int64) []byte {
-	var b bytes.Buffer
-	if !v1 {
+// newCSV begins a file in a layout. Writing to a buffer cannot fail.
+func newCSV(b *bytes.Buffer, l layout) *csv.Writer {
+	if l == olderLayout {
 		b.WriteString(bom)
 	}
-	out := csv.NewWriter(&b)
-	out.UseCRLF = !v1
-	// Writing to a buffer cannot fail.
-	_ = out.Write(usageHeader(q, v1))
+	out := csv.NewWriter(b)
+	out.UseCRLF = l == olderLayout
+	return out
+}
+
+// usageCSV returns the report on users as a file.
+func usageCSV(w *data.World, q usage, l layout, now int64) []byte {
+	var b bytes.Buffer
+	out := newCSV(&b, l)
+	_ = out.Write(usageHeader(q, l))
 	for _, u := range reportedUsers(w, q.newly) {
 		upn, name := usageNames(w, u, q.concealed)
 		last, apps := usageDates(w, u, now)
 		for _, p := range q.periods() {
-			_ = out.Write(usageRecord(w, q, v1, now, p, []string{upn, name, last}, apps[:], u))
+			_ = out.Write(usageRecord(w, q, l, now, p, []string{upn, name, last}, apps[:], u))
 		}
 	}
 	out.Flush()
 	return b.Bytes()
 }
 
-func usageHeader(q usage, v1 bool) []string {
+func usageHeader(q usage, l layout) []string {
 	head := []string{"Report Refresh Date"}
-	if !v1 {
+	if l == olderLayout {
 		head = append(head, "Report Period")
 	}
 	head = append(head, "User Principal Name", "Display Name", "Last Activity Date")
-	for _, i := range usageOrder(v1) {
+	for _, i := range usageOrder(l) {
 		head = append(head, usageApps[i].column)
 	}
 	if q.v2 {
 		head = append(head, usageV2[:]...)
 	}
-	if v1 {
+	if l == newerLayout {
 		head = append(head, "Report Period")
 	}
 	return head
 }
 
-// usageOrder is the order of the app columns: the older file has Copilot Chat last.
-func usageOrder(v1 bool) []int {
-	if v1 {
+// usageOrder is the order of the columns of applications: the older layout has Copilot Chat last.
+func usageOrder(l layout) []int {
+	if l == newerLayout {
 		return []int{0, 1, 2, 3, 4, 5, 6, 7}
 	}
 	return []int{1, 2, 3, 4, 5, 6, 7, 0}
 }
 
-func usageRecord(w *data.World, q usage, v1 bool, now int64, period int, who, apps []string, u data.Ref) []string {
+// usageRecord returns the line of a user and a period: who has the names and the last day of any use, apps the days of each application.
+func usageRecord(w *data.World, q usage, l layout, now int64, period int, who, apps []string, u data.Ref) []string {
 	row := []string{dateOf(refreshDay(now))}
-	if !v1 {
+	if l == olderLayout {
 		row = append(row, strconv.Itoa(period))
 	}
 	row = append(row, who...)
-	for _, i := range usageOrder(v1) {
+	for _, i := range usageOrder(l) {
 		row = append(row, apps[i])
 	}
 	if q.v2 {
@@ -327,7 +344,7 @@ func usageRecord(w *data.World, q usage, v1 bool, now int64, period int, who, ap
 		row = append(row, strconv.Itoa(total), strconv.Itoa(work), strconv.Itoa(web), strconv.Itoa(days),
 			apps[0], apps[0], who[2], "", apps[1])
 	}
-	if v1 {
+	if l == newerLayout {
 		row = append(row, strconv.Itoa(period))
 	}
 	return row
