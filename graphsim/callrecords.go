@@ -266,6 +266,6 @@ func getOrganizer(x *exchange) (*reply, *refusal.Error) {
 	}
 	return &reply{
 		context: "communications/callRecords('" + x.world.CallID(cl) + "')/organizer_v2/$entity",
-		entity:  x.world.RenderParticipant(x.world.Attendees(cl)[0], false),
+		entity:  x.world.RenderOrganizer(cl),
 	}, nil
 }

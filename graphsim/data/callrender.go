@@ -6,8 +6,16 @@ import (
 	"strconv"
 )
 
+// identityWithUPN says whether an identity of a user has the user principal name, which the list of participants alone has.
+type identityWithUPN bool
+
+const (
+	withUPN    identityWithUPN = true
+	withoutUPN identityWithUPN = false
+)
+
 // communications is a communicationsIdentitySet as the service sends it, with the undeclared members of live answers.
-func (w *World) communications(r Ref, upn bool) Object {
+func (w *World) communications(r Ref, upn identityWithUPN) Object {
 	o := Object{{"user", nil}, {"acsUser", nil}, {"spoolUser", nil}, {"phone", nil}, {"guest", nil}, {"encrypted", nil}, {"onPremises", nil}, {"acsApplicationInstance", nil}, {"spoolApplicationInstance", nil}, {"applicationInstance", nil}, {"application", nil}, {"device", nil}}
 	id := Object{{"id", w.People.ID(r)}, {"displayName", orNull(w.People.Name(r))}, {"tenantId", w.People.tenantOf(r)}}
 	switch r.Kind() {
@@ -16,7 +24,7 @@ func (w *World) communications(r Ref, upn bool) Object {
 	case kindAnonymous, kindPersonal:
 		o.Set("guest", Object{{"id", w.People.ID(r)}, {"displayName", orNull(w.People.Name(r))}, {"tenantId", nil}})
 	default:
-		if upn && r.Kind() == kindUser {
+		if upn == withUPN && r.Kind() == kindUser {
 			id = append(id, Field{"userPrincipalName", w.People.UPN(r)})
 		}
 		o.Set("user", id)
@@ -60,11 +68,11 @@ func (w *World) RenderCall(cl *Call, v View) Object {
 		{"joinWebUrl", join},
 	}...)
 	if v.Now < organizersEnd {
-		o = append(o, Field{"organizer", w.communications(people[0], false)})
+		o = append(o, Field{"organizer", w.communications(people[0], withoutUPN)})
 	}
 	return append(o,
 		Field{"organizer_v2@odata.context", CallContext(v.Root, id, "organizer_v2/$entity")},
-		Field{"organizer_v2", w.RenderParticipant(people[0], false)},
+		Field{"organizer_v2", w.RenderOrganizer(cl)},
 	)
 }
 
@@ -79,8 +87,13 @@ func modalities(h uint64) []string {
 	}
 }
 
-// RenderParticipant is a participant of a call.
-func (w *World) RenderParticipant(r Ref, upn bool) Object {
+// RenderOrganizer returns the organizer of a call as a participant.
+func (w *World) RenderOrganizer(cl *Call) Object {
+	return w.participant(w.Attendees(cl)[0], withoutUPN)
+}
+
+// participant returns a participant of a call.
+func (w *World) participant(r Ref, upn identityWithUPN) Object {
 	units := List{}
 	if r.Kind() == kindUser && r.Index()%9 == 4 {
 		units = List{{{"id", RandomGUID(w.Seed + 9).String()}}}
@@ -93,7 +106,7 @@ func (w *World) ParticipantRows(cl *Call) List {
 	people := w.Attendees(cl)
 	out := make(List, len(people))
 	for i, r := range people {
-		out[i] = w.RenderParticipant(r, true)
+		out[i] = w.participant(r, withUPN)
 	}
 	return out
 }
@@ -158,7 +171,7 @@ const (
 	lineSilent // without media
 )
 
-// line is the same for the whole call: most go well.
+// line returns how well a call went: most go well.
 func (cl *Call) line() line {
 	switch hash2(cl.h, tagSegment) % 10 {
 	case 0, 1:
@@ -172,7 +185,7 @@ func (cl *Call) line() line {
 	}
 }
 
-// sound is the mean jitter in milliseconds and the number of packets of a stream. It draws the same number of dice for all lines.
+// sound returns the mean jitter in milliseconds and the number of packets of a stream. It draws as many dice for every line.
 func (cl *Call) sound(d *Dice) (jitter, packets int) {
 	jitter, packets = d.Under(30), d.Under(90_000)
 	switch cl.line() {
@@ -271,7 +284,7 @@ func (w *World) endpoint(cl *Call, r Ref, d *Dice, v View) Object {
 		{"@odata.type", "#microsoft.graph.callRecords.participantEndpoint"},
 		{"name", fmt.Sprintf("host-%d", d.Under(90))},
 		{"userAgent", agent},
-		{"identity", w.communications(r, false)},
+		{"identity", w.communications(r, withoutUPN)},
 		{"associatedIdentity", identity},
 		{"cpuName", nil},
 		{"cpuCoresCount", 8},

@@ -220,7 +220,7 @@ func (w *World) copilotMentions(in *Interaction, d *Dice) List {
 		return List{}
 	}
 	whom := Ref(d.Under(w.cfg.Users))
-	mentioned := Object{{"application", nil}, {"device", nil}, {"user", w.People.teamsIdentity(whom, true)}, {"conversation", nil}, {"tag", nil}}
+	mentioned := Object{{"application", nil}, {"device", nil}, {"user", w.People.teamsIdentity(whom, withName)}, {"conversation", nil}, {"tag", nil}}
 	return List{{{"mentionId", 0}, {"mentionText", w.People.Name(whom)}, {"mentioned", mentioned}}}
 }
 

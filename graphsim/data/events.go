@@ -30,11 +30,11 @@ func (w *World) systemEvent(m *Message, beta bool) Object {
 	if name == "callTranscript" {
 		return o
 	}
-	return append(o, Field{"initiator", w.People.teamsSet(w.organizer(m.Chat), false)})
+	return append(o, Field{"initiator", w.People.teamsSet(w.organizer(m.Chat), withoutName)})
 }
 
 func (w *World) eventFields(name string, m *Message, d *Dice) Object {
-	who := func() Object { return w.People.teamsIdentity(pick(d, w.Chats().Of(m.Chat)), false) }
+	who := func() Object { return w.People.teamsIdentity(pick(d, w.Chats().Of(m.Chat)), withoutName) }
 	channel := "19:" + RandomGUID(w.Seed+1).Hex() + "@thread.tacv2"
 	team := RandomGUID(w.Seed + 2).String()
 	app := Field{"teamsAppDisplayName", Bots[m.h%uint64(len(Bots))].name}
@@ -54,7 +54,7 @@ func (w *World) eventFields(name string, m *Message, d *Dice) Object {
 	case "callStarted":
 		return Object{call, {"callEventType", "meeting"}}
 	case "callEnded":
-		participant := Object{{"participant", w.People.teamsSet(pick(d, w.Chats().Of(m.Chat)), false)}}
+		participant := Object{{"participant", w.People.teamsSet(pick(d, w.Chats().Of(m.Chat)), withoutName)}}
 		return Object{call, {"callDuration", fmt.Sprintf("PT%dM%dS", 5+d.Under(50), d.Under(60))}, {"callEventType", "call"}, {"callParticipants", List{participant}}}
 	case "callRecording":
 		return Object{
@@ -63,10 +63,10 @@ func (w *World) eventFields(name string, m *Message, d *Dice) Object {
 			{"callRecordingUrl", "https://lindenhall-my.sharepoint.example/recordings/" + RandomGUID(m.h).Hex() + ".mp4"},
 			{"callRecordingDuration", "PT40M19.26S"},
 			{"callRecordingStatus", pick(d, []string{"success", "initial", "chunkFinished", "failure"})},
-			{"meetingOrganizer", w.People.teamsSet(w.organizer(m.Chat), false)},
+			{"meetingOrganizer", w.People.teamsSet(w.organizer(m.Chat), withoutName)},
 		}
 	case "callTranscript":
-		return Object{call, {"callTranscriptICalUid", "040000008200E00074C5B7101A82E008" + RandomGUID(m.h).Hex()}, {"meetingOrganizer", w.People.teamsSet(w.organizer(m.Chat), false)}}
+		return Object{call, {"callTranscriptICalUid", "040000008200E00074C5B7101A82E008" + RandomGUID(m.h).Hex()}, {"meetingOrganizer", w.People.teamsSet(w.organizer(m.Chat), withoutName)}}
 	case "messagePinned", "messageUnpinned":
 		return Object{{"eventDateTime", TeamsTime(m.Created)}}
 	case "teamsAppInstalled", "teamsAppRemoved", "teamsAppUpgraded":

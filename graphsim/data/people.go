@@ -211,10 +211,18 @@ func orNull(s string) any {
 	return s
 }
 
+// naming says whether an identity has its display name.
+type naming bool
+
+const (
+	withName    naming = true
+	withoutName naming = false
+)
+
 // teamsIdentity is the value of user or application in a chat message's identity set.
-func (p *People) teamsIdentity(r Ref, withName bool) Object {
+func (p *People) teamsIdentity(r Ref, n naming) Object {
 	name := orNull(p.Name(r))
-	if !withName || (r.Kind() == kindFederated && r.Index()%3 == 0) {
+	if n == withoutName || (r.Kind() == kindFederated && r.Index()%3 == 0) {
 		name = nil
 	}
 	if r.Kind() == KindBot {
@@ -238,12 +246,12 @@ func (p *People) teamsIdentity(r Ref, withName bool) Object {
 }
 
 // teamsSet is a chat message's from, or the initiator of a system event.
-func (p *People) teamsSet(r Ref, withName bool) Object {
+func (p *People) teamsSet(r Ref, n naming) Object {
 	o := Object{{"application", nil}, {"device", nil}, {"user", nil}}
 	if r.Kind() == KindBot {
-		o.Set("application", p.teamsIdentity(r, withName))
+		o.Set("application", p.teamsIdentity(r, n))
 	} else {
-		o.Set("user", p.teamsIdentity(r, withName))
+		o.Set("user", p.teamsIdentity(r, n))
 	}
 	return o
 }

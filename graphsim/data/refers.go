@@ -14,7 +14,7 @@ func (w *World) replyText(m *Message, d *Dice, text string) (Object, List, List)
 		return html(said), List{}, List{}
 	}
 	id, whom := about.ID(), w.Sender(&about)
-	who := w.People.teamsSet(whom, true)
+	who := w.People.teamsSet(whom, withName)
 	switch way {
 	case 0, 1:
 		refers := Object{

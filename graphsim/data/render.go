@@ -93,7 +93,7 @@ func (w *World) RenderMessage(m *Message, v View) Object {
 	}
 	reactions, history := w.reactions(m)
 	return append(o,
-		Field{"from", append(Object{{"@odata.type", "#microsoft.graph.chatMessageFromIdentitySet"}}, w.People.teamsSet(w.Sender(m), true)...)},
+		Field{"from", append(Object{{"@odata.type", "#microsoft.graph.chatMessageFromIdentitySet"}}, w.People.teamsSet(w.Sender(m), withName)...)},
 		Field{"body", w.renderBody(body, v)}, Field{"attachments", attachments}, Field{"mentions", mentions},
 		Field{"reactions", reactions}, Field{"messageHistory", history}, Field{"eventDetail", nil},
 	)
@@ -142,7 +142,7 @@ func (w *World) reactions(m *Message) (reactions, history List) {
 		if kind[0] == "custom" {
 			url = "https://graph.microsoft.com/v1.0/chats/" + w.ChatID(m.Chat) + "/messages/" + m.ID() + "/hostedContents/" + RandomGUID(m.h).Hex() + "/$value"
 		}
-		user := Object{{"application", nil}, {"device", nil}, {"user", w.People.teamsIdentity(who, false)}}
+		user := Object{{"application", nil}, {"device", nil}, {"user", w.People.teamsIdentity(who, withoutName)}}
 		r := Object{{"reactionType", kind[0]}, {"displayName", kind[1]}, {"reactionContentUrl", url}, {"createdDateTime", at}, {"user", user}}
 		reactions = append(reactions, r)
 		history = append(history, Object{{"modifiedDateTime", at}, {"actions", "reactionAdded"}, {"reaction", r}})
@@ -164,7 +164,7 @@ func (w *World) RenderPreview(m *Message, v View) Object {
 		return append(o, Field{"eventDetail", w.systemEvent(m, v.Beta)}, Field{"body", w.renderBody(html("<systemEventMessage/>"), v)}, Field{"from", nil})
 	}
 	body, _, _ := w.chatText(m, &d)
-	return append(o, Field{"eventDetail", nil}, Field{"body", w.renderBody(body, v)}, Field{"from", w.People.teamsSet(w.Sender(m), true)})
+	return append(o, Field{"eventDetail", nil}, Field{"body", w.renderBody(body, v)}, Field{"from", w.People.teamsSet(w.Sender(m), withName)})
 }
 
 // viewpoint is how the signed-in user sees a chat; applications have none. Some have never read it.
@@ -199,12 +199,12 @@ func (w *World) RenderChat(c uint32, v View) Object {
 		online = Object{
 			{"calendarEventId", "AAMkAD" + RandomGUID(hash2(w.Seed, uint64(c))).Hex() + "="},
 			{"joinWebUrl", w.joinURL(c)},
-			{"organizer", w.People.teamsIdentity(w.organizer(c), false)},
+			{"organizer", w.People.teamsIdentity(w.organizer(c), withoutName)},
 		}
 	}
 	o = append(o, Field{"onlineMeetingInfo", online})
 	if v.Beta {
-		o = append(o, Field{"createdBy", w.People.teamsSet(w.organizer(c), false)})
+		o = append(o, Field{"createdBy", w.People.teamsSet(w.organizer(c), withoutName)})
 	}
 	return o
 }
@@ -227,7 +227,7 @@ func (w *World) RenderMember(c uint32, r Ref) Object {
 		{"@odata.type", "#microsoft.graph.aadUserConversationMember"},
 		{"id", Base64ID(w.ID + "##" + w.ChatID(c) + "##" + id)},
 		{"roles", roles},
-		{"displayName", w.People.teamsIdentity(r, true).get("displayName")},
+		{"displayName", w.People.teamsIdentity(r, withName).get("displayName")},
 		{"visibleHistoryStartDateTime", since},
 	}
 	switch r.Kind() {

@@ -105,12 +105,12 @@ func (w *World) mentionText(m *Message, d *Dice, text string) (Object, List, Lis
 	mentioned := Object{{"application", nil}, {"device", nil}, {"conversation", nil}, {"tag", nil}, {"user", nil}}
 	switch {
 	case whom.Kind() == KindBot:
-		mentioned.Set("application", w.People.teamsIdentity(whom, true))
+		mentioned.Set("application", w.People.teamsIdentity(whom, withName))
 	case d.Chance(150) || name == "":
 		name = "Everyone"
 		mentioned.Set("conversation", Object{{"id", w.ChatID(m.Chat)}, {"displayName", name}, {"conversationIdentityType", "chat"}})
 	default:
-		mentioned.Set("user", w.People.teamsIdentity(whom, true))
+		mentioned.Set("user", w.People.teamsIdentity(whom, withName))
 	}
 	body := html(`<p><at id="0">` + escapeHTML(name) + `</at>&nbsp;` + escapeHTML(text) + `</p>`)
 	return body, List{}, List{{{"id", 0}, {"mentionText", name}, {"mentioned", mentioned}}}
