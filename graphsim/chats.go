@@ -112,7 +112,7 @@ func (x *exchange) expandedChat(c uint32, e chatExpand) data.Object {
 	w := x.world
 	o := w.RenderChat(c, x.view)
 	if e.members {
-		members := w.Chats().Of(c)
+		members := w.Chats().Members(c)
 		rows := make(data.List, 0, expandMembers)
 		for _, m := range members[:min(len(members), expandMembers)] {
 			rows = append(rows, w.RenderMember(c, m))
@@ -228,7 +228,7 @@ func (x *exchange) chatOrder() (chatOrder, *refusal.Error) {
 // installedApps are the apps of a chat: those of its bots.
 func installedApps(w *data.World, c uint32) []string {
 	var out []string
-	for _, m := range w.Chats().Of(c) {
+	for _, m := range w.Chats().Members(c) {
 		if m.Kind() == data.KindBot {
 			out = append(out, w.People.ID(data.KindBot|data.Ref(m.Index()%len(data.Bots))))
 		}
@@ -260,7 +260,7 @@ func (x *exchange) chatFilter() (func(uint32) bool, *refusal.Error) {
 			if leaf.path == "installedapps" {
 				return data.ContainsFold(installedApps(x.world, c), leaf.left.text)
 			}
-			return slices.ContainsFunc(x.world.Chats().Of(c), func(m data.Ref) bool {
+			return slices.ContainsFunc(x.world.Chats().Members(c), func(m data.Ref) bool {
 				return m.Kind() != data.KindBot && strings.EqualFold(x.world.People.Name(m), leaf.left.text)
 			})
 		})
@@ -284,7 +284,7 @@ func listMembers(x *exchange) (*reply, *refusal.Error) {
 	if g != nil {
 		return nil, g
 	}
-	members := x.world.Chats().Of(c)
+	members := x.world.Chats().Members(c)
 	rep := &reply{context: "chats('" + data.PathEscape(x.params["chat"]) + "')/members", count: true, rows: make(data.List, 0, len(members))}
 	for _, m := range members {
 		if m.Kind() != data.KindBot {

@@ -84,7 +84,7 @@ func (o *Oracle) Members(chat string) []string {
 		return nil
 	}
 	var out []string
-	for _, m := range o.w.Chats().Of(c) {
+	for _, m := range o.w.Chats().Members(c) {
 		if m.Kind() != data.KindBot {
 			out = append(out, o.w.People.Name(m))
 		}

@@ -118,7 +118,7 @@ func (cl *Call) Available(now int64) bool {
 func (w *World) Attendees(cl *Call) []Ref {
 	d := Dice(hash2(cl.h, 2))
 	if cl.Meeting {
-		members := w.Chats().Of(cl.Chat)
+		members := w.Chats().Members(cl.Chat)
 		out := make([]Ref, 0, len(members))
 		for i, m := range members {
 			if m.Kind() != KindBot && (i == 0 || cl.Chat == chatAllHands || d.Chance(800)) {

@@ -215,7 +215,7 @@ func (t *ChatTable) indexUsers(users int) {
 	t.ofUser = make([]uint32, t.userStart[users])
 	next := slices.Clone(t.userStart)
 	for c := range t.Kinds {
-		for _, m := range t.Of(uint32(c)) {
+		for _, m := range t.Members(uint32(c)) {
 			if m.Kind() == kindUser {
 				t.ofUser[next[m.Index()]] = uint32(c)
 				next[m.Index()]++
@@ -224,8 +224,8 @@ func (t *ChatTable) indexUsers(users int) {
 	}
 }
 
-// Of returns the members of a chat, its owner first.
-func (t *ChatTable) Of(c uint32) []Ref { return t.members[t.memberStart[c]:t.memberStart[c+1]] }
+// Members returns the members of a chat, its owner first.
+func (t *ChatTable) Members(c uint32) []Ref { return t.members[t.memberStart[c]:t.memberStart[c+1]] }
 
 // ChatsOf returns the chats of a user.
 func (t *ChatTable) ChatsOf(u Ref) []uint32 {
@@ -241,7 +241,7 @@ func (w *World) ChatID(c uint32) string {
 	case NotesChat:
 		return NotesThread
 	case oneOnOne:
-		m := t.Of(c)
+		m := t.Members(c)
 		return "19:" + w.People.ID(m[0]) + "_" + w.People.ID(m[1]) + "@unq.gbl.spaces"
 	case meeting:
 		return "19:meeting_" + base64.RawURLEncoding.EncodeToString([]byte(w.chatGUID(c).String())) + "@thread.v2"
@@ -313,7 +313,7 @@ func (w *World) FindChat(id string) (uint32, bool) {
 }
 
 // IsMember reports whether a user is in a chat.
-func (w *World) IsMember(c uint32, u Ref) bool { return slices.Contains(w.Chats().Of(c), u) }
+func (w *World) IsMember(c uint32, u Ref) bool { return slices.Contains(w.Chats().Members(c), u) }
 
 // ChatCreated is in milliseconds; a chat's messages start on the next day.
 func (w *World) ChatCreated(c uint32) int64 {
@@ -352,7 +352,7 @@ func (w *World) topic(c uint32) string {
 }
 
 // organizer is who owns the chat and organizes its meetings.
-func (w *World) organizer(c uint32) Ref { return w.Chats().Of(c)[0] }
+func (w *World) organizer(c uint32) Ref { return w.Chats().Members(c)[0] }
 
 // joinURL carries the meeting's thread id and its organizer.
 func (w *World) joinURL(c uint32) string {

@@ -34,7 +34,7 @@ func (w *World) systemEvent(m *Message, beta bool) Object {
 }
 
 func (w *World) eventFields(name string, m *Message, d *Dice) Object {
-	who := func() Object { return w.People.teamsIdentity(pick(d, w.Chats().Of(m.Chat)), withoutName) }
+	who := func() Object { return w.People.teamsIdentity(pick(d, w.Chats().Members(m.Chat)), withoutName) }
 	channel := "19:" + RandomGUID(w.Seed+1).Hex() + "@thread.tacv2"
 	team := RandomGUID(w.Seed + 2).String()
 	app := Field{"teamsAppDisplayName", Bots[m.h%uint64(len(Bots))].name}
@@ -54,7 +54,7 @@ func (w *World) eventFields(name string, m *Message, d *Dice) Object {
 	case "callStarted":
 		return Object{call, {"callEventType", "meeting"}}
 	case "callEnded":
-		participant := Object{{"participant", w.People.teamsSet(pick(d, w.Chats().Of(m.Chat)), withoutName)}}
+		participant := Object{{"participant", w.People.teamsSet(pick(d, w.Chats().Members(m.Chat)), withoutName)}}
 		return Object{call, {"callDuration", fmt.Sprintf("PT%dM%dS", 5+d.Under(50), d.Under(60))}, {"callEventType", "call"}, {"callParticipants", List{participant}}}
 	case "callRecording":
 		return Object{

@@ -165,7 +165,7 @@ func (w *World) Mailbox(u Ref, lo, hi, now int64, keep func(*Message) bool) []Me
 
 // Sender is who wrote a message.
 func (w *World) Sender(m *Message) Ref {
-	members := w.Chats().Of(m.Chat)
+	members := w.Chats().Members(m.Chat)
 	if m.Chat == chatOnCall && m.k%3 != 0 {
 		if b := members[len(members)-1]; b.Kind() == KindBot {
 			return b

@@ -130,7 +130,7 @@ var reactionNames = [...][2]string{{"like", "Like"}, {"heart", "Heart"}, {"laugh
 func (w *World) reactions(m *Message) (reactions, history List) {
 	n := int(m.reactions)
 	reactions, history = make(List, 0, n), make(List, 0, n)
-	members := w.Chats().Of(m.Chat)
+	members := w.Chats().Members(m.Chat)
 	for i := range n {
 		d := Dice(Hash3(m.h, tagReaction, uint64(i)))
 		kind, at := pick(&d, reactionNames[:]), TeamsTime(m.reactionTime(i))

@@ -100,7 +100,7 @@ func (w *World) cardText(d *Dice) (Object, List, List) {
 }
 
 func (w *World) mentionText(m *Message, d *Dice, text string) (Object, List, List) {
-	whom := pick(d, w.Chats().Of(m.Chat))
+	whom := pick(d, w.Chats().Members(m.Chat))
 	name := w.People.Name(whom)
 	mentioned := Object{{"application", nil}, {"device", nil}, {"conversation", nil}, {"tag", nil}, {"user", nil}}
 	switch {
