@@ -19,7 +19,7 @@ import (
 	"github.com/parley-gateway/parley/graphsim"
 )
 
-// graph is what a gateway needs around it: an issuer of tokens, a Graph whose users have mail, and files.
+// graph is everything that a gateway needs around it: an issuer of tokens, a Graph whose users have mail, and files.
 type graph struct {
 	issuer *graphsim.Sim
 	mail   *httptest.Server

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// attack is what the hostile caller does: so many requests at one time, whose answers nobody reads.
+// attack is a load of the hostile caller: so many requests at one time, whose answers nobody reads.
 type attack struct {
 	count int
 	path  func(i int) string
@@ -68,13 +68,14 @@ func hold(ctx context.Context, g *gateway, path, token string) error {
 	}
 }
 
-// result is what the ten met.
+// result is how the lists of the ten honest callers went.
 type result struct {
 	took   []time.Duration
 	failed int
 	memory string
 }
 
+// refused is the share of lists that failed, in per cent.
 func (r result) refused() float64 {
 	return 100 * float64(r.failed) / float64(max(len(r.took)+r.failed, 1))
 }
@@ -140,7 +141,7 @@ func list(ctx context.Context, client *http.Client, g *gateway, token string) er
 	return nil
 }
 
-// saturate is how many lists a second one caller gets.
+// saturate returns how many lists a second one caller gets.
 func saturate(ctx context.Context, g *gateway, token string, length time.Duration) (float64, error) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	defer client.CloseIdleConnections()

@@ -1,5 +1,5 @@
-// Command hostile loads a gateway in a process of its own by one caller who means harm, beside ten who do not, and tells what these
-// wait for and what the gateway takes. It knows the public API alone, so it can be run against older builds.
+// Command hostile loads a gateway in a process of its own by one caller who means harm, beside ten who do not. It prints how long these
+// wait and how much memory the gateway takes. It knows the public API alone, so it can be run against older builds.
 package main
 
 import (
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// attacks are what the hostile caller does, by name.
+// attacks are the loads of the hostile caller, by name.
 func attacks() map[string]attack {
 	return map[string]attack{
 		"none": {},
@@ -58,7 +58,7 @@ func attacks() map[string]attack {
 	}
 }
 
-// dayPath is that of events of the day so many days ago.
+// dayPath is the path of the caller's events of the day so many days ago, with a verb and more of the query.
 func dayPath(ago int, verb, more string) string {
 	end := time.Now().UTC().Truncate(24*time.Hour).AddDate(0, 0, -ago)
 	return fmt.Sprintf("/v1/users/me/events%s?sources=SOURCE_CHAT&startTime=%s&endTime=%s%s", verb, end.AddDate(0, 0, -1).Format(time.RFC3339), end.Format(time.RFC3339), more)

@@ -102,7 +102,7 @@ func body(r *http.Request) ([]byte, error) {
 	return text, err
 }
 
-// spent is the CPU time of a process that has ended, and the most that was resident of it, in MiB.
+// spent returns the CPU time of a process that has ended, and how much of it was resident at most, in MiB.
 func spent(state *os.ProcessState) (cpu time.Duration, resident float64) {
 	return state.UserTime() + state.SystemTime(), residentOf(state)
 }

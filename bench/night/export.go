@@ -66,7 +66,7 @@ func exportBars(ctx context.Context, o options, t *table) (err error) {
 	return nil
 }
 
-// exports compares over a tenant of so many users, whose pages the gateway keeps.
+// exports compares an export and a reading of a tenant of so many users, whose windows the gateway has cached.
 func (d *deployment) exports(ctx context.Context, o options, users int) (best exported, err error) {
 	g, err := startGraph(ctx, exportTenant(users))
 	if err != nil {

@@ -68,7 +68,7 @@ func newDeployment(ctx context.Context) (d *deployment, err error) {
 
 func (d *deployment) file(name string) string { return filepath.Join(d.folder, name) }
 
-// token is that of an application that may read everything.
+// token returns a token of an application that may read everything.
 func (d *deployment) token(client string) (string, error) {
 	return d.issuer.SignCaller(graphsim.CallerToken{ClientID: client, Roles: []string{"Conversations.Export.All"}})
 }

@@ -20,7 +20,7 @@ import (
 // answerTime is what an answer of Graph takes.
 const answerTime = 100 * time.Millisecond
 
-// size is that of a simulated tenant.
+// size is the size of a simulated tenant.
 type size struct {
 	Users        int `json:"users"`
 	Chats        int `json:"chats"`
@@ -30,7 +30,7 @@ type size struct {
 	Days         int `json:"days"`
 }
 
-// counts are what a simulator was asked, by kind, and what of it met a limit.
+// counts are the requests that a simulator has answered, by kind, and how many of them met a limit.
 type counts struct {
 	Requests map[string]int `json:"requests"`
 	Refused  int            `json:"refused"` // answered 429

@@ -15,7 +15,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// Of the killed replica: it is killed when so many of the users are read.
+// One replica is killed twice, each time when so many of the users are read.
 const (
 	killedUsers = 1000
 	firstKill   = killedUsers / 4
@@ -164,6 +164,7 @@ func (d *deployment) walkAll(ctx context.Context, f *fleet, start func() (*gatew
 	return walks, errors.Join(errs...)
 }
 
+// killTwice kills the second replica twice, each time when so many users are read and one walk reads from it.
 func killTwice(ctx context.Context, f *fleet, walks []*walk, start func() (*gateway, error)) error {
 	const victim = 1
 	for _, users := range []int64{firstKill, secondKill} {
@@ -190,13 +191,13 @@ type walk struct {
 
 	fleet     *fleet
 	shard, of int
-	events    map[string]int // of checkpoints that came
+	events    map[string]int // how often each came, before a checkpoint that came, too
 	resumed   int
 
 	mu       sync.Mutex
-	at       int // the replica
-	cut      context.CancelFunc
-	finished int64 // users
+	at       int                // the replica
+	cancel   context.CancelFunc // ends the call
+	finished int64              // users
 	token    string
 }
 
@@ -208,8 +209,8 @@ func (w *walk) move(to int) {
 		return
 	}
 	w.at = to
-	if w.cut != nil {
-		w.cut()
+	if w.cancel != nil {
+		w.cancel()
 	}
 }
 
@@ -224,11 +225,11 @@ func (w *walk) run(ctx context.Context) error {
 	for {
 		w.mu.Lock()
 		at := w.at
-		call, cut := context.WithCancel(ctx)
-		w.cut = cut
+		call, cancel := context.WithCancel(ctx)
+		w.cancel = cancel
 		w.mu.Unlock()
 		done, err := w.call(call, at)
-		cut()
+		cancel()
 		switch {
 		case done:
 			return err
@@ -285,6 +286,7 @@ func (w *walk) call(ctx context.Context, at int) (done bool, err error) {
 	return done, err
 }
 
+// keep takes the events before a checkpoint, its token, and how many users are finished.
 func (w *walk) keep(events []string, token string, finished int64) {
 	for _, key := range events {
 		w.events[key]++

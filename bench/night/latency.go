@@ -32,7 +32,7 @@ func busyTenant() size {
 
 func chats() []parleyv1.Source { return []parleyv1.Source{parleyv1.Source_SOURCE_CHAT} }
 
-// latencyBar is bar 17: a cached list beside cold streams and alone, at a steady rate. What is waited for counts from when a list was due.
+// latencyBar is bar 17: a cached list beside cold streams and alone, at a steady rate. Its time counts from when it was due.
 func latencyBar(ctx context.Context, o options, t *table) error {
 	return withBusyTenant(ctx, func(d *deployment, g *graph) error { return d.latency(ctx, o, g, t) })
 }
@@ -131,7 +131,7 @@ func (d *deployment) lister(at *gateway, user string) (*lister, error) {
 	}, nil
 }
 
-// list asks once, and reports whether the page was kept.
+// list asks once, and reports whether the page was cached.
 func (l *lister) list(ctx context.Context) (hit bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url, http.NoBody)
 	if err != nil {
@@ -150,7 +150,7 @@ func (l *lister) list(ctx context.Context) (hit bool, err error) {
 	return answer.Header.Get("Cache-Status") == "parley; hit", err
 }
 
-// warm asks until the page is kept.
+// warm asks until the page is cached.
 func (l *lister) warm(ctx context.Context) error {
 	var failed error
 	for range 100 {
@@ -161,10 +161,10 @@ func (l *lister) warm(ctx context.Context) error {
 		failed = err
 		pause(ctx, 100*time.Millisecond)
 	}
-	return errors.Join(errors.New("the page is not kept"), failed)
+	return errors.Join(errors.New("the page is not cached"), failed)
 }
 
-// lists are what lists took.
+// lists are the times that lists took.
 type lists struct {
 	took   []time.Duration // ascending
 	missed int             // in the cache
@@ -178,7 +178,7 @@ func (l lists) quantile(percent int) time.Duration {
 	return l.took[len(l.took)*percent/100]
 }
 
-// String tells the quantiles.
+// String returns the quantiles.
 func (l lists) String() string {
 	return fmt.Sprintf("p50 %v, p99 %v, %d not in the cache", l.quantile(50).Round(10*time.Microsecond), l.quantile(99).Round(10*time.Microsecond), l.missed)
 }

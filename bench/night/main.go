@@ -66,14 +66,14 @@ func run(o options, child *childOptions) error {
 	return errors.Join(append(errs, t.print())...)
 }
 
-// table holds one line for each ratio, and notes.
+// table has one line for each ratio, and notes.
 type table struct {
 	out   *tabwriter.Writer
 	rows  []string
 	notes []string
 }
 
-// row adds a measured value, which must be at most so much, or with atLeast at least.
+// row adds a measured value with its bar: holds says that it meets the must, reached that it meets the goal.
 func (t *table) row(bar, what, measured, must, goal string, holds, reached bool) {
 	verdict := "MISSED"
 	switch {

@@ -26,8 +26,8 @@ func memoryBars(ctx context.Context, o options, t *table) error {
 	})
 }
 
-// full measures a gateway whose cache streams have filled: once they have ended and lists are answered, which is the bar, and beside them,
-// where what they read ahead is resident, too.
+// full measures a gateway whose cache is full: after the streams that filled it have ended and lists were answered, which is the bar, and
+// beside the streams, where the windows that they read ahead are resident, too.
 func (d *deployment) full(ctx context.Context, o options, g *graph, t *table) (err error) {
 	at, err := d.start(ctx, o, g, "", fmt.Sprintf("--cache-size=%dMiB", o.cache))
 	if err != nil {
@@ -46,26 +46,26 @@ func (d *deployment) full(ctx context.Context, o options, g *graph, t *table) (e
 	if err := errors.Join(lister.warm(ctx), lister.measure(ctx, o.lists).err); err != nil {
 		return err
 	}
-	kept, err := at.metric(ctx, "parley_cache_bytes")
+	cached, err := at.metric(ctx, "parley_cache_bytes")
 	if err != nil {
 		return err
 	}
-	if !isFull(kept, o) {
-		return fmt.Errorf("the cache is no longer full: %.0f MiB", kept/(1<<20))
+	if !isFull(cached, o) {
+		return fmt.Errorf("the cache is no longer full: %.0f MiB", cached/(1<<20))
 	}
 	now, peak := at.Resident()
 	ratio := now / float64(o.cache+besideCache)
 	t.row("16", "resident memory with a full cache ÷ (cache size + 64 MiB)", times(ratio), "≤ 1.6×", "≤ 1.3×", ratio <= 1.6, ratio <= 1.3)
 	t.notef("cache of %d MiB, full after %v, and %.0f MiB at the end: resident %.0f MiB after the streams; %.0f beside %d streams, which had %.0f read ahead; %.0f at most",
-		o.cache, took.Round(time.Second), kept/(1<<20), now, beside, tightStreams, ahead, peak)
+		o.cache, took.Round(time.Second), cached/(1<<20), now, beside, tightStreams, ahead, peak)
 	return nil
 }
 
 // isFull reports whether so many bytes fill the cache.
 func isFull(bytes float64, o options) bool { return bytes >= 0.95*float64(o.cache<<20) }
 
-// fill has streams read until the cache is full, and on for fullMore. It returns what was resident then, in MiB and at most, what of it the
-// streams had read ahead, and how long it took until the cache was full.
+// fill has streams read until the cache is full, and on for fullMore. It returns how much was resident then at most, in MiB, how much of it
+// the streams had read ahead, and how long it took until the cache was full.
 func (d *deployment) fill(ctx context.Context, o options, g *graph, at *gateway) (resident, ahead float64, took time.Duration, err error) {
 	_, end := day(1)
 	reader, err := startReader(ctx, &reading{
@@ -78,14 +78,14 @@ func (d *deployment) fill(ctx context.Context, o options, g *graph, at *gateway)
 	most := 0.
 	for began := time.Now(); ctx.Err() == nil && (took == 0 || time.Since(began) < took+fullMore); {
 		pause(ctx, 250*time.Millisecond)
-		kept, failed := at.metric(ctx, "parley_cache_bytes")
+		cached, failed := at.metric(ctx, "parley_cache_bytes")
 		held, more := at.metric(ctx, "parley_read_ahead_bytes")
 		if failed := errors.Join(failed, more); failed != nil {
 			return 0, 0, 0, errors.Join(failed, reader.end())
 		}
-		most = max(most, kept/(1<<20))
+		most = max(most, cached/(1<<20))
 		switch {
-		case took == 0 && isFull(kept, o):
+		case took == 0 && isFull(cached, o):
 			took = time.Since(began)
 		case took == 0 && time.Since(began) > fullTime:
 			return 0, 0, 0, errors.Join(fmt.Errorf("the cache is not full: %.0f MiB", most), reader.end())

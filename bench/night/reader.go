@@ -51,17 +51,17 @@ type tally struct {
 	mu sync.Mutex
 	read
 
-	lanes int    // that have begun
-	begun func() // tells that all have
+	begun    int    // lanes that have taken an event
+	allBegun func() // called when all lanes have
 }
 
-// laneBegins returns what a lane calls for each batch.
-func (t *tally) laneBegins(of int) func() {
+// laneBegins returns a function that one of so many lanes calls for each batch; the first call counts.
+func (t *tally) laneBegins(lanes int) func() {
 	return sync.OnceFunc(func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		if t.lanes++; t.lanes == of {
-			t.begun()
+		if t.begun++; t.begun == lanes {
+			t.allBegun()
 		}
 	})
 }
@@ -114,7 +114,7 @@ func (r *reading) run(ctx context.Context, in io.Reader, out io.Writer) error {
 		_, _ = io.Copy(io.Discard, in)
 		stop()
 	}()
-	got := &tally{read: read{Refused: map[string]int{}}, begun: begun}
+	got := &tally{read: read{Refused: map[string]int{}}, allBegun: begun}
 	client := parleyv1.NewEventServiceClient(conn)
 	if len(r.Users) > 0 {
 		r.users(ctx, client, got)
@@ -155,6 +155,7 @@ func (r *reading) users(ctx context.Context, client parleyv1.EventServiceClient,
 	group.Wait()
 }
 
+// user reads the stream of one user; begins is called for each batch.
 func (r *reading) user(
 	ctx context.Context, client parleyv1.EventServiceClient, user string, begins func(),
 ) (events int, complete bool, err error) {
@@ -189,13 +190,14 @@ func (r *reading) tenant(ctx context.Context, client parleyv1.EventServiceClient
 			if r.Shards > 1 {
 				req.Shard = &parleyv1.Shard{Index: int32(shard), Count: int32(r.Shards)}
 			}
-			got.add(shardOf(ctx, client, req))
+			got.add(readShard(ctx, client, req))
 		})
 	}
 	group.Wait()
 }
 
-func shardOf(ctx context.Context, client parleyv1.EventServiceClient, req *parleyv1.StreamTenantEventsRequest) (events int, complete bool, err error) {
+// readShard reads the stream over one shard.
+func readShard(ctx context.Context, client parleyv1.EventServiceClient, req *parleyv1.StreamTenantEventsRequest) (events int, complete bool, err error) {
 	stream, err := client.StreamTenantEvents(ctx, req)
 	for err == nil {
 		var frame *parleyv1.StreamTenantEventsResponse

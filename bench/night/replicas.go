@@ -78,7 +78,7 @@ func (d *deployment) replicas(ctx context.Context, o options, t *table, replicas
 		pause(ctx, 2*time.Second) // what was read is written to the store
 	}
 	c, err = g.counted(ctx)
-	return c, events, errors.Join(err, tellStore(ctx, t, all))
+	return c, events, errors.Join(err, noteStoreFailures(ctx, t, all))
 }
 
 // startReplica starts a gateway on a store, and waits until it has reached it.
@@ -98,8 +98,8 @@ func (d *deployment) startReplica(ctx context.Context, o options, g *graph, stor
 // failedOperation matches the counters of operations without an answer of the store.
 var failedOperation = regexp.MustCompile(`result="(invalid|timeout|error|open|dropped)"`)
 
-// tellStore notes what did not go well with the store: a replica whose store does not answer in time goes on by itself.
-func tellStore(ctx context.Context, t *table, all []*gateway) error {
+// noteStoreFailures notes the operations on the store that failed: a replica whose store does not answer in time goes on by itself.
+func noteStoreFailures(ctx context.Context, t *table, all []*gateway) error {
 	for i, at := range all {
 		text, err := at.metrics(ctx)
 		if err != nil {

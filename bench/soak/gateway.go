@@ -18,7 +18,7 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 )
 
-// running is a gateway with a client of each kind.
+// running is a gateway that runs in this process, with a client of each kind.
 type running struct {
 	gateway *parley.Gateway
 	folder  string

@@ -26,7 +26,7 @@ func tenant() graphsim.Config {
 	return graphsim.Config{Seed: 21, Users: 30, Chats: 120, Messages: 9000, Interactions: 2400, Calls: 300, Days: 60}
 }
 
-// trouble is a bad but not a hopeless Graph: every kind of fault that a client can see, each at a small rate.
+// trouble returns the faults of a Graph that misbehaves and still answers: every kind that a client can see, each at a small rate.
 func trouble() []faults.Fault {
 	planned := []faults.Fault{ //nolint:prealloc // a table first, more of it computed after
 		{Kind: faults.Status, Status: http.StatusServiceUnavailable, Rate: 0.02},
@@ -57,7 +57,7 @@ func trouble() []faults.Fault {
 	return planned
 }
 
-// greeting is what the simulator's process tells its parent.
+// greeting is the first line that the simulator's process prints, for its parent.
 type greeting struct {
 	URL   string   `json:"url"`
 	CA    string   `json:"ca"`

@@ -24,8 +24,8 @@ const (
 	streamers = 8
 	listers   = 4
 	tries     = 30 // streams that one walk may take, resumes and gaps included
-	// A window that left a doubt is read anew once its pages are ten seconds old.
-	later = 10500 * time.Millisecond
+	// gapWait is the wait before a gap is asked for: a window that left a doubt is read anew once its pages are ten seconds old.
+	gapWait = 10500 * time.Millisecond
 )
 
 // load repeats walks as streams and as lists, and compares what they bring with the truth.
@@ -34,14 +34,15 @@ type load struct {
 	truth []*walk
 
 	streams, resumed, mended, lists, events, failed atomic.Int64
-	lost, foreign, given                            atomic.Int64 // events; given = walks given up
-	doubles                                         doubles
+	lost, foreign                                   atomic.Int64 // events that did not come, and that are not Graph's
+	abandoned                                       atomic.Int64 // walks that took too many streams
+	duplicates                                      duplicates
 
-	// rest is held while a call runs, and alone by who measures what is left between calls.
+	// rest is locked for reading by each call, and for writing by a measurement, which thus runs between calls.
 	rest sync.RWMutex
 }
 
-// run works until ctx ends; what is under way then is not judged.
+// run works until ctx ends. Walks that are not ended by then are not compared.
 func (l *load) run(ctx context.Context) {
 	var all sync.WaitGroup
 	for n := range streamers {
@@ -58,20 +59,20 @@ func (l *load) streamer(ctx context.Context, r *rand.Rand) {
 		w := l.truth[r.IntN(len(l.truth))]
 		got := map[string]bool{}
 		left := tries
-		whole := l.follow(ctx, w.request(), got, newCopies("stream", &l.doubles), &left)
+		whole := l.follow(ctx, w.request(), got, newWalkEvents("stream", &l.duplicates), &left)
 		if ctx.Err() != nil {
 			return
 		}
 		if !whole {
-			l.given.Add(1)
+			l.abandoned.Add(1)
 			continue
 		}
-		l.judge(w, got)
+		l.compare(w, got)
 	}
 }
 
-// follow reads a stream, goes on from its token where it breaks off, and asks for its gaps. It reports success.
-func (l *load) follow(ctx context.Context, req *parleyv1.StreamEventsRequest, got map[string]bool, seen *copies, left *int) bool {
+// follow reads a stream, goes on from its token where it breaks off, and asks for its gaps. It reports whether everything was read.
+func (l *load) follow(ctx context.Context, req *parleyv1.StreamEventsRequest, got map[string]bool, seen *walkEvents, left *int) bool {
 	req = proto.CloneOf(req)
 	for *left > 0 && ctx.Err() == nil {
 		*left--
@@ -91,11 +92,11 @@ func (l *load) follow(ctx context.Context, req *parleyv1.StreamEventsRequest, go
 		for _, report := range s.summary.GetSources() {
 			for _, gap := range report.GetGaps() {
 				l.mended.Add(1)
-				pause(ctx, later)
+				pause(ctx, gapWait)
 				again := proto.CloneOf(req)
 				again.ResumeToken, again.Sources = "", []parleyv1.Source{report.GetSource()}
 				again.StartTime, again.EndTime = gap.GetInterval().GetStartTime(), gap.GetInterval().GetEndTime()
-				if !l.follow(ctx, again, got, newCopies("stream of a gap", &l.doubles), left) {
+				if !l.follow(ctx, again, got, newWalkEvents("stream of a gap", &l.duplicates), left) {
 					return false
 				}
 			}
@@ -105,8 +106,8 @@ func (l *load) follow(ctx context.Context, req *parleyv1.StreamEventsRequest, go
 	return false
 }
 
-// judge compares a walk's events with the truth.
-func (l *load) judge(w *walk, got map[string]bool) {
+// compare counts the events of a walk that are missing, and those that are not among the true ones.
+func (l *load) compare(w *walk, got map[string]bool) {
 	for key := range w.events {
 		if !got[key] {
 			l.lost.Add(1)
@@ -129,7 +130,7 @@ func (l *load) lister(ctx context.Context, r *rand.Rand) {
 		for _, src := range w.sources {
 			query.Add("sources", src.String())
 		}
-		got, complete, seen := map[string]bool{}, false, newCopies("list", &l.doubles)
+		got, complete, seen := map[string]bool{}, false, newWalkEvents("list", &l.duplicates)
 		for range 100 {
 			l.rest.RLock()
 			page, err := l.page(ctx, "/v1/users/"+w.user+"/events?"+query.Encode())
@@ -157,7 +158,7 @@ func (l *load) lister(ctx context.Context, r *rand.Rand) {
 			query.Set("pageToken", page.GetNextPageToken())
 		}
 		if complete {
-			l.judge(w, got)
+			l.compare(w, got)
 		}
 	}
 }
@@ -177,7 +178,7 @@ func (l *load) page(ctx context.Context, path string) (*parleyv1.ListEventsRespo
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("HTTP %d", resp.StatusCode) //nolint:err113 // counted, not told apart
+		return nil, fmt.Errorf("HTTP %d", resp.StatusCode) //nolint:err113 // counted, not streamResult apart
 	}
 	answer := &parleyv1.ListEventsResponse{}
 	return answer, protojson.Unmarshal(body, answer)

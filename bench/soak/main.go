@@ -1,4 +1,4 @@
-// Command soak runs a gateway under a mixed load of lists and streams over a Graph that misbehaves, and tells what it cost:
+// Command soak runs a gateway under a mixed load of lists and streams over a Graph that misbehaves, and prints what it cost:
 // memory, goroutines and descriptors over time, and events that were lost or came twice, of which there must be none. The
 // simulator runs in a process of its own, so that the figures are the gateway's (and its clients').
 package main
@@ -34,7 +34,7 @@ func run(length time.Duration, graph bool) error {
 	return soak(ctx, length)
 }
 
-// soak is the whole run: truth first, then the load, then the drain and the verdict.
+// soak learns the events of the walks, puts the load on the gateway, drains it, and checks what came and what is left.
 func soak(ctx context.Context, length time.Duration) (err error) {
 	sim, err := startGraph(ctx)
 	if err != nil {
@@ -60,5 +60,5 @@ func soak(ctx context.Context, length time.Duration) (err error) {
 		return err
 	}
 	after := settle(before)
-	return table.verdict(os.Stdout, before, after)
+	return table.check(os.Stdout, before, after)
 }

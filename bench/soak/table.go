@@ -102,8 +102,8 @@ func (t *table) atRest() figures {
 	return measure()
 }
 
-// verdict prints the table and says what is wrong, if anything.
-func (t *table) verdict(w io.Writer, before, after figures) error {
+// check prints the table. The error has a line for each thing that is wrong.
+func (t *table) check(w io.Writer, before, after figures) error {
 	const mib = 1 << 20
 	fmt.Fprintf(w, "| after | heap in use, MiB | goroutines | descriptors | streams | list pages | events | failed calls |\n|---|---|---|---|---|---|---|---|\n")
 	row := func(name string, f figures, more string) {
@@ -116,10 +116,10 @@ func (t *table) verdict(w io.Writer, before, after figures) error {
 	row("drain", after, "| | |")
 	ratio := float64(t.lines[rows-1].heap) / float64(t.lines[markRow-1].heap)
 	l := t.load
-	fmt.Fprintf(w, "\nheap at the end ÷ at %s: %.3f (at most %.2f)\nresumed %d, gaps asked for %d, walks given up %d\nevents lost %d, not Graph's %d\n",
-		t.lines[markRow-1].at.Round(time.Second), ratio, maxRatio, l.resumed.Load(), l.mended.Load(), l.given.Load(),
+	fmt.Fprintf(w, "\nheap at the end ÷ at %s: %.3f (at most %.2f)\nresumed %d, gaps asked for %d, walks abandoned %d\nevents lost %d, not Graph's %d\n",
+		t.lines[markRow-1].at.Round(time.Second), ratio, maxRatio, l.resumed.Load(), l.mended.Load(), l.abandoned.Load(),
 		l.lost.Load(), l.foreign.Load())
-	l.doubles.write(w)
+	l.duplicates.write(w)
 	var errs []error
 	wrong := func(is bool, text string) {
 		if is {
@@ -130,8 +130,8 @@ func (t *table) verdict(w io.Writer, before, after figures) error {
 	wrong(ratio > maxRatio && t.length >= 5*time.Minute, "the heap grew")
 	wrong(after.goroutines > before.goroutines, "goroutines were left")
 	wrong(after.files > before.files, "descriptors were left")
-	wrong(l.lost.Load()+l.foreign.Load() > 0 || l.doubles.any(), "events were lost or came twice")
-	wrong(l.given.Load() > 0, "walks could not be mended")
+	wrong(l.lost.Load()+l.foreign.Load() > 0 || l.duplicates.any(), "events were lost or came twice")
+	wrong(l.abandoned.Load() > 0, "walks could not be mended")
 	wrong(l.events.Load() == 0, "nothing was read")
 	return errors.Join(errs...)
 }

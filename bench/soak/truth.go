@@ -15,12 +15,12 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 )
 
-// walk is one stream that the load repeats. What it must bring stands still: its interval lies far enough back.
+// walk is one interval that the load reads again and again. Its events do not change: they lie far enough back.
 type walk struct {
 	user       string
 	start, end time.Time
 	sources    []parleyv1.Source
-	events     map[string]bool // versions
+	events     map[string]bool // the versions that it must bring
 }
 
 func (w *walk) request() *parleyv1.StreamEventsRequest {
@@ -29,7 +29,7 @@ func (w *walk) request() *parleyv1.StreamEventsRequest {
 	}
 }
 
-// learn reads every walk once, without faults.
+// learn reads every walk once, without faults, and returns the walks with their events.
 func learn(ctx context.Context, g *running) ([]*walk, error) {
 	const day = 24 * time.Hour
 	talk := []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT}
@@ -44,7 +44,7 @@ func learn(ctx context.Context, g *running) ([]*walk, error) {
 		walks = append(walks, &walk{user: user, start: end.Add(-time.Duration(6+3*(i%4)) * day), end: end, sources: sources})
 	}
 	for _, w := range walks {
-		s := g.stream(ctx, w.request(), newCopies("truth", &doubles{}))
+		s := g.stream(ctx, w.request(), newWalkEvents("truth", &duplicates{}))
 		if s.err != nil || !s.summary.GetComplete() {
 			return nil, fmt.Errorf("without faults: %w, %v", errors.Join(s.err, errIncomplete), s.summary.GetNotices())
 		}
@@ -55,8 +55,8 @@ func learn(ctx context.Context, g *running) ([]*walk, error) {
 
 var errIncomplete = errors.New("a stream is not complete")
 
-// told is what one stream said.
-type told struct {
+// streamResult is what one stream brought.
+type streamResult struct {
 	versions map[string]bool
 	token    string
 	summary  *parleyv1.Summary
@@ -64,9 +64,9 @@ type told struct {
 }
 
 // stream reads one stream to its end, as a call of the walk that seen belongs to.
-func (g *running) stream(ctx context.Context, req *parleyv1.StreamEventsRequest, seen *copies) *told {
+func (g *running) stream(ctx context.Context, req *parleyv1.StreamEventsRequest, seen *walkEvents) *streamResult {
 	seen.begin()
-	s := &told{versions: map[string]bool{}, token: req.GetResumeToken()}
+	s := &streamResult{versions: map[string]bool{}, token: req.GetResumeToken()}
 	stream, err := g.events.StreamEvents(ctx, req)
 	for err == nil {
 		var frame *parleyv1.StreamEventsResponse

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// kept is a month of messages whose windows a cache holds.
-func kept(b *testing.B, prepare func(*timeline.Engine, query.Sources, query.Events)) (
+// cachedMonth returns an engine, sources and a query for a month of messages whose windows are cached: prepare reads them.
+func cachedMonth(b *testing.B, prepare func(*timeline.Engine, query.Sources, query.Events)) (
 	*timeline.Engine, query.Sources, query.Events,
 ) {
 	b.Helper()
@@ -37,8 +37,8 @@ func kept(b *testing.B, prepare func(*timeline.Engine, query.Sources, query.Even
 	return e, have, req
 }
 
-// BenchmarkKeptStream is a month of 20,000 messages from kept windows, as bytes. ns/event is what the engine adds to them.
-func BenchmarkKeptStream(b *testing.B) {
+// BenchmarkCachedStream is a month of 20,000 messages from cached windows, as bytes. ns/event is what the engine adds to them.
+func BenchmarkCachedStream(b *testing.B) {
 	frames := func(e *timeline.Engine, have query.Sources, req query.Events) (events int) {
 		err := e.StreamBatches(b.Context(), have, req, "", func(batch *timeline.Batch) error {
 			events += batch.Count
@@ -49,7 +49,7 @@ func BenchmarkKeptStream(b *testing.B) {
 		}
 		return events
 	}
-	e, have, req := kept(b, func(e *timeline.Engine, have query.Sources, req query.Events) { frames(e, have, req) })
+	e, have, req := cachedMonth(b, func(e *timeline.Engine, have query.Sources, req query.Events) { frames(e, have, req) })
 	b.ReportAllocs()
 	for b.Loop() {
 		err := e.StreamBatches(b.Context(), have, req, "",
@@ -61,8 +61,8 @@ func BenchmarkKeptStream(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/perMonth, "ns/event")
 }
 
-// BenchmarkKeptPage is the first page of that month, and one in its middle.
-func BenchmarkKeptPage(b *testing.B) {
+// BenchmarkCachedPage is the first page of that month, and one in its middle.
+func BenchmarkCachedPage(b *testing.B) {
 	token := ""
 	page := func(e *timeline.Engine, have query.Sources, req query.Events, token string) *timeline.Page {
 		p, err := e.PageEvents(b.Context(), have, req, token, 0)
@@ -71,7 +71,7 @@ func BenchmarkKeptPage(b *testing.B) {
 		}
 		return p
 	}
-	e, have, req := kept(b, func(e *timeline.Engine, have query.Sources, req query.Events) {
+	e, have, req := cachedMonth(b, func(e *timeline.Engine, have query.Sources, req query.Events) {
 		token = ""
 		for range 20 {
 			token = page(e, have, req, token).Message.GetNextPageToken()
