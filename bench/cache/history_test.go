@@ -84,7 +84,7 @@ func (h *history) Events(ctx context.Context, q source.EventQuery, link string) 
 	return page, nil
 }
 
-// requests returns how often Graph was asked since the last call of it.
+// requests returns how often Graph was asked since requests was called last.
 func (h *history) requests() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -93,8 +93,8 @@ func (h *history) requests() int {
 	return n
 }
 
-// house is a timeline over a cache over a history.
-type house struct {
+// setup is a timeline over a cache over a history, in a test.
+type setup struct {
 	*history
 
 	t      *testing.T
@@ -104,7 +104,7 @@ type house struct {
 }
 
 // play runs a pattern in a bubble whose clock begins at now.
-func play(t *testing.T, now time.Time, size int64, start time.Time, step time.Duration, pattern func(h *house)) {
+func play(t *testing.T, now time.Time, size int64, start time.Time, step time.Duration, pattern func(h *setup)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(time.Until(now))
@@ -117,7 +117,7 @@ func play(t *testing.T, now time.Time, size int64, start time.Time, step time.Du
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := &house{history: newHistory(t, start, step), t: t, cache: c, engine: e}
+		h := &setup{history: newHistory(t, start, step), t: t, cache: c, engine: e}
 		reader := readers.New(c, readers.Config{}).Events(h.history, readers.Scope{Tenant: "t", Identity: "app", Source: parleyv1.Source_SOURCE_CHAT})
 		h.have = query.Sources{Events: map[parleyv1.Source]source.EventReader{parleyv1.Source_SOURCE_CHAT: reader}}
 		pattern(h)
@@ -131,7 +131,7 @@ func request(user string, start, end time.Time) query.Events {
 }
 
 // stream reads an interval whole.
-func (h *house) stream(user string, start, end time.Time) {
+func (h *setup) stream(user string, start, end time.Time) {
 	h.t.Helper()
 	complete := false
 	drop := func(*timeline.Batch) error { return nil }
@@ -145,7 +145,7 @@ func (h *house) stream(user string, start, end time.Time) {
 }
 
 // list reads one page and returns the token of the next one.
-func (h *house) list(user string, start, end time.Time, token string, size int) string {
+func (h *setup) list(user string, start, end time.Time, token string, size int) string {
 	h.t.Helper()
 	answer, err := h.engine.PageEvents(h.t.Context(), h.have, request(user, start, end), token, size)
 	if err != nil {

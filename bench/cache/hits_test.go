@@ -20,7 +20,7 @@ func daysAgo(n int) time.Time { return now.Truncate(24*time.Hour).AddDate(0, 0, 
 func TestPagingForward(t *testing.T) {
 	t.Parallel()
 	const fewest = 7200 / pageRows
-	play(t, now, 0, daysAgo(30), 6*time.Minute, func(h *house) {
+	play(t, now, 0, daysAgo(30), 6*time.Minute, func(h *setup) {
 		var readers sync.WaitGroup
 		for range 2 {
 			readers.Go(func() {
@@ -50,7 +50,7 @@ func TestManyReadersOfOneWeek(t *testing.T) {
 	for _, apart := range []time.Duration{0, 20 * time.Millisecond, 2 * time.Second} {
 		t.Run(apart.String(), func(t *testing.T) {
 			t.Parallel()
-			play(t, now, 0, daysAgo(8), 5*time.Minute, func(h *house) {
+			play(t, now, 0, daysAgo(8), 5*time.Minute, func(h *setup) {
 				h.stream("alone", daysAgo(8), daysAgo(1))
 				alone := h.requests()
 				var readers sync.WaitGroup
@@ -78,14 +78,14 @@ func TestManyReadersOfOneWeek(t *testing.T) {
 // still change is asked for again, once in a minute.
 func TestRefreshOfToday(t *testing.T) {
 	t.Parallel()
-	reads := map[string]func(h *house){
-		"list":   func(h *house) { h.list("u", daysAgo(0), time.Time{}, "", 1000) },
-		"stream": func(h *house) { h.stream("u", daysAgo(0), time.Time{}) },
+	reads := map[string]func(h *setup){
+		"list":   func(h *setup) { h.list("u", daysAgo(0), time.Time{}, "", 1000) },
+		"stream": func(h *setup) { h.stream("u", daysAgo(0), time.Time{}) },
 	}
 	for name, read := range reads {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			play(t, now, 0, daysAgo(1), time.Minute, func(h *house) {
+			play(t, now, 0, daysAgo(1), time.Minute, func(h *setup) {
 				read(h)
 				first := h.requests()
 				const minutes, every = 10, 5 * time.Second
@@ -109,7 +109,7 @@ func TestRefreshOfToday(t *testing.T) {
 func TestScanBesideReaders(t *testing.T) {
 	t.Parallel()
 	const size, hot, scanned = 8 << 20, 10, 60
-	play(t, now, size, daysAgo(30), 30*time.Minute, func(h *house) {
+	play(t, now, size, daysAgo(30), 30*time.Minute, func(h *setup) {
 		visit := func() {
 			for i := range hot {
 				h.list(fmt.Sprint("hot", i), daysAgo(3), daysAgo(1), "", 100)
@@ -121,7 +121,7 @@ func TestScanBesideReaders(t *testing.T) {
 			visit()
 		}
 		if n := h.requests(); n != 0 {
-			t.Errorf("%d requests before the scan, although all was kept", n)
+			t.Errorf("%d requests before the scan, although everything was cached", n)
 		}
 		lost, visits := 0, 0
 		for i := range scanned {

@@ -28,7 +28,7 @@ func TestResidentMemory(t *testing.T) {
 	const size, users, most, caches = 16 << 20, 60, 1.1, 5
 	var live []int64
 	for range caches {
-		play(t, now, size, daysAgo(30), 30*time.Minute, func(h *house) {
+		play(t, now, size, daysAgo(30), 30*time.Minute, func(h *setup) {
 			before := heapInUse()
 			for i := range users {
 				user := fmt.Sprint("u", i)

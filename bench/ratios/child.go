@@ -90,9 +90,9 @@ func serveSpent(w http.ResponseWriter, r *http.Request) {
 }
 
 // askSpent asks another process what it has spent.
-func askSpent(client *http.Client, address string, collect bool) (spent, error) {
+func askSpent(client *http.Client, address string, g garbage) (spent, error) {
 	path := "/spent"
-	if collect {
+	if g == collected {
 		path += "?collect"
 	}
 	body, err := fetch(client, address+path)

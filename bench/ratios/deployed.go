@@ -92,7 +92,7 @@ func selfSigned() (certificate, key []byte, err error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), nil
 }
 
-// settings are those of the gateway.
+// settings returns the settings of the gateway, over the Graph at an address.
 func (d *deployment) settings(graph string) (config.Settings, error) {
 	settings, err := config.Defaults()
 	if err != nil {
@@ -110,7 +110,7 @@ func (d *deployment) settings(graph string) (config.Settings, error) {
 	return settings, nil
 }
 
-// token is that of an export job, which may read every user.
+// token returns a token of an export job, which may read every user.
 func (d *deployment) token() (string, error) {
 	token, err := d.directory.SignCaller(graphsim.CallerToken{Roles: []string{"Conversations.Export.All"}})
 	if err != nil {

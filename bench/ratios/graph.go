@@ -35,8 +35,16 @@ func newGraphServer(base string) (*graphServer, error) {
 	return g, nil
 }
 
-// handler answers every getAllMessages, compressed for those who ask if packing.
-func (g *graphServer) handler(packing bool) http.Handler {
+// compression says whether pages are compressed for clients that accept it.
+type compression bool
+
+const (
+	gzipped      compression = true
+	uncompressed compression = false
+)
+
+// handler answers every getAllMessages.
+func (g *graphServer) handler(c compression) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, _, found := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1.0/users/"), "/chats/getAllMessages") // the SDK writes "()" behind
 		if !found || user != short.user && user != long.user {
@@ -59,7 +67,7 @@ func (g *graphServer) handler(packing bool) http.Handler {
 		switch {
 		case user == long.user:
 			body = long.page(g.base, first, last, from)
-		case packing && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip"):
+		case c == gzipped && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip"):
 			body = g.packed[from/pageRows]
 			w.Header().Set("Content-Encoding", "gzip")
 		default:
@@ -82,7 +90,7 @@ func instantOf(filter, operator string) time.Time {
 // serveGraph serves plain and compressed pages on two free ports and returns their addresses.
 func serveGraph() (plain, packed string, err error) {
 	addresses := make([]string, 2)
-	for i := range addresses {
+	for i, c := range []compression{uncompressed, gzipped} {
 		listener, err := listen()
 		if err != nil {
 			return "", "", err
@@ -92,7 +100,7 @@ func serveGraph() (plain, packed string, err error) {
 		if err != nil {
 			return "", "", err
 		}
-		go func() { _ = http.Serve(listener, g.handler(i == 1)) }() //nolint:gosec // ends with the process
+		go func() { _ = http.Serve(listener, g.handler(c)) }() //nolint:gosec // ends with the process
 	}
 	return addresses[0], addresses[1], nil
 }

@@ -8,13 +8,14 @@ import (
 	"time"
 )
 
-// spent is what a piece of work took of the process.
+// spent is what a process has used up: CPU time, and allocations with their bytes.
 type spent struct {
 	cpu     time.Duration
 	mallocs uint64
 	bytes   uint64
 }
 
+// now returns what this process has spent.
 func now() (spent, error) {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
@@ -29,15 +30,23 @@ func (s spent) since(o spent) spent {
 	return spent{s.cpu - o.cpu, s.mallocs - o.mallocs, s.bytes - o.bytes}
 }
 
+// garbage says whether the garbage of a process is collected before it counts what it has spent, so that no contender pays for
+// another's.
+type garbage bool
+
+const (
+	collected garbage = true
+	leftAlone garbage = false
+)
+
 // contender is one side of a comparison. Its run does units of work and returns how many.
 type contender struct {
 	name string
 	run  func() (units int, err error)
-	// elsewhere, if set, tells what another process has spent; it is added. With collect it first collects the other
-	// process's garbage, so that no contender pays for another's.
-	elsewhere func(collect bool) (spent, error)
+	// elsewhere, if set, returns what another process has spent; it is added.
+	elsewhere func(garbage) (spent, error)
 
-	// Of the best round, for a unit: nanoseconds, and of them elsewhere; allocations and their bytes.
+	// The best round, by unit: nanoseconds of all processes and of the other one; allocations and their bytes.
 	cpu, other, allocs, size float64
 }
 
@@ -61,6 +70,7 @@ func race(p *profiler, rounds int, contenders ...*contender) error {
 	return nil
 }
 
+// round runs the contender once, and keeps the figures if they are the best.
 func (c *contender) round() error {
 	runtime.GC()
 	var far, farEnd spent
@@ -69,7 +79,7 @@ func (c *contender) round() error {
 		return err
 	}
 	if c.elsewhere != nil {
-		if far, err = c.elsewhere(true); err != nil {
+		if far, err = c.elsewhere(collected); err != nil {
 			return err
 		}
 		if before, err = now(); err != nil {
@@ -85,7 +95,7 @@ func (c *contender) round() error {
 		return err
 	}
 	if c.elsewhere != nil {
-		if farEnd, err = c.elsewhere(false); err != nil {
+		if farEnd, err = c.elsewhere(leftAlone); err != nil {
 			return err
 		}
 	}

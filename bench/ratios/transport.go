@@ -15,7 +15,7 @@ import (
 const streams = 8 // at one time
 
 // together has as many readers, each of which reads a chain so many times, and returns the events of all.
-func together(readers, repeats int, s *stretch, read func() error) (int, error) {
+func together(readers, repeats int, s *cachedChain, read func() error) (int, error) {
 	var group sync.WaitGroup
 	failures := make([]error, readers)
 	for i := range readers {
@@ -32,7 +32,7 @@ func together(readers, repeats int, s *stretch, read func() error) (int, error) 
 }
 
 // overGRPC reads messages without decoding them. Parley and the bare codec have the same client.
-func overGRPC(conn *grpc.ClientConn, method string, s *stretch) func() error {
+func overGRPC(conn *grpc.ClientConn, method string, s *cachedChain) func() error {
 	return func() error {
 		size, total := 0, int64(0)
 		err := call(conn, method, s.query, func() any { return &size }, func(any) { total += int64(size) })
@@ -41,7 +41,7 @@ func overGRPC(conn *grpc.ClientConn, method string, s *stretch) func() error {
 }
 
 // whole checks that all was read: tokens differ by a few bytes from call to call.
-func (s *stretch) whole(got int64, err error) error {
+func (s *cachedChain) whole(got int64, err error) error {
 	if err == nil && (got < s.bytes-s.bytes/1000 || got > s.bytes+s.bytes/1000) {
 		return fmt.Errorf("%d bytes of %d", got, s.bytes)
 	}
@@ -84,7 +84,7 @@ func drain(client *http.Client, address string, room []byte) (int64, error) {
 }
 
 // overTCP reads the bytes of a chain from a connection of its own.
-func overTCP(address string, s *stretch) func() error {
+func overTCP(address string, s *cachedChain) func() error {
 	buffers := sync.Pool{New: func() any { return new([32 << 10]byte) }}
 	return func() error {
 		room, _ := buffers.Get().(*[32 << 10]byte)

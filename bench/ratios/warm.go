@@ -23,12 +23,12 @@ const (
 	streamMethod = "/parley.v1.EventService/StreamEvents"
 	listMethod   = "/parley.v1.EventService/ListEvents"
 
-	// fills is how often a chain is read at most until all of it is kept: a walk learns how dense the messages lie, and
-	// cuts other windows then.
+	// fills is how often a chain is read at most until all of it is cached: a walk learns how dense the messages lie, and
+	// splits the interval into other windows then.
 	fills = 6
 )
 
-// warm asks a gateway whose cache holds the chains.
+// warm measures a gateway that has cached the chains.
 type warm struct {
 	at           map[string]string
 	parley, raw  *grpc.ClientConn
@@ -36,14 +36,14 @@ type warm struct {
 	profiler     *profiler
 }
 
-// stretch is a chain in the cache, and what the peers send in its place.
-type stretch struct {
+// cachedChain is a chain whose windows the gateway has cached, and the size of the stream that it sends, which the peers send, too.
+type cachedChain struct {
 	*chain
 
 	query   []byte // a StreamEventsRequest
 	frames  int    // messages on the wire
-	batches int    // of them, those with events
-	bytes   int64  // of all
+	batches int    // messages with events
+	bytes   int64  // of all messages
 }
 
 func newWarm(at map[string]string) (*warm, error) {
@@ -80,7 +80,7 @@ func listQuery() ([]byte, error) {
 	return query, nil
 }
 
-// restPath is the REST form of a stream, or with pageSize of a list.
+// restPath is the path of a stream over REST (verb ":stream", pageSize 0), or of a list.
 func restPath(c *chain, verb string, pageSize int) string {
 	q := url.Values{"startTime": {c.start.Format(time.RFC3339)}, "endTime": {c.end().Format(time.RFC3339)}, "sources": {"SOURCE_CHAT"}}
 	if pageSize > 0 {
@@ -90,14 +90,14 @@ func restPath(c *chain, verb string, pageSize int) string {
 }
 
 // prepare fills the cache with a chain and gives the peers what Parley answers then.
-func (w *warm) prepare(c *chain) (*stretch, error) {
+func (w *warm) prepare(c *chain) (*cachedChain, error) {
 	query, err := proto.Marshal(&parleyv1.StreamEventsRequest{
 		Parent: "users/" + c.user, StartTime: timestamppb.New(c.start), EndTime: timestamppb.New(c.end()), Sources: chatsOnly(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
-	s := &stretch{chain: c, query: query}
+	s := &cachedChain{chain: c, query: query}
 	for range fills {
 		var frames [][]byte
 		err := call(w.parley, streamMethod, query, func() any { return new([]byte) }, func(v any) {
@@ -126,7 +126,7 @@ func (w *warm) prepare(c *chain) (*stretch, error) {
 }
 
 // count checks the frames of a stream and returns how many requests it took to Graph.
-func (s *stretch) count(frames [][]byte) (asked int64, err error) {
+func (s *cachedChain) count(frames [][]byte) (asked int64, err error) {
 	s.frames, s.batches, s.bytes = len(frames), 0, 0
 	events, complete := 0, false
 	for _, frame := range frames {
@@ -167,7 +167,7 @@ func (w *warm) post(path string, body []byte) error {
 	return answer.Body.Close()
 }
 
-// call reads a stream to its end.
+// call reads a stream to its end. Each message is received into what place returns, and handed to each.
 func call(conn *grpc.ClientConn, method string, query []byte, place func() any, each func(any)) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -32,8 +32,8 @@ func warmBars(ctx context.Context, t *table, p *profiler, rounds int, graph stri
 
 // side is a contender whose server is the other process.
 func (w *warm) side(name string, run func() (int, error)) *contender {
-	return &contender{name: name, run: run, elsewhere: func(collect bool) (spent, error) {
-		return askSpent(w.http1, "http://"+w.at["peers"], collect)
+	return &contender{name: name, run: run, elsewhere: func(g garbage) (spent, error) {
+		return askSpent(w.http1, "http://"+w.at["peers"], g)
 	}}
 }
 
@@ -81,7 +81,7 @@ func (w *warm) streamBars(t *table, rounds int) error {
 }
 
 // restStreams measures bar 8: both write the same events; the lengths of their lines differ by a little.
-func (w *warm) restStreams(t *table, s *stretch) error {
+func (w *warm) restStreams(t *table, s *cachedChain) error {
 	side := func(name, server string) *contender {
 		read := overHTTP(w.http1, "http://"+w.at[server]+restPath(s.chain, ":stream", 0), -1)
 		return w.side(name, func() (int, error) { return together(restReaders, 1, s, read) })

@@ -21,7 +21,7 @@ import (
 	"github.com/parley-gateway/parley/tools/demo"
 )
 
-// bench is what clients run against: a gateway, the files that it serves, and what they must end with.
+// bench is everything that clients run against: a gateway, the files that it serves, and the events that they must end with.
 type bench struct {
 	gateway *demo.Gateway
 	work    string
@@ -118,7 +118,7 @@ func (b *bench) check(ctx context.Context, c client) error {
 		}
 		return nil
 	}
-	if err := b.judge(output, 0); err != nil {
+	if err := b.verify(output, 0); err != nil {
 		return err
 	}
 	grpcProxy, err := startProxy(ctx, grpc, cutGRPC)
@@ -137,11 +137,11 @@ func (b *bench) check(ctx context.Context, c client) error {
 	if cuts := grpcProxy.cuts() + restProxy.cuts(); cuts != allCuts {
 		return fmt.Errorf("%d connections were cut, want %d: limits do not fit the stream", cuts, allCuts)
 	}
-	return b.judge(output, allCuts)
+	return b.verify(output, allCuts)
 }
 
-// judge compares what a client printed with what it must end with: it resumed at least once for each cut, and never without one.
-func (b *bench) judge(output string, cuts int) error {
+// verify compares the output of a client with what it must end with: it resumed at least once for each cut, and never without one.
+func (b *bench) verify(output string, cuts int) error {
 	match := streamed.FindStringSubmatch(output)
 	switch {
 	case match == nil, !listed.MatchString(output), !failure.MatchString(output):

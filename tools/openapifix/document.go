@@ -51,10 +51,10 @@ func readParts(folder string) (*document, error) {
 		}
 		doc.OpenAPI = part.OpenAPI
 		doc.Tags = append(doc.Tags, part.Tags...)
-		if err := join(doc.Paths, part.Paths, false); err != nil {
+		if err := joinDistinct(doc.Paths, part.Paths); err != nil {
 			return fmt.Errorf("%s: paths: %w", path, err)
 		}
-		if err := join(doc.Components.Schemas, part.Components.Schemas, true); err != nil {
+		if err := joinEqual(doc.Components.Schemas, part.Components.Schemas); err != nil {
 			return fmt.Errorf("%s: schemas: %w", path, err)
 		}
 		return nil
@@ -65,9 +65,21 @@ func readParts(folder string) (*document, error) {
 	return doc, err
 }
 
-func join(into, from object, equalAllowed bool) error {
+// joinDistinct adds the members of from; a name that is there already is an error.
+func joinDistinct(into, from object) error {
 	for key, value := range from {
-		if old, there := into[key]; there && (!equalAllowed || !reflect.DeepEqual(old, value)) {
+		if _, there := into[key]; there {
+			return fmt.Errorf("%s comes twice", key)
+		}
+		into[key] = value
+	}
+	return nil
+}
+
+// joinEqual adds the members of from; a name that is there already with another value is an error.
+func joinEqual(into, from object) error {
+	for key, value := range from {
+		if old, there := into[key]; there && !reflect.DeepEqual(old, value) {
 			return fmt.Errorf("%s comes twice", key)
 		}
 		into[key] = value

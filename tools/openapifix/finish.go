@@ -85,7 +85,7 @@ func fixSummary(operation object) {
 	}
 }
 
-// usedSchemas keeps what paths and responses refer to, directly or through other schemas.
+// usedSchemas returns the schemas that paths and responses refer to, directly or through other schemas.
 func usedSchemas(paths, responses, schemas object) object {
 	used := object{}
 	var visit func(value any)
@@ -139,6 +139,7 @@ func renameParameters(path string) (newPath string, renamed map[string]string) {
 	return strings.Join(segments, "/"), renamed
 }
 
+// fixParameters corrects the parameters of an operation: the names of path parameters, and the values and limits of query parameters.
 func fixParameters(operation object, method protoreflect.MethodDescriptor, renamed map[string]string, schemas object) {
 	parameters, _ := operation["parameters"].([]any)
 	for _, p := range parameters {
