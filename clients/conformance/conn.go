@@ -133,7 +133,7 @@ func (c *conn) Close() error {
 	return nil
 }
 
-// drainTime is how long a client that was cut may keep its side open.
+// drainTime is how long a client may keep its side of a connection open that was cut.
 const drainTime = 10 * time.Second
 
 // listen listens on an address of this machine; ":0" in it is any free port. An address that was just left may be taken for a moment.

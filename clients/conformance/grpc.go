@@ -41,8 +41,8 @@ type grpcLink struct {
 	conn   *conn
 }
 
-func (l *grpcLink) send(frame *parleyv1.StreamEventsResponse, unknownFields bool) error {
-	if frame.GetFrame() == nil || unknownFields {
+func (l *grpcLink) send(frame *parleyv1.StreamEventsResponse, extra extraFields) error {
+	if frame.GetFrame() == nil || extra == withUnknown {
 		frame = proto.CloneOf(frame)
 		addUnknown(frame.ProtoReflect())
 	}

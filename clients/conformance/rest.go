@@ -109,7 +109,7 @@ func (l *restLink) write(line []byte) error {
 	return l.control.Flush()
 }
 
-func (l *restLink) send(frame *parleyv1.StreamEventsResponse, unknownFields bool) error {
+func (l *restLink) send(frame *parleyv1.StreamEventsResponse, extra extraFields) error {
 	data, err := wirejson.Marshal(frame)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (l *restLink) send(frame *parleyv1.StreamEventsResponse, unknownFields bool
 	default:
 		kind, data = "laterFrame", []byte(`{"laterFrame":{"x":[1,{"y":null}]}}`)
 	}
-	if unknownFields {
+	if extra == withUnknown {
 		if data, err = addMembers(data); err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// script is one play of a case: it knows which connection is next, checks each call, and collects what is wrong.
+// script is one play of a case: it knows which connection is next, checks each call, and collects the problems.
 type script struct {
 	c    *Case
 	sent atomic.Int64 // bytes of frames that the transport has taken
@@ -33,10 +33,18 @@ type script struct {
 
 func newScript(c *Case) *script { return &script{c: c, changed: make(chan struct{})} }
 
+// extraFields says whether the messages of a frame get fields that the contract does not have.
+type extraFields bool
+
+const (
+	withUnknown extraFields = true
+	asItIs      extraFields = false
+)
+
 // link is one connection, over gRPC or REST.
 type link interface { //nolint:interfacebloat // the ways in which a connection goes on and ends
-	// send sends a frame; the one without a message is of an unknown sort.
-	send(frame *parleyv1.StreamEventsResponse, unknownFields bool) error
+	// send sends a frame; a frame without a message is sent as one of an unknown kind.
+	send(frame *parleyv1.StreamEventsResponse, extra extraFields) error
 	// fail ends the call with an error.
 	fail(st *status.Status) error
 	// cut ends the connection, after a part of a frame if torn.
@@ -54,13 +62,13 @@ func (s *script) complainf(format string, values ...any) {
 	s.problems = append(s.problems, fmt.Sprintf(format, values...))
 }
 
-// notify wakes those who wait for a change; mu is held.
+// notify wakes all who wait for a change. The caller holds mu.
 func (s *script) notify() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// wait waits until the condition holds; it is called with mu held.
+// wait waits until a condition holds. It calls the condition with mu held.
 func (s *script) wait(ctx context.Context, condition func() bool) error {
 	for {
 		s.mu.Lock()
@@ -151,6 +159,7 @@ func (s *script) differences(expect Expect, request *parleyv1.StreamEventsReques
 	return problems
 }
 
+// step does what a step says. The error says that the client has gone.
 func (s *script) step(ctx context.Context, step Step, over link) error {
 	switch {
 	case step.Await > 0:
@@ -160,7 +169,7 @@ func (s *script) step(ctx context.Context, step Step, over link) error {
 		body := strings.Repeat("x", step.Bulk.Bytes)
 		for i := range step.Bulk.Frames {
 			for _, message := range step.Bulk.messages(i, body) {
-				if err := over.send(message, false); err != nil {
+				if err := over.send(message, asItIs); err != nil {
 					return err
 				}
 				s.sent.Add(int64(proto.Size(message)))
@@ -168,13 +177,13 @@ func (s *script) step(ctx context.Context, step Step, over link) error {
 		}
 		return nil
 	case step.UnknownFrame:
-		return over.send(&parleyv1.StreamEventsResponse{}, false)
+		return over.send(&parleyv1.StreamEventsResponse{}, asItIs)
 	default:
 		frame := &parleyv1.StreamEventsResponse{}
 		if err := protojson.Unmarshal(step.Frame, frame); err != nil {
 			return err
 		}
-		return over.send(frame, step.UnknownFields)
+		return over.send(frame, extraFields(step.UnknownFields))
 	}
 }
 

@@ -19,18 +19,18 @@ type Options struct {
 	// cache must not answer with it again. Nil sends none. The channel must use TLS wherever others could listen.
 	Token func(ctx context.Context, refused string) (string, error)
 
-	// OnNotice is told of each notice in its place. May be nil.
+	// OnNotice is called for each notice, in its place between the items. May be nil.
 	OnNotice func(notice *parleyv1.Notice)
 
-	// OnCheckpoint is told of each checkpoint when the program is done with every item before it: its token may be kept now, so that
-	// another run goes on there. Its error ends the stream. May be nil.
+	// OnCheckpoint is called for each checkpoint when the program is done with every item before it. The token may be kept now: another
+	// run goes on there. An error ends the stream. May be nil.
 	OnCheckpoint func(ctx context.Context, checkpoint *parleyv1.Checkpoint) error
 
 	// Retries is how often in a row a call may fail before its error ends the stream. 0 = 10, negative = never tried again. Planned
 	// ends are no failures, and a delivered item begins the count anew.
 	Retries int
 
-	// Memory is how many uids are remembered to drop what comes twice, about 150 bytes each. 0 = 65,536, negative = nothing is dropped.
+	// Memory is how many uids are remembered to drop events that come twice, about 150 bytes each. 0 = 65,536, negative = none is dropped.
 	Memory int
 
 	// Backoff is the wait after a first failure that names none; it doubles up to 30 s. 0 = 500 ms.

@@ -33,7 +33,8 @@ type Method[F Frame, T any] struct {
 	// Items returns what a frame delivers; nothing if it is no batch.
 	Items func(frame F) []T
 
-	// Identify returns by what an item is recognized when it comes again, and its version. Nil, or an empty uid: it is never dropped.
+	// Identify returns the uid by which an item is recognized when it comes again, and its version. If Identify is nil or the uid is empty,
+	// the item is never dropped.
 	Identify func(item T) (uid string, version int64)
 }
 
@@ -194,7 +195,7 @@ func (s *Stream[F, T]) take(ctx context.Context, frame F, yield func(T) bool) (b
 	return s.summary != nil, nil
 }
 
-// fresh reports whether an item was not delivered before, in this version or a higher one.
+// fresh reports whether an item was not delivered before in this version or a higher one.
 func (s *Stream[F, T]) fresh(item T) bool {
 	if s.method.Identify == nil {
 		return true

@@ -43,8 +43,8 @@ class Options:
 
     token: returns the access token of the next connection. Its argument is the token that the gateway has just refused, with which a cache
         must not answer again; empty if it refused none. The channel must use TLS wherever others could listen.
-    on_notice: is told of each notice in its place.
-    on_checkpoint: is told of each checkpoint when the program is done with every item before it: its token may be kept now.
+    on_notice: is called for each notice, in its place between the items.
+    on_checkpoint: is called for each checkpoint when the program is done with every item before it: its token may be kept now.
     retries: how often in a row a call may fail before its error ends the stream. Planned ends are no failures, and an item that is
         delivered begins the count anew.
     memory: how many uids are remembered to drop what comes twice; 0 drops nothing.

@@ -45,7 +45,7 @@ export interface StreamOptions {
   maxWait?: number;
   /** How long a connection may bring no frame, in milliseconds; 60 s by default. A gateway sends a checkpoint at least every 15 s. */
   idle?: number;
-  /** Is told of each connection that is followed by another one after a failure, and of the wait in milliseconds. */
+  /** Is called when a connection failed and another one follows, with the error and the wait in milliseconds. */
   onRetry?: (error: StreamError, wait: number) => void;
   /** Replaces the global `fetch`. */
   fetch?: typeof fetch;

@@ -40,7 +40,7 @@ func (q query) values() url.Values {
 	return values
 }
 
-// sources are those that reach back further than calls do.
+// sources are the sources that reach back further than calls do.
 var sources = []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CHAT}
 
 // state is how far a stream or a list has come. The others wait for its changes.
@@ -52,7 +52,7 @@ type state struct {
 	done        bool
 }
 
-// board shows the states of all of them.
+// board has the states of all streams and lists.
 type board struct {
 	mu      sync.Mutex
 	states  map[string]*state
@@ -106,7 +106,8 @@ func (b *board) wait(ctx context.Context, names []string, wanted func(state) boo
 	}
 }
 
-func (b *board) of(name string) state {
+// state returns the state of a stream or list.
+func (b *board) state(name string) state {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if s := b.states[name]; s != nil {
@@ -125,7 +126,7 @@ func (b *board) describe() string {
 	return text.String()
 }
 
-// check compares what was delivered with what had to be.
+// check compares the events that were delivered with those of an undisturbed read.
 func check(got, want versions) error {
 	if maps.Equal(got, want) {
 		return nil

@@ -22,10 +22,10 @@ func main() {
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	told, err := rollout(ctx, *from, *to)
+	report, err := rollout(ctx, *from, *to)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rollout:", err)
 		os.Exit(1) //nolint:gocritic // nothing is open any more
 	}
-	fmt.Fprintln(os.Stdout, "rollout:", told)
+	fmt.Fprintln(os.Stdout, "rollout:", report)
 }

@@ -25,7 +25,7 @@ const keysFile = "seal-keys"
 // A rollout replaces this many replicas.
 const replaced = 2
 
-// scene is what a rollout takes place in.
+// scene is everything around a rollout: the Graph, the intervals that are read, and the events that must come.
 type scene struct {
 	folder string
 	graph  string
@@ -190,7 +190,7 @@ func (l *load) stop(ctx context.Context, r *replica) error {
 	})
 }
 
-// start starts all of them. Each one has a connection of its own, and each stream is in the middle before the next one begins, so that
+// start starts all streams and lists. Each one has a connection of its own, and each stream is in the middle before the next one begins, so that
 // each replica has one of each protocol.
 func (l *load) start(ctx context.Context) error {
 	for i, user := range l.users {
@@ -240,7 +240,7 @@ func (l *load) again(ctx context.Context, name string, read pager, done func()) 
 // walked waits until each list was read once more, from its first page on.
 func (l *load) walked(ctx context.Context) error {
 	for _, name := range l.lists {
-		before := l.board.of(name).walks
+		before := l.board.state(name).walks
 		// One walk may have begun earlier.
 		if err := l.board.wait(ctx, []string{name}, func(st state) bool { return st.walks > before+1 }); err != nil {
 			return err
@@ -257,7 +257,7 @@ func (l *load) during(ctx context.Context, act func() error) error {
 	return l.walked(ctx)
 }
 
-// report says what was read. Each stream must have been interrupted.
+// report returns what was read. A stream that was never interrupted is an error.
 func (l *load) report() (string, error) {
 	l.board.mu.Lock()
 	err := l.board.err
@@ -265,18 +265,18 @@ func (l *load) report() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var told strings.Builder
+	var report strings.Builder
 	for _, name := range l.streams {
-		st := l.board.of(name)
+		st := l.board.state(name)
 		if st.connections < 2 {
 			return "", fmt.Errorf("%s was never interrupted", name)
 		}
-		fmt.Fprintf(&told, "%s to its end over %d connections, ", name, st.connections)
+		fmt.Fprintf(&report, "%s to its end over %d connections, ", name, st.connections)
 	}
 	walks := 0
 	for _, name := range l.lists {
-		walks += l.board.of(name).walks
+		walks += l.board.state(name).walks
 	}
-	fmt.Fprintf(&told, "%d lists without a failure", walks)
-	return told.String(), nil
+	fmt.Fprintf(&report, "%d lists without a failure", walks)
+	return report.String(), nil
 }
