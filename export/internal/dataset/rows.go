@@ -114,14 +114,14 @@ type Call struct {
 	IdentityID           string     `parquet:"identity_id,optional,id(9)" json:"identity_id,omitempty" doc:"object id, telephone number or guest id"`
 	DisplayName          string     `parquet:"display_name,optional,id(10)" json:"display_name,omitempty" doc:"name of the participant, if Graph sent one"`
 	Classification       string     `parquet:"classification,optional,id(11)" json:"classification,omitempty" doc:"how the line was"`
-	WorstPacketLossRate  *float64   `parquet:"worst_packet_loss_rate,id(12)" json:"worst_packet_loss_rate,omitempty" doc:"worst mean loss of a sound stream, 0 to 1"`
+	WorstPacketLossRate  *float64   `parquet:"worst_packet_loss_rate,id(12)" json:"worst_packet_loss_rate,omitempty" doc:"worst mean loss of an audio stream, 0 to 1"`
 	WorstJitterSeconds   *float64   `parquet:"worst_jitter_seconds,id(13)" json:"worst_jitter_seconds,omitempty" doc:"worst mean jitter"`
 	WorstRoundTripSecond *float64   `parquet:"worst_round_trip_seconds,id(14)" json:"worst_round_trip_seconds,omitempty" doc:"worst mean round trip"`
 	DurationSeconds      *float64   `parquet:"duration_seconds,id(15)" json:"duration_seconds,omitempty" doc:"how long the participant took part"`
 	FeedbackRating       string     `parquet:"feedback_rating,optional,id(16)" json:"feedback_rating,omitempty" doc:"how the participant rated the call"`
-	GoodStreams          int32      `parquet:"good_streams,id(17)" json:"good_streams" doc:"sound streams that passed no limit"`
-	PoorStreams          int32      `parquet:"poor_streams,id(18)" json:"poor_streams" doc:"sound streams that passed one"`
-	UnclassifiedStreams  int32      `parquet:"unclassified_streams,id(19)" json:"unclassified_streams" doc:"sound streams that were not judged"`
+	GoodStreams          int32      `parquet:"good_streams,id(17)" json:"good_streams" doc:"audio streams that passed no limit"`
+	PoorStreams          int32      `parquet:"poor_streams,id(18)" json:"poor_streams" doc:"audio streams that passed one"`
+	UnclassifiedStreams  int32      `parquet:"unclassified_streams,id(19)" json:"unclassified_streams" doc:"audio streams that were not judged"`
 	Run                  string     `parquet:"run,id(20)" json:"run" doc:"run that read it"`
 }
 
