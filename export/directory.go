@@ -136,7 +136,8 @@ func (singleFrame) GetSummary() *parleyv1.Summary { return &parleyv1.Summary{} }
 // mostFailed is how many lists of conversations in a row may fail before Graph is taken to give nobody's.
 const mostFailed = 3
 
-// writeConversations writes the chats of every user who was read, one user after the other.
+// writeConversations writes the chats of every user who was read, one user after the other. Lists that are refused or not whole are notices;
+// the error is that of a list after mostFailed others that failed.
 func (e *Exporter) writeConversations(ctx context.Context) error {
 	last, err := e.lastSummaries()
 	if err != nil {
@@ -151,7 +152,7 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 		if !ofOneUser(err) {
 			failed = 0
 		} else if failed++; failed <= mostFailed {
-			partial++
+			partial++ // so far it may be about these users alone
 			continue
 		}
 		switch {
@@ -172,7 +173,7 @@ func (e *Exporter) writeConversations(ctx context.Context) error {
 	return rows.Close(ctx)
 }
 
-// writeChats writes the chats of a user, and reports whether the list is whole.
+// writeChats writes the chats of a user, each once, and reports whether the list is whole.
 func (e *Exporter) writeChats(ctx context.Context, rows *dataset.Writer[dataset.Conversation], id string) (whole bool, err error) {
 	seen := map[string]struct{}{}
 	request := &parleyv1.StreamConversationsRequest{Parent: "users/" + id, View: e.options.View}

@@ -113,14 +113,19 @@ func (f *fileWriters) writeFrame(ctx context.Context, wire []byte) (err error) {
 			return err
 		}
 	}
-	user := next.GetUser()
-	if user == nil {
+	if user := next.GetUser(); user != nil {
+		return f.writeTurns(ctx, user.GetUser())
+	}
+	return nil
+}
+
+// writeTurns writes the turns of a user, whose summary ends the user's events.
+func (f *fileWriters) writeTurns(ctx context.Context, user string) error {
+	turns := f.parts.Take(user, f.e.name)
+	if !f.e.wants(dataset.Turns) {
 		return nil
 	}
-	for _, row := range f.parts.Take(user.GetUser(), f.e.name) {
-		if !f.e.wants(dataset.Turns) {
-			continue
-		}
+	for _, row := range turns {
 		if err := f.turns.Write(ctx, row, rowBytes); err != nil {
 			return err
 		}
@@ -140,7 +145,7 @@ func (f *fileWriters) writeEvent(ctx context.Context, wire []byte) error {
 	}
 	f.parts.Add(f.reader.TurnPart())
 	if !f.reader.HasName() {
-		return nil // kept for its turn alone
+		return nil // only a part of a turn: its rows are in files already
 	}
 	if f.e.wants(dataset.Events) {
 		row, err := f.reader.EventRow()
@@ -220,13 +225,13 @@ func (e *Exporter) finishFiles(ctx context.Context) error {
 	return e.journal.Commit()
 }
 
-// lacks reports whether a dataset that is read beside the events is still to be written. That of users is in each round, since it has their
-// states.
+// lacks reports whether a dataset that is read beside the events is still to be written. Users are written in each round, since their rows
+// say how reading them ended.
 func (e *Exporter) lacks(name string) bool {
 	return e.wants(name) && (name == dataset.Users || e.journal.State.Rows[name] == 0)
 }
 
-// withdraw takes the files of a dataset out of the run; publish removes them from the store.
+// withdraw takes the files of a dataset out of the state; publish removes them from the store.
 func (e *Exporter) withdraw(name string) {
 	state := &e.journal.State
 	state.Files = slices.DeleteFunc(state.Files, func(f journal.File) bool { return f.Dataset == name })

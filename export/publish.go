@@ -62,7 +62,7 @@ func (e *Exporter) publish(ctx context.Context, missing []string) error {
 	return e.journal.Commit()
 }
 
-// removeOrphans removes files that a killed process has left, or that were written anew under another number.
+// removeOrphans removes the files of this shard that are not in its state: a killed process has left them, or they were withdrawn.
 func (e *Exporter) removeOrphans(ctx context.Context) error {
 	for _, table := range dataset.Tables() {
 		names, err := e.store.List(ctx, e.prefix(table.Name))
@@ -91,23 +91,18 @@ func (e *Exporter) writeUserLines(path string) (_ *tally, err error) {
 	defer func() { err = errors.Join(err, file.Close()) }()
 	lines := bufio.NewWriter(file)
 	encoder := json.NewEncoder(lines)
-	last := map[string]int{}
+	last, err := e.lastPositions()
+	if err != nil {
+		return nil, err
+	}
+	total := newTally()
 	n := 0
 	for user, err := range e.journal.UserSummaries() {
 		if err != nil {
 			return nil, err
 		}
-		last[user.GetUser()] = n
-		n++
-	}
-	total := newTally()
-	n = 0
-	for user, err := range e.journal.UserSummaries() {
-		if err != nil {
-			return nil, err
-		}
-		if n++; last[user.GetUser()] != n-1 {
-			continue // read again later
+		if n++; last[user.GetUser()] != n {
+			continue // a later round has read the user again
 		}
 		entry := entryOf(user)
 		total.add(user, entry)
@@ -116,6 +111,20 @@ func (e *Exporter) writeUserLines(path string) (_ *tally, err error) {
 		}
 	}
 	return total, lines.Flush()
+}
+
+// lastPositions returns where in the summaries of the journal, counted from 1, the last one of each user is.
+func (e *Exporter) lastPositions() (map[string]int, error) {
+	last := map[string]int{}
+	n := 0
+	for user, err := range e.journal.UserSummaries() {
+		if err != nil {
+			return nil, err
+		}
+		n++
+		last[user.GetUser()] = n
+	}
+	return last, nil
 }
 
 // manifest returns the manifest of the shard.
@@ -147,7 +156,7 @@ func (e *Exporter) manifest(total *tally, missing []string) *Manifest {
 	return m
 }
 
-// result ends the run if this shard is the last one.
+// result ends the run if this shard is the last one. The error is that of the outcome of this shard: the others answer for their own.
 func (e *Exporter) result(ctx context.Context) (Result, error) {
 	state := &e.journal.State
 	result, err := finish(ctx, e.store, e.shardName(), e.name, e.options.Shards, e.options.Strict)
@@ -157,7 +166,6 @@ func (e *Exporter) result(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	// The process answers for its own shard.
 	return result, outcomeError(state.Outcome, e.options.Strict)
 }
 
@@ -201,7 +209,8 @@ func Finish(ctx context.Context, out, run string, strict bool) (_ Result, err er
 	return Result{}, fmt.Errorf("%w: no shard of the run %s is in %s", ErrRefused, run, out)
 }
 
-// finish merges the shards; the error wraps fs.ErrNotExist while one is missing.
+// finish merges the manifests of the shards into that of the run, and writes it with _SUCCESS or removes _SUCCESS. The error wraps
+// fs.ErrNotExist while the manifest of a shard is missing.
 func finish(ctx context.Context, target *store.Store, owner, run string, shards int, strict bool) (Result, error) {
 	var all *Manifest
 	for shard := range shards {

@@ -162,7 +162,7 @@ func (e *Exporter) journalEvents(wire []byte) error {
 	for _, event := range events {
 		key := journal.KeyOf(event.Owner, event.UID, event.Version)
 		switch {
-		case e.seen.hasOwned(key):
+		case e.seen.hasOwned(key): // it comes again: a prompt or an answer is kept for the other part of its turn
 			part, err := e.turnPartOf(event.Wire)
 			if err != nil {
 				return err
@@ -170,7 +170,7 @@ func (e *Exporter) journalEvents(wire []byte) error {
 			if part != nil {
 				kept = append(kept, part)
 			}
-		case e.options.Deduplicate && e.seen.hasAny(key):
+		case e.options.Deduplicate && e.seen.hasAny(key): // another user has it
 			whole := new(parleyv1.Event)
 			if err := proto.Unmarshal(event.Wire, whole); err != nil {
 				return err

@@ -141,14 +141,15 @@ func trimFraction(to []byte) []byte {
 	return bytes.TrimSuffix(to, []byte(".000"))
 }
 
-// appendStruct appends the JSON of a Struct, its members sorted by name, as protojson sorts them.
-func appendStruct(to []byte, s *schema, wire []byte, depth int) ([]byte, error) {
-	type member struct {
-		name  []byte
-		value []byte
-	}
-	var members []member
-	err := eachField(wire, func(number protowire.Number, v value) error {
+// member is a member of a Struct.
+type member struct {
+	name  []byte
+	value []byte // a Value
+}
+
+// structMembers returns the members of a Struct in the order of the wire.
+func structMembers(wire []byte) (members []member, err error) {
+	err = eachField(wire, func(number protowire.Number, v value) error {
 		if number != 1 || v.wireType != protowire.BytesType {
 			return nil
 		}
@@ -166,6 +167,12 @@ func appendStruct(to []byte, s *schema, wire []byte, depth int) ([]byte, error) 
 		members = append(members, m)
 		return err
 	})
+	return members, err
+}
+
+// appendStruct appends the JSON of a Struct, its members sorted by name, as protojson sorts them.
+func appendStruct(to []byte, s *schema, wire []byte, depth int) ([]byte, error) {
+	members, err := structMembers(wire)
 	if err != nil {
 		return nil, err
 	}
@@ -202,23 +209,21 @@ const (
 	listValue
 )
 
-// appendValue appends the JSON of a Value. Of its members the last one on the wire counts; occurrences of a Struct or a list in a row are
-// merged.
-func appendValue(to []byte, s *schema, wire []byte, depth int) ([]byte, error) {
-	var last value
-	var kind protowire.Number
-	err := eachField(wire, func(number protowire.Number, v value) error {
-		want := protowire.BytesType
+// lastMember returns the member of a Value that counts: the last one on the wire, with occurrences of a Struct or a list in a row merged.
+// kind is 0 for a Value that is not set.
+func lastMember(wire []byte) (kind protowire.Number, last value, err error) {
+	err = eachField(wire, func(number protowire.Number, v value) error {
+		wanted := protowire.BytesType
 		switch number {
 		case nullValue, boolValue:
-			want = protowire.VarintType
+			wanted = protowire.VarintType
 		case numberValue:
-			want = protowire.Fixed64Type
+			wanted = protowire.Fixed64Type
 		case stringValue, structValue, listValue:
 		default:
 			return nil
 		}
-		if v.wireType != want {
+		if v.wireType != wanted {
 			return nil
 		}
 		if number == kind && number >= structValue {
@@ -227,6 +232,12 @@ func appendValue(to []byte, s *schema, wire []byte, depth int) ([]byte, error) {
 		kind, last = number, v
 		return nil
 	})
+	return kind, last, err
+}
+
+// appendValue appends the JSON of a Value.
+func appendValue(to []byte, s *schema, wire []byte, depth int) ([]byte, error) {
+	kind, v, err := lastMember(wire)
 	if err != nil {
 		return nil, err
 	}
@@ -234,22 +245,23 @@ func appendValue(to []byte, s *schema, wire []byte, depth int) ([]byte, error) {
 	case nullValue:
 		return append(to, "null"...), nil
 	case boolValue:
-		return strconv.AppendBool(to, last.bits != 0), nil
+		return strconv.AppendBool(to, v.bits != 0), nil
 	case numberValue:
-		n := math.Float64frombits(last.bits)
+		n := math.Float64frombits(v.bits)
 		if math.IsNaN(n) || math.IsInf(n, 0) {
 			return nil, errNoValue
 		}
 		return appendFloat(to, n, 64), nil
 	case stringValue:
-		return appendString(to, last.bytes)
+		return appendString(to, v.bytes)
 	case structValue, listValue:
-		return appendMessage(to, schemaOf(s.descriptor.Fields().ByNumber(kind).Message()), last.bytes, depth)
+		return appendMessage(to, schemaOf(s.descriptor.Fields().ByNumber(kind).Message()), v.bytes, depth)
 	default:
 		return nil, errNoValue
 	}
 }
 
+// appendListValue appends the JSON of a ListValue.
 func appendListValue(to []byte, s *schema, wire []byte, depth int) ([]byte, error) {
 	valueSchema := schemaOf(s.descriptor.Fields().ByNumber(1).Message())
 	to = append(to, '[')
