@@ -17,6 +17,7 @@ var callProperties = []string{
 	"participants", "organizer_v2", "participants_v2", "sessions",
 }
 
+// callSelect reads $select of call records.
 func (x *exchange) callSelect() ([]string, *refusal.Error) {
 	names := x.query.list("$select")
 	for _, n := range names {
@@ -27,53 +28,65 @@ func (x *exchange) callSelect() ([]string, *refusal.Error) {
 	return names, nil
 }
 
-// callFilter reads the list's filter: bounds of startDateTime, and one participant, joined by and.
-func (x *exchange) callFilter() (lo, hi int64, keep func(*data.Call) bool, g *refusal.Error) {
-	hi = math.MaxInt64
+// callFilter is the filter of a list of calls: bounds of startDateTime and participants, all of which must hold.
+type callFilter struct {
+	bounds       []*node
+	lo, hi       int64    // in milliseconds: the calls of the days from lo to hi are looked at
+	participants []string // object ids
+}
+
+// callFilter reads $filter of a list of calls.
+func (x *exchange) callFilter() (callFilter, *refusal.Error) {
+	f := callFilter{hi: math.MaxInt64}
 	text, ok := x.query.get("$filter")
 	if !ok {
-		return 0, hi, nil, nil
+		return f, nil
 	}
 	n, err := parseFilter(text)
 	if err != nil {
-		return 0, 0, nil, refusal.BadRequest("Invalid filter clause: %s", text)
+		return f, refusal.BadRequest("Invalid filter clause: %s", text)
 	}
-	var bounds []*node
-	var who []string
 	for _, leaf := range n.conjuncts() {
 		switch {
 		case leaf.path == "startdatetime" && leaf.kind == litTime && leaf.op != "eq" && leaf.op != "ne":
-			bounds = append(bounds, leaf)
+			f.bounds = append(f.bounds, leaf)
 			if ms := leaf.when.UnixMilli(); leaf.op[0] == 'g' {
-				lo = max(lo, ms)
+				f.lo = max(f.lo, ms)
 			} else {
-				hi = min(hi, ms)
+				f.hi = min(f.hi, ms)
 			}
 		case leaf.op == "any" && leaf.path == "participants_v2" && leaf.left.op == "eq" && leaf.left.path == "id" && leaf.left.kind == litString:
-			who = append(who, leaf.left.text)
+			f.participants = append(f.participants, leaf.left.text)
 		default:
-			return 0, 0, nil, refusal.BadRequest("The property '%s' cannot be used in the $filter query option.", leaf.path)
+			return f, refusal.BadRequest("The property '%s' cannot be used in the $filter query option.", leaf.path)
 		}
 	}
-	if len(bounds) > 0 && len(who) > 0 && x.sim.cfg.RefuseCallFilterCombination {
-		return 0, 0, nil, refusal.BadRequest("The combination of filters on startDateTime and participants_v2 is not supported.")
+	if len(f.bounds) > 0 && len(f.participants) > 0 && x.sim.cfg.RefuseCallFilterCombination {
+		return f, refusal.BadRequest("The combination of filters on startDateTime and participants_v2 is not supported.")
 	}
-	return lo, hi, func(cl *data.Call) bool {
-		for _, b := range bounds {
-			if !b.compareNS(cl.StartNS()) {
-				return false
-			}
-		}
-		if len(who) == 0 || x.sim.cfg.IgnoreCallParticipant {
-			return true
-		}
-		people := x.world.Attendees(cl)
-		return !slices.ContainsFunc(who, func(id string) bool {
-			return !slices.ContainsFunc(people, func(r data.Ref) bool { return strings.EqualFold(x.world.People.ID(r), id) })
-		})
-	}, nil
+	return f, nil
 }
 
+// callMatches reports whether a filter holds for a call.
+func (x *exchange) callMatches(f callFilter, cl *data.Call) bool {
+	for _, bound := range f.bounds {
+		if !bound.compareNS(cl.StartNS()) {
+			return false
+		}
+	}
+	if len(f.participants) == 0 || x.sim.cfg.IgnoreCallParticipant {
+		return true
+	}
+	people := x.world.Attendees(cl)
+	for _, id := range f.participants {
+		if !slices.ContainsFunc(people, func(r data.Ref) bool { return strings.EqualFold(x.world.People.ID(r), id) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// compareNS reports whether a comparison holds for a time in nanoseconds.
 func (n *node) compareNS(v int64) bool {
 	lit := n.when.UnixNano()
 	switch n.op {
@@ -98,7 +111,7 @@ func (x *exchange) pageSize(def int) int {
 }
 
 func listCalls(x *exchange) (*reply, *refusal.Error) {
-	lo, hi, keep, g := x.callFilter()
+	f, g := x.callFilter()
 	if g != nil {
 		return nil, g
 	}
@@ -107,7 +120,9 @@ func listCalls(x *exchange) (*reply, *refusal.Error) {
 		return nil, g
 	}
 	filter, _ := x.query.get("$filter")
-	rows := data.Indexed(x.world, "calls "+filter, math.MaxInt64, x.now, func() []data.Call { return x.world.Calls(lo, hi, x.now, keep) })
+	rows := data.Indexed(x.world, "calls "+filter, math.MaxInt64, x.now, func() []data.Call {
+		return x.world.Calls(f.lo, f.hi, x.now, func(cl *data.Call) bool { return x.callMatches(f, cl) })
+	})
 	from, to, token, g := x.plainPage(len(rows), x.pageSize(x.sim.cfg.CallPageSize))
 	if g != nil {
 		return nil, g
@@ -131,6 +146,7 @@ func (x *exchange) callOf() (*data.Call, *refusal.Error) {
 	return &cl, nil
 }
 
+// callExpand is the relation that $expand asks for beside a call record.
 type callExpand uint8
 
 const (
@@ -140,6 +156,7 @@ const (
 	expandParticipants
 )
 
+// callExpand reads $expand of a call record: one relation alone, of sessions with their segments.
 func (x *exchange) callExpand() (callExpand, *refusal.Error) {
 	text, ok := x.query.get("$expand")
 	if !ok {
@@ -180,43 +197,69 @@ func getCall(x *exchange) (*reply, *refusal.Error) {
 	case expandNothing:
 	case expandParticipants:
 		context += "(participants_v2())"
-		rows := x.world.ParticipantRows(cl)
-		size := x.pageSize(x.sim.cfg.ParticipantPageSize)
-		if len(rows) > size {
-			rows = rows[:size]
-			o = append(o, data.Member("participants_v2@odata.nextLink", path+"/participants_v2?$skiptoken="+offsetToken(size)))
-		}
-		o = append(o, data.Member("participants_v2", rows))
-	default:
-		inner, expand := "sessions()", "?"
-		if e == expandSegments {
-			inner, expand = "sessions(segments())", "?$expand=segments&"
-		}
-		context += "(" + inner + ")"
-		total, size := x.world.SessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize)
-		o = append(o, data.Member("sessions@odata.context", data.CallContext(x.view.Root, id, inner)), data.Member("sessions", x.sessionRows(cl, 0, min(size, total), e == expandSegments)))
-		if total > size {
-			o = append(o, data.Member("sessions@odata.nextLink", path+"/sessions"+expand+"$skiptoken="+offsetToken(size)))
-		}
+		o = append(o, x.expandedParticipants(cl, path)...)
+	case expandSessions:
+		context += "(sessions())"
+		o = append(o, x.expandedSessions(cl, path, withoutSegments)...)
+	case expandSegments:
+		context += "(sessions(segments()))"
+		o = append(o, x.expandedSessions(cl, path, withSegments)...)
 	}
 	return &reply{context: context + "/$entity", entity: o}, nil
 }
 
-func (x *exchange) sessionRows(cl *data.Call, from, to int, segments bool) data.List {
+// expandedParticipants returns the members of a call record that $expand=participants_v2 adds: the first page, and the link to the next
+// one. path is the URL of the record.
+func (x *exchange) expandedParticipants(cl *data.Call, path string) data.Object {
+	rows, size := x.world.ParticipantRows(cl), x.pageSize(x.sim.cfg.ParticipantPageSize)
+	if len(rows) <= size {
+		return data.Object{data.Member("participants_v2", rows)}
+	}
+	link := path + "/participants_v2?$skiptoken=" + offsetToken(size)
+	return data.Object{data.Member("participants_v2@odata.nextLink", link), data.Member("participants_v2", rows[:size])}
+}
+
+// expandedSessions returns the members of a call record that $expand=sessions adds: the first page, and the link to the next one.
+func (x *exchange) expandedSessions(cl *data.Call, path string, s segments) data.Object {
+	context, query := "sessions()", "?"
+	if s == withSegments {
+		context, query = "sessions(segments())", "?$expand=segments&"
+	}
+	total, size := x.world.SessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize)
+	o := data.Object{
+		data.Member("sessions@odata.context", data.CallContext(x.view.Root, x.world.CallID(cl), context)),
+		data.Member("sessions", x.sessionRows(cl, 0, min(size, total), s)),
+	}
+	if total > size {
+		o = append(o, data.Member("sessions@odata.nextLink", path+"/sessions"+query+"$skiptoken="+offsetToken(size)))
+	}
+	return o
+}
+
+// segments says whether sessions have their segments.
+type segments bool
+
+const (
+	withSegments    segments = true
+	withoutSegments segments = false
+)
+
+// sessionRows returns some of the sessions of a call.
+func (x *exchange) sessionRows(cl *data.Call, from, to int, s segments) data.List {
 	rows := make(data.List, 0, to-from)
 	for i := from; i < to; i++ {
-		rows = append(rows, x.world.RenderSession(cl, i, segments, x.view))
+		rows = append(rows, x.world.RenderSession(cl, i, bool(s), x.view))
 	}
 	return rows
 }
 
 func listSessions(x *exchange) (*reply, *refusal.Error) {
-	segments := false
+	expanded := withoutSegments
 	if text, ok := x.query.get("$expand"); ok {
 		if !strings.EqualFold(strings.TrimSpace(text), "segments") {
 			return nil, refusal.BadRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.callRecords.session'.", text)
 		}
-		segments = true
+		expanded = withSegments
 	}
 	cl, g := x.callOf()
 	if g != nil {
@@ -227,7 +270,7 @@ func listSessions(x *exchange) (*reply, *refusal.Error) {
 		return nil, g
 	}
 	id := x.world.CallID(cl)
-	rep := &reply{context: "communications/callRecords('" + id + "')/sessions", rows: x.sessionRows(cl, from, to, segments)}
+	rep := &reply{context: "communications/callRecords('" + id + "')/sessions", rows: x.sessionRows(cl, from, to, expanded)}
 	names := x.query.list("$select")
 	for i, row := range rep.rows {
 		rep.rows[i] = row.Selected(names)

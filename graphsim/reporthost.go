@@ -7,12 +7,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/parley-gateway/parley/graphsim/data"
 )
 
-// reportLink makes a pre-authenticated download URL: what to send and until when, sealed.
+// reportLink returns a pre-authenticated download URL: a sealed claim of the report, and until when it may be read. openReportClaim reads it.
 func (x *exchange) reportLink(u usage) string {
 	host := x.sim.ReportURL()
 	if host == "" {
@@ -27,10 +26,36 @@ func (x *exchange) reportLink(u usage) string {
 	return host + "/data/download/" + claim + "." + x.sim.sealReport(claim)
 }
 
+// sealReport returns the seal of a claim.
 func (s *Sim) sealReport(claim string) string {
 	mac := hmac.New(sha256.New, s.reports)
 	mac.Write([]byte(claim))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// reportClaim is what a report link allows: the download of one report until expires, in Unix milliseconds.
+type reportClaim struct {
+	tenant, report, period, version string
+	expires                         int64
+}
+
+// openReportClaim reads the claim in the path of a report link; ok is false for a path that no link has.
+func (s *Sim) openReportClaim(path string) (claim reportClaim, ok bool) {
+	token, isLink := strings.CutPrefix(path, "/data/download/")
+	sealed, seal, _ := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(sealed)
+	if !isLink || err != nil || !hmac.Equal([]byte(seal), []byte(s.sealReport(sealed))) {
+		return reportClaim{}, false
+	}
+	parts := strings.Split(string(text), "|")
+	if len(parts) != 5 {
+		return reportClaim{}, false
+	}
+	expires, err := strconv.ParseInt(parts[4], 10, 64)
+	if err != nil {
+		return reportClaim{}, false
+	}
+	return reportClaim{parts[0], parts[1], parts[2], parts[3], expires}, true
 }
 
 // foreignHeaders must not reach the download host: they belong to Graph.
@@ -53,22 +78,13 @@ func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
 		plain(http.StatusMethodNotAllowed, "Method not allowed.")
 		return
 	}
-	path := strings.TrimPrefix(r.URL.Path, "/_report")
-	token, ok := strings.CutPrefix(path, "/data/download/")
-	claim, seal, sealed := strings.Cut(token, ".")
-	text, err := base64.RawURLEncoding.DecodeString(claim)
-	if !ok || !sealed || err != nil || !hmac.Equal([]byte(seal), []byte(s.sealReport(claim))) {
+	claim, ok := s.openReportClaim(strings.TrimPrefix(r.URL.Path, "/_report"))
+	if !ok {
 		plain(http.StatusNotFound, "Not found.")
 		return
 	}
-	parts := strings.Split(string(text), "|")
-	if len(parts) != 5 {
-		plain(http.StatusNotFound, "Not found.")
-		return
-	}
-	expires, err := strconv.ParseInt(parts[4], 10, 64)
-	world, _ := s.world(parts[0])
-	if err != nil || world == nil || !time.UnixMilli(x.clock).Before(time.UnixMilli(expires)) {
+	world, _ := s.world(claim.tenant)
+	if world == nil || x.clock >= claim.expires {
 		plain(http.StatusForbidden, "The link has expired.")
 		return
 	}
@@ -76,7 +92,7 @@ func (s *Sim) serveReport(w http.ResponseWriter, r *http.Request) {
 	if x.answeredByFault() {
 		return
 	}
-	q := usage{report: parts[1], period: parts[2], v2: parts[3] == "v2", concealed: s.cfg.ConcealNames, newly: s.cfg.NewlyLicensed}
+	q := usage{report: claim.report, period: claim.period, v2: claim.version == "v2", concealed: s.cfg.ConcealNames, newly: s.cfg.NewlyLicensed}
 	w.Header().Set("Content-Disposition", `attachment; filename="`+strings.TrimPrefix(q.report, "getMicrosoft365")+`.csv"`)
 	x.write(http.StatusOK, "application/octet-stream", q.csv(world, olderLayout, x.now))
 }

@@ -185,8 +185,8 @@ func (cl *Call) line() line {
 	}
 }
 
-// sound returns the mean jitter in milliseconds and the number of packets of a stream. It draws as many dice for every line.
-func (cl *Call) sound(d *Dice) (jitter, packets int) {
+// audio returns the mean jitter in milliseconds and the number of packets of a stream. It draws as many dice for every line.
+func (cl *Call) audio(d *Dice) (jitter, packets int) {
 	jitter, packets = d.Under(30), d.Under(90_000)
 	switch cl.line() {
 	case linePoor:
@@ -199,7 +199,7 @@ func (cl *Call) sound(d *Dice) (jitter, packets int) {
 }
 
 func renderSegment(cl *Call, i, k int, session Object, d *Dice) Object {
-	jitter, packets := cl.sound(d)
+	jitter, packets := cl.audio(d)
 	stream := Object{
 		{"streamId", strconv.Itoa(1_000_000_000 + d.Under(900_000_000))},
 		{"streamDirection", pick(d, []string{"callerToCallee", "calleeToCaller"})},

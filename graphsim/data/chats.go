@@ -30,6 +30,8 @@ const (
 
 	allHandsSize = 150
 	largeSize    = 60
+	// crowdOutsiders is how many members of these two chats are no users, at least.
+	crowdOutsiders = 20
 )
 
 // chatKinds repeats every 20 chats.
@@ -50,6 +52,7 @@ type ChatTable struct {
 	meetings    []uint32  // chats with recurring calls
 }
 
+// buildChats makes the table of all chats: their members, when they were made, and how many messages they get.
 func (w *World) buildChats() *ChatTable {
 	n := w.cfg.Chats
 	t := &ChatTable{
@@ -136,6 +139,7 @@ func (w *World) pair(j int) ([]Ref, bool) {
 	return []Ref{a, b}, true
 }
 
+// appendMembers appends the members of a group chat or a meeting, the owner first.
 func (w *World) appendMembers(to []Ref, c int, kind chatKind, d *Dice) []Ref {
 	start, users := len(to), w.cfg.Users
 	size := 3 + d.Under(4)
@@ -147,25 +151,15 @@ func (w *World) appendMembers(to []Ref, c int, kind chatKind, d *Dice) []Ref {
 			to = append(to, r)
 		}
 	}
-	special := c == chatAllHands || c == chatLarge
 	if c < demoChats && (c == chatAllHands || c == chatOnCall || c%2 == 1) {
 		add(0)
 	}
-	if special {
-		want := largeSize
-		if c == chatAllHands {
-			want = allHandsSize
-		}
-		for i := range min(users, want-20) {
-			add(Ref(i))
-		}
-		for i := len(to) - start; i < want; i++ {
-			if kind == meeting && i%4 == 0 {
-				add(kindAnonymous | Ref(c*1000+i))
-			} else {
-				add(kindFederated | Ref(c*1000+i))
-			}
-		}
+	switch c {
+	case chatAllHands:
+		w.addCrowd(c, kind, allHandsSize, add)
+		return to
+	case chatLarge:
+		w.addCrowd(c, kind, largeSize, add)
 		return to
 	}
 	for range min(size, users) {
@@ -180,6 +174,22 @@ func (w *World) appendMembers(to []Ref, c int, kind chatKind, d *Dice) []Ref {
 	return w.appendOutsiders(to, c, kind, d)
 }
 
+// addCrowd adds the members of a chat of so many: users of the directory, and at least twenty others.
+func (w *World) addCrowd(c int, kind chatKind, size int, add func(Ref)) {
+	users := min(w.cfg.Users, size-crowdOutsiders)
+	for i := range users {
+		add(Ref(i))
+	}
+	for i := users; i < size; i++ {
+		if kind == meeting && i%4 == 0 {
+			add(kindAnonymous | Ref(c*1000+i))
+		} else {
+			add(kindFederated | Ref(c*1000+i))
+		}
+	}
+}
+
+// appendOutsiders appends people from outside of the directory, and bots.
 func (w *World) appendOutsiders(to []Ref, c int, kind chatKind, d *Dice) []Ref {
 	if c == chatMixed {
 		return append(to, kindFederated|Ref(c), kindAnonymous|Ref(c), kindPhone|Ref(c), kindPersonal|Ref(c), KindBot)
@@ -202,6 +212,7 @@ func (w *World) appendOutsiders(to []Ref, c int, kind chatKind, d *Dice) []Ref {
 	return to
 }
 
+// indexUsers fills the lists of the chats of each user.
 func (t *ChatTable) indexUsers(users int) {
 	t.userStart = make([]uint32, users+1)
 	for _, m := range t.members {
