@@ -56,12 +56,12 @@ type Addrs struct {
 
 // New makes a gateway that does not listen yet. It opens the files that cfg names and sends nothing to anybody. When a part cannot
 // be made, New closes the others and returns everything that is wrong; see ConfigError.
-func New(cfg Config) (*Gateway, error) { return assemble(cfg, false) }
+func New(cfg Config) (*Gateway, error) { return assemble(cfg, openAuditFile) }
 
 // Check reports what would keep New from making a gateway. It reads the files that cfg names, listens nowhere, calls nobody and writes
 // nothing.
 func Check(cfg Config) error {
-	g, err := assemble(cfg, true)
+	g, err := assemble(cfg, checkAuditFile)
 	if err != nil {
 		return err
 	}
@@ -69,9 +69,9 @@ func Check(cfg Config) error {
 }
 
 // assemble makes the parts: metrics, the ledger of the memory that streams read ahead into, the dependencies of security, the cache, the
-// timeline, the sources of the tenants, and last the server over all of them. A dry run writes nothing. A part that cannot be made does
+// timeline, the sources of the tenants, and last the server over all of them. Only openAudit may write. A part that cannot be made does
 // not keep the next one from being tried, so that the error has all mistakes of cfg.
-func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
+func assemble(cfg Config, openAudit auditOpener) (_ *Gateway, err error) {
 	cfg = cfg.WithDefaults()
 	cfg.Logger = callinfo.Logger(cfg.Logger)
 	stats, err := metrics.New(cfg.Version, cfg.Revision)
@@ -87,7 +87,7 @@ func assemble(cfg Config, dry bool) (_ *Gateway, err error) {
 	}()
 	ahead := readAhead(cfg.MemoryLimit)
 	var securityErr, cacheErr, sharingErr error
-	g.security, securityErr = newSecurityDeps(&cfg, stats, files, dry)
+	g.security, securityErr = newSecurityDeps(&cfg, stats, files, openAudit)
 	g.cache, cacheErr = newCache(&cfg, stats)
 	g.sharing, sharingErr = newSharing(&cfg, stats, files)
 	engine, engineErr := newEngine(&cfg, ahead, files)

@@ -25,9 +25,9 @@ type securityDeps struct {
 }
 
 // newSecurityDeps opens what cfg names. The error has everything that is missing or broken.
-func newSecurityDeps(cfg *Config, stats *metrics.Metrics, reloads *reloads, dry bool) (*securityDeps, error) {
+func newSecurityDeps(cfg *Config, stats *metrics.Metrics, reloads *reloads, openAudit auditOpener) (*securityDeps, error) {
 	d := &securityDeps{}
-	err := errors.Join(d.openTLS(cfg, stats, reloads), d.openPolicy(cfg, reloads), d.openAudit(cfg, stats, dry), d.openTokens(cfg))
+	err := errors.Join(d.openTLS(cfg, stats, reloads), d.openPolicy(cfg, reloads), d.openAudit(cfg, stats, openAudit), d.openTokens(cfg))
 	origins, wrong := httpmw.Origins(strings.Join(cfg.CORSOrigins, ","))
 	d.origins, err = origins, errors.Join(err, fieldError("CORSOrigins", wrong))
 	if err != nil {
@@ -62,9 +62,9 @@ func (d *securityDeps) openPolicy(cfg *Config, reloads *reloads) error {
 	return nil
 }
 
-// openAudit opens the place of the audit records. A dry run does not touch it.
-func (d *securityDeps) openAudit(cfg *Config, stats *metrics.Metrics, dry bool) error {
-	sink, err := auditSink(cfg.AuditFile, dry)
+// openAudit makes the log of the audit records over the sink that cfg names.
+func (d *securityDeps) openAudit(cfg *Config, stats *metrics.Metrics, openFile auditOpener) error {
+	sink, err := auditSink(cfg.AuditFile, openFile)
 	if err != nil {
 		return fieldError("AuditFile", err)
 	}
@@ -76,17 +76,27 @@ func (d *securityDeps) openAudit(cfg *Config, stats *metrics.Metrics, dry bool) 
 	return nil
 }
 
-func auditSink(path string, dry bool) (audit.Sink, error) {
+// auditOpener opens the file of the audit records.
+type auditOpener func(path string) (audit.Sink, error)
+
+// openAuditFile is the auditOpener of a gateway that is to run.
+func openAuditFile(path string) (audit.Sink, error) { return audit.OpenFile(path, nil) }
+
+// checkAuditFile is the auditOpener of a check: it finds out whether the file may be opened, and leaves it as it is.
+func checkAuditFile(path string) (audit.Sink, error) {
+	return audit.Stream{W: io.Discard}, audit.MayOpen(path)
+}
+
+// auditSink returns the sink of a path. Empty is standard error.
+func auditSink(path string, openFile auditOpener) (audit.Sink, error) {
 	switch {
 	case path == "" || path == "/dev/stderr":
 		return audit.Stream{W: os.Stderr}, nil
 	case path == "/dev/stdout":
 		// A link, which is not followed; but it is the name by which everybody knows this sink.
 		return audit.Stream{W: os.Stdout}, nil
-	case dry:
-		return audit.Stream{W: io.Discard}, audit.MayOpen(path)
 	default:
-		return audit.OpenFile(path, nil)
+		return openFile(path)
 	}
 }
 

@@ -19,7 +19,7 @@ type demoVerb struct {
 
 // Run starts the simulator and a gateway that signs in to it with a client secret, as it would to Entra.
 func (v *demoVerb) Run(ctx context.Context, to streams, origins config.Origins) (err error) {
-	sim, err := startSim(ctx, v.Simulator, false, origins)
+	sim, err := startSim(ctx, config.Simulation{Simulator: v.Simulator}, origins)
 	if err != nil {
 		return err
 	}

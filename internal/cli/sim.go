@@ -12,10 +12,10 @@ import (
 	"github.com/parley-gateway/parley/internal/config"
 )
 
-// startSim starts the simulator.
-func startSim(ctx context.Context, f config.Simulator, plain bool, origins config.Origins) (*graphsim.Sim, error) {
+// startSim starts the simulator that the settings describe.
+func startSim(ctx context.Context, f config.Simulation, origins config.Origins) (*graphsim.Sim, error) {
 	cfg := graphsim.Config{
-		Addr: f.SimAddr, Seed: f.Seed, Users: f.Users, Messages: f.Messages, Chats: f.Chats, Calls: f.Calls, Plain: plain, Throttle: f.Throttle, Notes: 3, NewlyLicensed: 2,
+		Addr: f.SimAddr, Seed: f.Seed, Users: f.Users, Messages: f.Messages, Chats: f.Chats, Calls: f.Calls, Plain: f.Plain, Throttle: f.Throttle, Notes: 3, NewlyLicensed: 2,
 	}
 	if f.FaultFile != "" {
 		planned, err := faults.Load(f.FaultFile)
@@ -40,7 +40,7 @@ type simVerb struct {
 
 // Run serves the simulator until ctx ends.
 func (v *simVerb) Run(ctx context.Context, to streams, origins config.Origins) (err error) {
-	sim, err := startSim(ctx, v.Simulator, v.Plain, origins)
+	sim, err := startSim(ctx, v.Simulation, origins)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ type Account struct {
 	own     int64 // bytes of this account alone
 	shared  int64 // bytes that others may hold as well
 	holds   map[*Shared]int
-	waiters list.List // of *waiter, in turn
-	queued  *list.Element
+	waiters list.List     // of *waiter, in turn
+	queued  *list.Element // of the ledger's queue; nil without waiters
 	closed  bool
 }
 
@@ -50,7 +50,7 @@ func (a *Account) Acquire(ctx context.Context, n int64, urgent <-chan struct{}) 
 		return nil
 	}
 	w := &waiter{n, make(chan struct{})}
-	place := a.waiters.PushBack(w)
+	at := a.waiters.PushBack(w)
 	if a.queued == nil {
 		a.queued = a.ledger.queue.PushBack(a)
 	}
@@ -59,29 +59,38 @@ func (a *Account) Acquire(ctx context.Context, n int64, urgent <-chan struct{}) 
 	case <-w.ready:
 		return nil
 	case <-urgent:
-		a.stopWaiting(place, true)
+		a.overdraw(at)
 		return nil
 	case <-ctx.Done():
-		a.stopWaiting(place, false)
+		a.giveUp(at)
 		return ctx.Err()
 	}
 }
 
-// stopWaiting ends a wait, with the bytes or without them.
-func (a *Account) stopWaiting(place *list.Element, take bool) {
+// overdraw ends the wait of the waiter at an element of the queue: it takes the bytes, whether they fit or not.
+func (a *Account) overdraw(at *list.Element) {
 	a.ledger.mu.Lock()
 	defer a.ledger.mu.Unlock()
-	w, _ := place.Value.(*waiter)
-	switch taken := isClosed(w.ready); {
-	case taken && !take:
-		a.charge(-w.bytes)
-	case !taken:
-		a.waiters.Remove(place)
-		if take {
-			a.charge(w.bytes)
-		}
+	w, _ := at.Value.(*waiter)
+	if isClosed(w.ready) {
+		return // it has them by now
 	}
-	a.ledger.grant() // whoever stood behind may fit
+	a.waiters.Remove(at)
+	a.charge(w.bytes)
+	a.ledger.grant() // the next waiter may fit
+}
+
+// giveUp ends the wait of the waiter at an element of the queue, and gives back the bytes if it has them by now.
+func (a *Account) giveUp(at *list.Element) {
+	a.ledger.mu.Lock()
+	defer a.ledger.mu.Unlock()
+	w, _ := at.Value.(*waiter)
+	if isClosed(w.ready) {
+		a.charge(-w.bytes)
+	} else {
+		a.waiters.Remove(at)
+	}
+	a.ledger.grant() // the next waiter may fit
 }
 
 // TryAcquire takes n bytes if they fit and nobody waits for this account.
@@ -172,8 +181,8 @@ func (a *Account) Full() bool {
 	return !a.fits(1)
 }
 
-// Overdrawn reports whether all accounts together hold more than three quarters of the limit: whatever can be cut should be, since the last
-// quarter is for new calls.
+// Overdrawn reports whether more than three quarters of the ledger's limit are committed. A call should then read smaller pieces, which
+// give memory back earlier: the last quarter is for new calls.
 func (a *Account) Overdrawn() bool {
 	if a.ledger == nil || a.ledger.cfg.Limit <= 0 {
 		return false
