@@ -112,8 +112,8 @@ func (b *batch[T, F]) Send() error {
 	return frame.Emit(b.emit, b.shape.batch(rows))
 }
 
-// page collects the rows of a List.
-type page[T proto.Message] struct {
+// listPage collects the rows of a List.
+type listPage[T proto.Message] struct {
 	pager   rows[T]
 	show    func(T) T
 	maxRows int
@@ -125,14 +125,14 @@ type page[T proto.Message] struct {
 }
 
 // list fills the page of a List.
-func list[T proto.Message](ctx context.Context, cfg *Config, p rows[T], size int, show func(T) T) (*page[T], error) {
+func list[T proto.Message](ctx context.Context, cfg *Config, p rows[T], size int, show func(T) T) (*listPage[T], error) {
 	size, err := frame.PageSize(size)
 	if err != nil {
 		return nil, err
 	}
 	inTime, cancel := frame.ListContext(ctx, cfg.ListTime)
 	defer cancel()
-	filled := &page[T]{pager: p, show: show, maxRows: size, size: chunk.FrameOverhead}
+	filled := &listPage[T]{pager: p, show: show, maxRows: size, size: chunk.FrameOverhead}
 	done, err := frame.Fill(inTime, p, filled)
 	if err == nil {
 		err = ctx.Err()
@@ -150,7 +150,7 @@ func list[T proto.Message](ctx context.Context, cfg *Config, p rows[T], size int
 }
 
 // reports is the report of the source; on the last page it names what the source cannot hold.
-func (p *page[T]) reports() []*parleyv1.SourceReport {
+func (p *listPage[T]) reports() []*parleyv1.SourceReport {
 	if p.token == "" {
 		return frame.AddCoverageGaps(p.pager.reports())
 	}
@@ -158,16 +158,16 @@ func (p *page[T]) reports() []*parleyv1.SourceReport {
 }
 
 // Empty implements frame.Page.
-func (p *page[T]) Empty() bool { return len(p.rows) == 0 }
+func (p *listPage[T]) Empty() bool { return len(p.rows) == 0 }
 
 // Enough implements frame.Page. On Graph's last page a full page still looks for the end: all other rows of that page may be
 // hidden or known.
-func (p *page[T]) Enough() bool {
+func (p *listPage[T]) Enough() bool {
 	return len(p.rows) >= p.maxRows && p.pager.mayHoldMore()
 }
 
 // Add implements frame.Page.
-func (p *page[T]) Add() (bool, error) {
+func (p *listPage[T]) Add() (bool, error) {
 	if len(p.rows) >= p.maxRows {
 		return false, nil
 	}

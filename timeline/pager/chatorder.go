@@ -33,7 +33,7 @@ type chatOrder struct {
 }
 
 // read returns the first page, or the page of a link.
-func (o *chatOrder) read(ctx context.Context, link string) (answer[*parleyv1.Conversation], error) {
+func (o *chatOrder) read(ctx context.Context, link string) (graphPage[*parleyv1.Conversation], error) {
 	page, err := o.graph(ctx, link)
 	if err != nil {
 		return single(page, err)
@@ -48,10 +48,10 @@ func (o *chatOrder) read(ctx context.Context, link string) (answer[*parleyv1.Con
 	if link == "" {
 		list, err := o.readAll(ctx, page)
 		if err != nil {
-			return answer[*parleyv1.Conversation]{}, err
+			return graphPage[*parleyv1.Conversation]{}, err
 		}
 		if list != nil {
-			return list.answer(page), nil
+			return list.asPage(page), nil
 		}
 	}
 	unsorted, err := single(page, nil)
@@ -104,12 +104,12 @@ type chatList struct {
 
 var _ source.Rows[*parleyv1.Conversation] = (*chatList)(nil)
 
-// answer is the list in place of its first page.
-func (l *chatList) answer(first *chatPage) answer[*parleyv1.Conversation] {
+// asPage returns the list in place of its first page.
+func (l *chatList) asPage(first *chatPage) graphPage[*parleyv1.Conversation] {
 	page := *first
 	page.FromCache = l.cached == l.pages
 	page.Items, page.Lazy, page.Next, page.Rows, page.Requests = nil, l, "", len(l.chats), l.requests
-	return answer[*parleyv1.Conversation]{Page: &page, pages: int64(l.pages), cached: int64(l.cached)}
+	return graphPage[*parleyv1.Conversation]{Page: &page, pages: int64(l.pages), cached: int64(l.cached)}
 }
 
 func (l *chatList) add(page *chatPage) {

@@ -35,7 +35,7 @@ func (l *Lister) conversations(sources query.Sources, req *query.Conversations, 
 	chats := api[*parleyv1.Conversation]{
 		source: parleyv1.Source_SOURCE_CONVERSATION, digest: req.Digest(), concealed: req.Narrow,
 		key: func(c *parleyv1.Conversation) string { return c.GetName() },
-		read: func(ctx context.Context, link string) (answer[*parleyv1.Conversation], error) {
+		read: func(ctx context.Context, link string) (graphPage[*parleyv1.Conversation], error) {
 			return single(graph(ctx, link))
 		},
 	}

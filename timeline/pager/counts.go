@@ -12,11 +12,11 @@ import (
 // counts reads a page of a report of counts.
 func (l *Lister) counts(
 	ctx context.Context, sources query.Sources, req query.UsageCounts, token string, size int,
-) (*page[*parleyv1.CopilotUsageCounts], *pager[*parleyv1.CopilotUsageCounts], error) {
+) (*listPage[*parleyv1.CopilotUsageCounts], *pager[*parleyv1.CopilotUsageCounts], error) {
 	ask := source.UsageQuery{Report: req.Report, Period: req.Period, Version: req.Version}
 	p, err := open(&l.cfg, api[*parleyv1.CopilotUsageCounts]{
 		source: parleyv1.Source_SOURCE_USAGE, digest: req.Digest(),
-		read: func(ctx context.Context, link string) (answer[*parleyv1.CopilotUsageCounts], error) {
+		read: func(ctx context.Context, link string) (graphPage[*parleyv1.CopilotUsageCounts], error) {
 			return single(sources.Usage.UsageCounts(ctx, ask, link))
 		},
 	}, token, "page_token")

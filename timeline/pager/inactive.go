@@ -42,7 +42,7 @@ type withInactive struct {
 }
 
 // read returns a page of the report, or of users without a row in it.
-func (w *withInactive) read(ctx context.Context, link string) (answer[*parleyv1.CopilotUsageRow], error) {
+func (w *withInactive) read(ctx context.Context, link string) (graphPage[*parleyv1.CopilotUsageRow], error) {
 	if isUsersLink(link) {
 		day, at, _ := strings.Cut(strings.TrimPrefix(link, usersMark), " ")
 		return w.readUsers(ctx, day, at)
@@ -58,7 +58,7 @@ func (w *withInactive) read(ctx context.Context, link string) (answer[*parleyv1.
 }
 
 // readReport reads a page of the report, and notes who is in it.
-func (w *withInactive) readReport(ctx context.Context, link string) (answer[*parleyv1.CopilotUsageRow], error) {
+func (w *withInactive) readReport(ctx context.Context, link string) (graphPage[*parleyv1.CopilotUsageRow], error) {
 	page, err := single(w.usage.Usage(ctx, w.ask, link))
 	if err != nil {
 		return page, err
@@ -87,17 +87,17 @@ func (w *withInactive) note(rows []*parleyv1.CopilotUsageRow) {
 func nameKey(principal string) string { return strings.ToLower(strings.TrimSpace(principal)) }
 
 // readUsers reads a page of the directory. day is what the report reached up to when its rows were delivered.
-func (w *withInactive) readUsers(ctx context.Context, day, link string) (answer[*parleyv1.CopilotUsageRow], error) {
+func (w *withInactive) readUsers(ctx context.Context, day, link string) (graphPage[*parleyv1.CopilotUsageRow], error) {
 	before, err := w.collect(ctx)
 	if err != nil {
-		return answer[*parleyv1.CopilotUsageRow]{}, err
+		return graphPage[*parleyv1.CopilotUsageRow]{}, err
 	}
 	if day != "" && w.day != "" && day != w.day {
-		return answer[*parleyv1.CopilotUsageRow]{}, &graph.Error{Kind: graph.KindGone, Err: errReportMoved}
+		return graphPage[*parleyv1.CopilotUsageRow]{}, &graph.Error{Kind: graph.KindGone, Err: errReportMoved}
 	}
 	users, err := w.users.Users(ctx, source.UserQuery{}, link)
 	if err != nil {
-		return answer[*parleyv1.CopilotUsageRow]{}, err
+		return graphPage[*parleyv1.CopilotUsageRow]{}, err
 	}
 	page, err := single(&source.Page[*parleyv1.CopilotUsageRow]{
 		Requests: users.Requests, Rows: users.Rows, ReadAt: users.ReadAt, FromCache: users.FromCache, Joined: users.Joined,

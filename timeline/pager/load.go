@@ -72,7 +72,7 @@ func (p *pager[T]) enterPage(ctx context.Context, page *source.Page[T]) error {
 }
 
 // count takes over what the report says about a page.
-func (p *pager[T]) count(page *answer[T]) {
+func (p *pager[T]) count(page *graphPage[T]) {
 	_, counts := p.current()
 	counts.Pages += page.pages
 	counts.FromCache += page.cached

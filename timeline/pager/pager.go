@@ -24,7 +24,7 @@ type api[T proto.Message] struct {
 	// digest is the associated data of the request's cursors.
 	digest []byte
 	// read asks for the first page, or for the page of a link.
-	read func(ctx context.Context, link string) (answer[T], error)
+	read func(ctx context.Context, link string) (graphPage[T], error)
 	// key names a row; rows of one key are the same row. nil or "" = no row is the same as another.
 	key func(T) string
 	// match evaluates the filter on a row. known is false when nobody can tell. nil = every row matches.
@@ -40,27 +40,27 @@ type api[T proto.Message] struct {
 	concealed bool
 }
 
-// answer is a page of rows.
-type answer[T proto.Message] struct {
+// graphPage is a page of rows of Graph, or several that stand as one.
+type graphPage[T proto.Message] struct {
 	*source.Page[T]
 
-	pages, cached int64                // pages of Graph that the answer is made of, and cached pages among them
+	pages, cached int64                // pages of Graph that it is made of, and cached pages among them
 	notice        *parleyv1.Notice     // nil = none
 	doubt         parleyv1.ErrorReason // 0 = none
 	// first are the counts of pages of the first source that were read for a page of the second.
 	first cursor.Counts
 }
 
-// single returns the answer that is made of one page of Graph.
-func single[T proto.Message](page *source.Page[T], err error) (answer[T], error) {
+// single returns a graphPage that is made of one page of Graph. An error is returned as it is.
+func single[T proto.Message](page *source.Page[T], err error) (graphPage[T], error) {
 	if err != nil {
-		return answer[T]{}, err
+		return graphPage[T]{}, err
 	}
-	a := answer[T]{Page: page, pages: 1}
+	one := graphPage[T]{Page: page, pages: 1}
 	if page.FromCache {
-		a.cached = 1
+		one.cached = 1
 	}
-	return a, nil
+	return one, nil
 }
 
 // pager reads the pages of an API, from the position of a token on. It is the rows and the report of one List or stream.

@@ -22,7 +22,7 @@ func (l *Lister) usage(sources query.Sources, req *query.Usage, token, field str
 	ask := source.UsageQuery{Period: req.Period, Version: req.Version}
 	report := api[*parleyv1.CopilotUsageRow]{
 		source: parleyv1.Source_SOURCE_USAGE, digest: req.Digest(), key: usageKey,
-		read: func(ctx context.Context, link string) (answer[*parleyv1.CopilotUsageRow], error) {
+		read: func(ctx context.Context, link string) (graphPage[*parleyv1.CopilotUsageRow], error) {
 			return single(sources.Usage.Usage(ctx, ask, link))
 		},
 	}

@@ -20,7 +20,7 @@ func (l *Lister) ListUsers(
 	ask, pushed := compiled.PushUsers()
 	users := api[*parleyv1.User]{
 		source: parleyv1.Source_SOURCE_USER, digest: req.Digest(), key: func(u *parleyv1.User) string { return u.GetName() },
-		read: func(ctx context.Context, link string) (answer[*parleyv1.User], error) {
+		read: func(ctx context.Context, link string) (graphPage[*parleyv1.User], error) {
 			return single(sources.Users.Users(ctx, ask, link))
 		},
 	}
