@@ -13,7 +13,7 @@ if ! cmp -s "$here/requirements.txt" "$cache/venv/requirements.txt"; then
   cp "$here/requirements.txt" "$cache/venv/requirements.txt"
 fi
 
-# What needs the SDKs of clouds, and more kills than `make test` has time for. The flags are those of `make build-export`, so that the
+# The tests that need the SDKs of clouds, and more kills than `make test` has time for. The flags are those of `make build-export`, so that the
 # SDKs are compiled once.
 export CGO_ENABLED=0 GOFLAGS=-trimpath
 go -C "$here" test -count=1 ./internal/clouds

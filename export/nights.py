@@ -101,7 +101,7 @@ def compare(database: duckdb.DuckDBPyConnection, first: datetime.datetime, readi
 
 
 def standing(nights: Nights, database: duckdb.DuckDBPyConnection) -> str:
-    """Holds that users whom Copilot does not know stain nothing."""
+    """Checks that users without Copilot, guests and disabled accounts make no run incomplete."""
     once, twice = nights.manifests("once") + nights.manifests("twice")
     for manifest in [*nights.manifests("nights"), once, twice]:
         assert manifest["outcome"] == "COMPLETE", manifest["outcome"]

@@ -1,5 +1,6 @@
 // Package faults decides which faults strike a request to the simulator, by its source, its user and a schedule. Every run with the same
-// seed has the same faults. The simulator turns a fault into an answer.
+// seed has the same faults. Requests enter; Strike returns their faults, and Alter changes the pages of answers by them. The simulator makes
+// errors, delays and broken connections of the others.
 package faults
 
 import (
