@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/graphsim/refusal"
 )
 
-// authenticate finds the tenant and the roles; a plain simulator takes requests without a token as well.
+// authenticate finds the tenant, and the roles or the user of the token. A plain simulator takes requests without a token, too.
 func (x *exchange) authenticate() *refusal.Error {
 	header := x.r.Header.Get("Authorization")
 	if header == "" && x.sim.cfg.Plain {
@@ -52,7 +52,8 @@ func (x *exchange) signedIn(claims *entra.AccessClaims) *refusal.Error {
 	return nil
 }
 
-// asUser reads a delegated path: /me and /chats are the signed-in user's.
+// asUser returns the segments of a path in which users/{id} of the signed-in user stands in place of me, and before chats. For applications it
+// changes nothing.
 func (x *exchange) asUser(rest []string) []string {
 	self := x.world.People.ID(x.view.Viewer)
 	switch {

@@ -28,11 +28,11 @@ type exchange struct {
 	query   query
 	view    data.View
 	roles   []string
-	scopes  []string // of a delegated token, whose user is view.viewer
+	scopes  []string // of a delegated token, whose user is view.Viewer
 	now     int64    // of the records, in ms
 	clock   int64    // of tokens, limits and faults, in ms
 	status  int
-	faults  []faults.Fault // that change the answer
+	faults  []faults.Fault // struck, and change the answer
 
 	requestID, clientID string
 	delegated           bool
@@ -40,7 +40,7 @@ type exchange struct {
 	maxPage             int // Prefer: odata.maxpagesize
 }
 
-// reply is a successful answer: a page of rows, one entity, or raw bytes.
+// reply is a successful answer: a page of rows, one entity, raw bytes, or a redirect.
 type reply struct {
 	context  string // behind $metadata; "" = none
 	count    bool   // @odata.count, of the rows of this page
@@ -50,7 +50,7 @@ type reply struct {
 	entity   data.Object
 	raw      []byte
 	mime     string
-	location string
+	location string // of the redirect
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -103,6 +103,7 @@ func (x *exchange) afterVersion() string {
 	return rest
 }
 
+// readPrefer reads the preferences that some services honour.
 func (x *exchange) readPrefer() {
 	for _, line := range x.r.Header.Values("Prefer") {
 		for p := range strings.SplitSeq(line, ",") {
@@ -134,7 +135,7 @@ func (x *exchange) base() string {
 
 func (x *exchange) root() string { return x.base() + "/" + x.version }
 
-// user resolves the path's user in the tenant of the token.
+// user finds the user whom the path names, in the tenant of the token.
 func (x *exchange) user() (data.Ref, *refusal.Error) {
 	id := x.params["user"]
 	if u, ok := x.world.People.Find(id); ok {
@@ -143,6 +144,7 @@ func (x *exchange) user() (data.Ref, *refusal.Error) {
 	return 0, refusal.NotInDirectory(id)
 }
 
+// fail answers with a refusal.
 func (x *exchange) fail(g *refusal.Error) {
 	maps.Copy(x.w.Header(), g.Header)
 	x.writeJSON(g.Status, g.Body(x.requestID, x.clientID, time.UnixMilli(x.clock)))
@@ -222,7 +224,7 @@ func (x *exchange) trimmed(o data.Object) data.Object {
 	return o
 }
 
-// pause waits, and answers false when the caller has gone.
+// pause waits, and returns false if ctx ends before.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

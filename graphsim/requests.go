@@ -3,6 +3,7 @@ package graphsim
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -17,16 +18,16 @@ type Request struct {
 	// Path is as it came, escaped; Query is raw.
 	Path  string `json:"path"`
 	Query string `json:"query,omitempty"`
-	// Source is the kind of data asked for, "token", "download" or "admin"; empty when nothing knows the path.
+	// Source is the kind of data asked for, "token" or "download"; empty for an unknown path.
 	Source string `json:"source,omitempty"`
 	// Tenant is the tenant of the token, empty when it was refused.
 	Tenant string `json:"tenant,omitempty"`
 	// User is the object id of a delegated token's user, empty for applications.
 	User string `json:"user,omitempty"`
-	// Authorization reports whether the request carried that header; Headers are the names of all headers, sorted.
+	// Authorization says that the request had that header; Headers are the names of all headers, sorted.
 	Authorization bool     `json:"authorization"`
 	Headers       []string `json:"headers"`
-	// Status is the answer's; 0 = the connection was closed.
+	// Status is the status of the answer; 0 = the connection was closed.
 	Status int `json:"status"`
 	// RequestID is Graph's request-id of the answer.
 	RequestID string `json:"requestId,omitempty"`
@@ -47,7 +48,7 @@ func newRequestLog() *requestLog {
 	return &requestLog{bySource: map[string]int{}, ids: uint64(time.Now().UnixNano())}
 }
 
-// next is a fresh number for a request id.
+// next returns a number for a request id that no other request has.
 func (l *requestLog) next() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,8 +56,11 @@ func (l *requestLog) next() uint64 {
 	return l.ids
 }
 
+// add records an answered request. Admin pages are not recorded. A download through the Graph listener is recorded once, by serveReport.
 func (l *requestLog) add(x *exchange, listener string) {
-	if x.source == "admin" || (listener == "graph" && x.r.URL.Path != "" && len(x.r.URL.Path) > 8 && x.r.URL.Path[:8] == "/_report") {
+	const reports = "/_report"
+	download := listener == "graph" && strings.HasPrefix(x.r.URL.Path, reports) && len(x.r.URL.Path) > len(reports)
+	if x.source == "admin" || download {
 		return
 	}
 	q := Request{

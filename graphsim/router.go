@@ -125,15 +125,17 @@ func splitPath(escaped string) (segments []string, args map[string]string, err *
 	return segments, args, nil
 }
 
-func unquote(s string) (string, bool) {
+// unquote returns the text of an OData string; ok is false for any other text.
+func unquote(s string) (text string, ok bool) {
 	if len(s) < 2 || s[0] != '\'' || s[len(s)-1] != '\'' {
 		return "", false
 	}
 	return strings.ReplaceAll(s[1:len(s)-1], "''", "'"), true
 }
 
-func parseArgs(s string) (map[string]string, bool) {
-	args := map[string]string{}
+// parseArgs returns the arguments of a function call by their names in lower case; ok is false if one has no value.
+func parseArgs(s string) (args map[string]string, ok bool) {
+	args = map[string]string{}
 	for pair := range strings.SplitSeq(s, ",") {
 		if strings.TrimSpace(pair) == "" {
 			continue
@@ -161,7 +163,7 @@ func (s *Sim) match(version string, segments []string) (*route, map[string]strin
 	for i := range s.routes {
 		r := &s.routes[i]
 		n, params := r.matchPrefix(segments)
-		if r.onlyVersion != "" && r.onlyVersion != version { // what leads there is known in both versions
+		if r.onlyVersion != "" && r.onlyVersion != version { // the segments before the last one are known in both versions
 			deepest = max(deepest, min(n, len(r.segments)-1))
 			continue
 		}
@@ -173,7 +175,7 @@ func (s *Sim) match(version string, segments []string) (*route, map[string]strin
 	return nil, nil, refusal.UnknownSegment(segments[min(deepest, len(segments)-1)])
 }
 
-// matchPrefix counts how many leading segments fit the route.
+// matchPrefix returns how many leading segments fit the route, and the values of its placeholders.
 func (r *route) matchPrefix(segments []string) (int, map[string]string) {
 	params := map[string]string(nil)
 	for i, word := range r.segments {
@@ -220,6 +222,7 @@ func (x *exchange) serveGraph(segments []string) {
 	x.answer(r)
 }
 
+// answer checks permissions, query options and limits of a route, and sends what its handler returns.
 func (x *exchange) answer(r *route) {
 	if x.r.Method != http.MethodGet {
 		x.fail(&refusal.Error{Status: http.StatusMethodNotAllowed, Code: "Request_BadRequest", Message: "Specified HTTP method is not allowed for the request target."})
@@ -249,7 +252,7 @@ func (x *exchange) answer(r *route) {
 	x.send(rep)
 }
 
-// appOnly refuses what needs a signed-in user.
+// appOnly refuses paths that need a signed-in user.
 func appOnly(x *exchange) (*reply, *refusal.Error) {
 	if x.source == SourceChats && x.params == nil {
 		return nil, &refusal.Error{Status: http.StatusPreconditionFailed, Code: "PreconditionFailed", Message: "Requested API is not supported in application-only context"}

@@ -63,7 +63,7 @@ func limitsOf(x *exchange, r *route) []limit {
 	}
 }
 
-// admit counts the request; the refusal carries the seconds until the window ends.
+// admit counts a request. It returns nil within the limits, and else a refusal with the seconds until the window ends.
 func (t *throttle) admit(x *exchange, r *route) *refusal.Error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
