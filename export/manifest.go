@@ -59,14 +59,14 @@ type Counts struct {
 	GraphRequests   int64            `json:"graph_requests"`
 }
 
-// Failures counts users with one reason in one source.
+// Failures is how many users have one reason in one source.
 type Failures struct {
 	Reason string `json:"reason"`
 	Source string `json:"source,omitempty"`
 	Users  int64  `json:"users"`
 }
 
-// userEntry is the line of a user.
+// userEntry is the line of a user in the manifest.
 type userEntry struct {
 	User     string        `json:"user"`
 	State    string        `json:"state"`
@@ -92,6 +92,7 @@ type gapEntry struct {
 
 func sourceName(source parleyv1.Source) string { return strings.TrimPrefix(source.String(), "SOURCE_") }
 
+// entryOf returns the line of a user.
 func entryOf(user *parleyv1.UserSummary) userEntry {
 	entry := userEntry{
 		User: dataset.UserID(user.GetUser()), State: strings.TrimPrefix(user.GetState().String(), "USER_STATE_"),
@@ -124,7 +125,7 @@ func gapOf(gap *parleyv1.Gap) gapEntry {
 	return entry
 }
 
-// tally counts users by their outcome.
+// tally counts users by state, and by the reasons for which something of them is missing.
 type tally struct {
 	counts             Counts
 	refusals, failures map[Failures]int64
@@ -135,6 +136,7 @@ func newTally() *tally {
 	return &tally{refusals: map[Failures]int64{}, failures: map[Failures]int64{}, coverage: map[string][]string{}}
 }
 
+// add counts a user. Reasons of a user who is incomplete are failures, which another run may mend; those of all others are refusals.
 func (t *tally) add(user *parleyv1.UserSummary, entry userEntry) {
 	t.counts.Users++
 	into := t.refusals
@@ -183,7 +185,8 @@ func sortedFailures(counts map[Failures]int64) []Failures {
 	return out
 }
 
-// outcome is what the users come to. A user who is read may lack what the source keeps of nobody.
+// outcome returns the outcome of all counted users. A user who was read may have refusals, too: gaps for reasons that last. Coverage gaps do
+// not count, since a source has such data of nobody.
 func (t *tally) outcome(listIncomplete bool) string {
 	switch {
 	case t.counts.UsersIncomplete > 0 || listIncomplete:
@@ -229,6 +232,7 @@ func (m *Manifest) merge(other *Manifest) {
 	m.Outcome = worst(m.Outcome, other.Outcome)
 }
 
+// worst returns the worse one of two outcomes.
 func worst(a, b string) string {
 	order := []string{complete, withRefusals, incomplete}
 	if slices.Index(order, a) < slices.Index(order, b) {
@@ -237,6 +241,7 @@ func worst(a, b string) string {
 	return a
 }
 
+// mergeFailures adds up the users of two lists by reason and source.
 func mergeFailures(a, b []Failures) []Failures {
 	counts := map[Failures]int64{}
 	for _, failures := range append(slices.Clone(a), b...) {

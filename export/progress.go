@@ -36,18 +36,18 @@ func States() []RunState {
 // Progress is how far a run has come.
 type Progress struct {
 	State RunState
-	// Users are those that were read to their end, in this process or before; UsersTotal is 0 until the directory is listed.
+	// Users is how many users were read to their end, in this process or before; UsersTotal is 0 until the directory is listed.
 	Users, UsersTotal int64
 	// Open is how many users are being read.
 	Open int
 	// Events is how many this process has taken.
 	Events int64
-	// Waiting is why nothing comes: the code of the last notice since the last checkpoint, or the reason of the error after which the exporter
-	// asks again; GATEWAY_UNAVAILABLE = the gateway gave none, or was not reached.
+	// Waiting is why no event comes: the code of the last notice since the last checkpoint, or the reason of the error after which the exporter
+	// calls again. GATEWAY_UNAVAILABLE says that the gateway gave no reason, or was not reached.
 	Waiting string
-	// GraphRequests are those that the gateway has made for the run; they are known when a stream ends.
+	// GraphRequests is how many requests of Graph the gateway has made for the run; it is known when a stream ends.
 	GraphRequests int64
-	// Files, FileBytes and Rows, by dataset, are those of the files that are in their place, of this process or one before.
+	// Files, FileBytes and Rows, by dataset, count the files that are in their place, of this process or one before.
 	Files     int
 	FileBytes int64
 	Rows      map[string]int64

@@ -1,5 +1,5 @@
-// Package frames receives the frames of StreamTenantEvents as they come: batches of events stay in their wire format, of which little is
-// read before they are in the journal. A night is decoded once, when its files are made.
+// Package frames receives the frames of StreamTenantEvents. A batch of events stays in its wire format: of each event, Events reads the
+// owner, uid and version, and nothing is decoded. All other frames are decoded.
 package frames
 
 import (
@@ -18,7 +18,7 @@ import (
 	parleyclient "github.com/parley-gateway/parley/clients/go"
 )
 
-// Numbers of fields that are read from the wire format.
+// Numbers of the fields that are read from the wire format, as in the contract.
 const (
 	frameBatch   protowire.Number = 1
 	batchEvents  protowire.Number = 1
@@ -27,17 +27,17 @@ const (
 	eventOwner   protowire.Number = 4
 )
 
-// Frame is a frame of the stream.
+// Frame is a frame of the stream: a batch in its wire format, or a decoded frame.
 type Frame struct {
 	parleyclient.TenantFrame // empty for a batch
 
-	// Batch is the whole frame in its wire format if it is a batch, until Release; nil for all others.
+	// Batch is the whole frame in its wire format if the frame is a batch and nothing else; nil for all others. It is valid until Release.
 	Batch []byte
 
 	buffer mem.Buffer
 }
 
-// Release says that Batch is not needed any more.
+// Release gives the memory of Batch back.
 func (f *Frame) Release() {
 	if f.buffer != nil {
 		f.buffer.Free()
@@ -45,7 +45,7 @@ func (f *Frame) Release() {
 	}
 }
 
-// Open calls the method on a channel.
+// Open calls StreamTenantEvents on a channel, and returns a receiver of its frames.
 func Open(ctx context.Context, conn grpc.ClientConnInterface, request *parleyv1.StreamTenantEventsRequest) (parleyclient.Receiver[*Frame], error) {
 	description := &grpc.StreamDesc{StreamName: "StreamTenantEvents", ServerStreams: true}
 	stream, err := conn.NewStream(ctx, description, parleyv1.EventService_StreamTenantEvents_FullMethodName, grpc.ForceCodecV2(codec{encoding.GetCodecV2(grpcproto.Name)}))
@@ -72,10 +72,10 @@ func (r receiver) Recv() (*Frame, error) {
 	return frame, nil
 }
 
-// codec is that of protobuf, but for frames.
+// codec is the codec of protobuf, but for frames, which it reads as Frame says.
 type codec struct{ encoding.CodecV2 }
 
-// Unmarshal reads a frame, or a message.
+// Unmarshal reads a frame, or any other message.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	frame, ok := v.(*Frame)
 	if !ok {
@@ -92,33 +92,34 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 
 // IsBatch reports whether a frame is a batch and nothing else.
 func IsBatch(frame []byte) bool {
-	_, size := content(frame, frameBatch)
+	_, size := firstField(frame, frameBatch)
 	return size > 0 && size == len(frame)
 }
 
-// content returns what the first field of a message holds and how long the field is, if it has a number; a size of 0 = it has another one.
-func content(wire []byte, number protowire.Number) ([]byte, int) {
+// firstField returns the content of the first field of a message, and the size of the field with its tag. The size is 0 if the field has another
+// number or no content of bytes.
+func firstField(wire []byte, number protowire.Number) (content []byte, size int) {
 	first, kind, n := protowire.ConsumeTag(wire)
 	if n < 0 || first != number || kind != protowire.BytesType {
 		return nil, 0
 	}
-	inner, size := protowire.ConsumeBytes(wire[n:])
+	content, size = protowire.ConsumeBytes(wire[n:])
 	if size < 0 {
 		return nil, 0
 	}
-	return inner, n + size
+	return content, n + size
 }
 
-// Event is an event of a batch in its wire format, with what tells it apart.
+// Event is an event of a batch in its wire format, with the fields that identify it.
 type Event struct {
 	Wire       []byte
 	UID, Owner []byte
 	Version    int64
 }
 
-// Events appends the events of a batch.
+// Events appends the events of a frame that is a batch. They are parts of the frame's memory. The error says that the frame is damaged.
 func Events(to []Event, frame []byte) ([]Event, error) {
-	batch, _ := content(frame, frameBatch)
+	batch, _ := firstField(frame, frameBatch)
 	for len(batch) > 0 {
 		number, kind, n := protowire.ConsumeTag(batch)
 		if n < 0 {
@@ -141,6 +142,7 @@ func Events(to []Event, frame []byte) ([]Event, error) {
 	return to, nil
 }
 
+// eventOf reads the identifying fields of an event; of several occurrences the last one counts.
 func eventOf(wire []byte) (Event, error) {
 	event := Event{Wire: wire}
 	for len(wire) > 0 {
@@ -167,7 +169,7 @@ func eventOf(wire []byte) (Event, error) {
 	return event, nil
 }
 
-// AppendBatch appends a frame that has events.
+// AppendBatch appends a frame, in its wire format, that is a batch of events.
 func AppendBatch(to []byte, events [][]byte) []byte {
 	size := 0
 	for _, event := range events {

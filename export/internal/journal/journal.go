@@ -48,8 +48,8 @@ type State struct {
 	Sequence int              `json:"sequence"`
 	Rows     map[string]int64 `json:"rows"`
 
-	// Round is 0 for the first reading; a later one reads the users again that are incomplete. RoundStart is how many summaries of users
-	// were there when it began; -1 says that it has not begun.
+	// Round is 0 for the first reading; later rounds read the users who are incomplete. RoundStart is how many summaries of users the
+	// journal had when the round began; -1 says that it has not begun.
 	Round      int `json:"round"`
 	RoundStart int `json:"round_start"`
 	// Read says that all legs were read, Finished that all rows are in files, Published that the manifest says so.
@@ -65,7 +65,7 @@ type State struct {
 	EndedAt        time.Time         `json:"ended_at,omitzero"`
 }
 
-// Notice is what the gateway said about the whole, or the exporter itself.
+// Notice is a notice of the gateway about a whole stream, or one of the exporter's own.
 type Notice struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
