@@ -137,7 +137,7 @@ func (singleFrame) GetSummary() *parleyv1.Summary { return &parleyv1.Summary{} }
 const mostFailed = 3
 
 // writeConversations writes the chats of every user who was read, one user after the other. Lists that are refused or not whole are notices;
-// the error is that of a list after mostFailed others that failed.
+// after mostFailed lists in a row that failed, the error of the next one is returned.
 func (e *Exporter) writeConversations(ctx context.Context) error {
 	last, err := e.lastSummaries()
 	if err != nil {

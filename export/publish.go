@@ -156,7 +156,7 @@ func (e *Exporter) manifest(total *tally, missing []string) *Manifest {
 	return m
 }
 
-// result ends the run if this shard is the last one. The error is that of the outcome of this shard: the others answer for their own.
+// result ends the run if this shard is the last one. The error goes by the outcome of this shard: the other processes answer for theirs.
 func (e *Exporter) result(ctx context.Context) (Result, error) {
 	state := &e.journal.State
 	result, err := finish(ctx, e.store, e.shardName(), e.name, e.options.Shards, e.options.Strict)
@@ -181,7 +181,8 @@ func outcomeError(outcome string, strict bool) error {
 	}
 }
 
-// Finish writes the manifest of a run whose shards were all published. The error is as that of Run, of all shards.
+// Finish writes the manifest of a run whose shards were all published. It returns the errors that Run does, by the worst outcome of all
+// shards. A run without any shard is refused, and one without some of them is incomplete.
 func Finish(ctx context.Context, out, run string, strict bool) (_ Result, err error) {
 	target, err := store.Open(ctx, out)
 	if err != nil {

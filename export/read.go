@@ -52,8 +52,8 @@ func (e *Exporter) request(ids []string) *parleyv1.StreamTenantEventsRequest {
 	return request
 }
 
-// readLeg reads one stream to its summary. Each connection begins at the last commit: what was appended since is rolled back. An error is
-// that of the stream, as the client helper returns it, or of the state folder.
+// readLeg reads one stream to its summary. Each connection begins at the last commit: what was appended since is rolled back. It
+// returns the error of the stream, as the client helper does, or one of the state folder.
 func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 	state := &e.journal.State
 	request := e.request(ids)

@@ -76,7 +76,7 @@ func withGraph(ctx context.Context, do func(plain, packed string) error) error {
 	return do(addresses["plain"], addresses["packed"])
 }
 
-// serveSpent tells what this process has spent, after a collection of garbage if asked.
+// serveSpent answers with what this process has spent, after a collection of garbage if asked.
 func serveSpent(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("collect") {
 		runtime.GC()

@@ -1,7 +1,7 @@
 // Package parleyclient reads streams of a Parley gateway through any trouble.
 //
 // A [Stream] is an iterator over the events of one query. It resumes by itself after cuts, planned ends and throttling, drops events
-// that come twice, asks for an access token at each connection, and tells a stream that was read to its end from one that was cut.
+// that come twice, asks for an access token at each connection, and distinguishes a stream that was read to its end from one that was cut.
 //
 //	stream := parleyclient.Events(parleyv1.NewEventServiceClient(conn), request, parleyclient.Options{Token: token})
 //	for event, err := range stream.All(ctx) {

@@ -35,7 +35,7 @@ const (
 	turnRecords  = 2.05 // a prompt and its answers, on average
 )
 
-// Licensed tells who has Microsoft 365 Copilot: six in seven, not the guests, always the first user.
+// Licensed reports whether a user has Microsoft 365 Copilot: six in seven have, guests have not, and the first user always has.
 func (w *World) Licensed(u Ref) bool { return u.Index()%7 != 5 && !w.People.IsGuest(u.Index()) }
 
 // copilotRates is how many turns a licensed user has on a working day.

@@ -39,7 +39,7 @@ func (r *Reader) Kind() parleyv1.EventKind { return parleyv1.EventKind(r.event.I
 // IsCall reports whether the event has the detail of a call.
 func (r *Reader) IsCall() bool { return r.event.Has(eventFields.call) }
 
-// HasName reports whether the event has a name: one without was kept for its turn alone.
+// HasName reports whether the event has a name. An event without one is only a part of a turn, as TurnPart returns it.
 func (r *Reader) HasName() bool { return r.event.Text(eventFields.name) != "" }
 
 // TurnPart returns the fields of a prompt or an answer that a turn needs, without a name; nil for all other events. It holds nothing of the

@@ -32,7 +32,7 @@ type process struct {
 	cmd    *exec.Cmd
 	output *output
 	done   chan struct{} // closed when it has ended
-	err    error         // how, once done is closed
+	err    error         // of its end, once done is closed
 }
 
 // output collects what a process writes, and finds lines in it.
@@ -146,7 +146,7 @@ func newReplica(ctx context.Context, binary, graph, folder string) (*replica, er
 	polling, stop := context.WithCancel(ctx)
 	r.stopPolling = stop
 	r.polling.Go(func() { r.poll(polling) })
-	if err := r.await(ctx, true); err != nil {
+	if err := r.awaitReady(ctx); err != nil {
 		r.end()
 		return nil, err
 	}
@@ -183,12 +183,12 @@ func (r *replica) poll(ctx context.Context) {
 	}
 }
 
-// await waits until the replica says that it is ready, or that it is not.
-func (r *replica) await(ctx context.Context, ready bool) error {
+// awaitReady waits until the replica says that it is ready.
+func (r *replica) awaitReady(ctx context.Context) error {
 	for {
 		select {
-		case now := <-r.changes:
-			if now == ready {
+		case ready := <-r.changes:
+			if ready {
 				return nil
 			}
 		case <-ctx.Done():
