@@ -64,7 +64,7 @@ func (c *Call) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 
 // firstPage is the page of the first attempt that Graph answers, and the place of the attempt.
 func (c *Call) firstPage(ctx context.Context, q EventQuery, attempts []attempt) (*Page[Item], int, error) {
-	return firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) { return c.item(q.Owner, record, true) })
+	return firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) { return c.listItem(q.Owner, record) })
 }
 
 func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {
@@ -124,17 +124,30 @@ func outOfBounds(at, start, end time.Time) bool {
 	return at.Before(from) || !at.Before(to)
 }
 
-// item normalizes one call record.
-func (c *Call) item(owner string, record []byte, partial bool) (Item, error) {
+// listItem normalizes a call record of a list, which is partial: it lacks participants and sessions.
+func (c *Call) listItem(owner string, record []byte) (Item, error) {
 	d, err := c.draft(graphmap.RootCallRecord, record)
 	if err != nil {
 		return Item{}, err
 	}
 	defer d.Release()
-	if partial {
-		d.AddNumber(eventDetail, eventwire.CallDetailPartial, 1)
-		d.Clear(eventRoot, eventwire.EventTruncatedFields) // partial says as much, and the record whole has them all
+	d.AddNumber(eventDetail, eventwire.CallDetailPartial, 1)
+	d.Clear(eventRoot, eventwire.EventTruncatedFields) // partial says as much, and the whole record has the rest of all lists
+	return c.item(d, owner, record)
+}
+
+// wholeItem normalizes a call record with its participants and sessions.
+func (c *Call) wholeItem(owner string, record []byte) (Item, error) {
+	d, err := c.draft(graphmap.RootCallRecord, record)
+	if err != nil {
+		return Item{}, err
 	}
+	defer d.Release()
+	return c.item(d, owner, record)
+}
+
+// item normalizes the draft of a call record.
+func (c *Call) item(d *graphmap.Draft, owner string, record []byte) (Item, error) {
 	thread := threadOf(textOf(d, eventDetail, eventwire.CallDetailJoinWebURL))
 	d.AddString(eventDetail, eventwire.CallDetailJoinThreadID, thread)
 	d.AddNumber(eventRoot, eventwire.EventKind, int64(parleyv1.EventKind_EVENT_KIND_CALL))

@@ -45,9 +45,9 @@ func (c *Call) CallRows(ctx context.Context, start, end time.Time, link string) 
 	return page, err
 }
 
-// row takes from a record what an index needs of it.
+// row returns a record as a list has it; a zero row for one that is no event.
 func (c *Call) row(record []byte) (CallRow, error) {
-	item, err := c.item(resource.AnyUser, record, true)
+	item, err := c.listItem(resource.AnyUser, record)
 	if err != nil || item.IsZero() {
 		return CallRow{}, err
 	}
@@ -60,7 +60,7 @@ func (c *Call) row(record []byte) (CallRow, error) {
 
 // CallItem implements CallLister.
 func (c *Call) CallItem(owner string, row *CallRow) (Item, error) {
-	return c.item(owner, row.Record, true)
+	return c.listItem(owner, row.Record)
 }
 
 // CallParticipants implements CallLister.

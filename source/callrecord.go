@@ -104,7 +104,7 @@ func CallForUser(record *parleyv1.Event, owner, user string) (*parleyv1.Event, e
 	return event, nil
 }
 
-// hasAllSessions reports whether no list of the sessions or below them goes on behind a link that was not read.
+// hasAllSessions reports whether the sessions, and the lists in them, were read to their ends.
 func hasAllSessions(event *parleyv1.Event) bool {
 	return !event.GetCall().GetPartial() && !slices.ContainsFunc(event.GetTruncatedFields(), func(path string) bool {
 		return strings.HasPrefix(path, sessionsProperty)
@@ -132,14 +132,14 @@ func (c *Call) recordWithParticipants(ctx context.Context, path, id string) ([]p
 
 // recordEvent maps a record.
 func (c *Call) recordEvent(owner string, record []byte) (*parleyv1.Event, error) {
-	item, err := c.item(owner, record, false)
+	item, err := c.wholeItem(owner, record)
 	if err != nil {
 		return nil, err
 	}
 	return requireID(item.Event())
 }
 
-// namesUser reports whether a record that has all its participants names the user, or needs not.
+// namesUser reports whether a record that has all its participants names the user. For any user it reports true.
 func (c *Call) namesUser(record []property, owner, user string) (bool, error) {
 	if owner == resource.AnyUser {
 		return true, nil
@@ -224,8 +224,8 @@ func (c *Call) segments(ctx context.Context, id string, record []byte, event *pa
 			continue
 		}
 		session := event.GetCall().GetSessions()[at]
-		cut := link.Path[0] + "[" + link.Path[1] + "]." + link.Path[2]
-		event.TruncatedFields = slices.DeleteFunc(event.GetTruncatedFields(), func(path string) bool { return path == cut })
+		read := link.Path[0] + "[" + link.Path[1] + "]." + link.Path[2]
+		event.TruncatedFields = slices.DeleteFunc(event.GetTruncatedFields(), func(path string) bool { return path == read })
 		r := c.recordRequest(ctx, "", id)
 		r.Link = link.URL
 		err := eachRecord(ctx, c.graph, r, func(record []byte) error {

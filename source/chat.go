@@ -49,7 +49,11 @@ func (c *Chat) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 		return nil, err
 	}
 	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) {
-		return c.item(q.Owner, q.Conversation, q.ByCreateTime, record)
+		item, err := c.item(q.Owner, q.Conversation, record)
+		if q.ByCreateTime {
+			item.timeByCreation()
+		}
+		return item, err
 	})
 	return page, err
 }
@@ -179,7 +183,7 @@ func (c *Chat) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	if err != nil {
 		return nil, err
 	}
-	item, err := c.item(owner, ref.Chat, false, object.Body)
+	item, err := c.item(owner, ref.Chat, object.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +200,7 @@ func requireID(event *parleyv1.Event, err error) (*parleyv1.Event, error) {
 
 // item normalizes one message. asked is the chat that was asked for it, if one was. Old deletions (an empty body and no
 // time of deletion) are events like any other.
-func (m *messages) item(owner, asked string, byCreateTime bool, record []byte) (Item, error) {
+func (m *messages) item(owner, asked string, record []byte) (Item, error) {
 	d, err := m.draft(graphmap.RootChatMessage, record)
 	if err != nil {
 		return Item{}, err
@@ -214,11 +218,7 @@ func (m *messages) item(owner, asked string, byCreateTime bool, record []byte) (
 	ref := resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, eventSource, eventwire.EventSourceID)}
 	fillReply(d, owner, thread)
 	fillHosted(d, owner, ref)
-	item := m.base.item(d, identity{owner: owner, conversation: thread, record: record, time: at, timed: timed, ref: ref})
-	if byCreateTime && !item.Created.IsZero() {
-		item.Time, item.NoTime = item.Created, false
-	}
-	return item, nil
+	return m.base.item(d, identity{owner: owner, conversation: thread, record: record, time: at, timed: timed, ref: ref}), nil
 }
 
 // messageKind decides by the type of the message, whether it is of a type that the contract does not know, and whether it has

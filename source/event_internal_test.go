@@ -19,11 +19,15 @@ func checkItems(t *testing.T, record []byte) bool {
 	t.Helper()
 	chat, copilot, call := NewChat(nil, Options{Tenant: "t"}), NewCopilot(nil, Options{Tenant: "t"}), NewCall(nil, Options{Tenant: "t"})
 	for name, item := range map[string]func() (Item, error){
-		"chat":      func() (Item, error) { return chat.item("u", "asked", false, record) },
-		"by create": func() (Item, error) { return chat.item("u", "", true, record) },
-		"copilot":   func() (Item, error) { return copilot.item("u", record) },
-		"call":      func() (Item, error) { return call.item("-", record, true) },
-		"whole":     func() (Item, error) { return call.item("u", record, false) },
+		"chat": func() (Item, error) { return chat.item("u", "asked", record) },
+		"by create": func() (Item, error) {
+			item, err := chat.item("u", "", record)
+			item.timeByCreation()
+			return item, err
+		},
+		"copilot": func() (Item, error) { return copilot.item("u", record) },
+		"call":    func() (Item, error) { return call.listItem("-", record) },
+		"whole":   func() (Item, error) { return call.wholeItem("u", record) },
 	} {
 		item, err := item()
 		if err != nil {

@@ -62,6 +62,13 @@ func splitUnmapped(whole []byte) (basic, unmapped []byte, err error) {
 	return basic, unmapped, nil
 }
 
+// timeByCreation makes the creation time, where the record has one, the time by which the timeline orders the event.
+func (i *Item) timeByCreation() {
+	if !i.Created.IsZero() {
+		i.Time, i.NoTime = i.Created, false
+	}
+}
+
 // IsZero reports whether the item holds no event.
 func (i *Item) IsZero() bool { return i.Basic == nil }
 

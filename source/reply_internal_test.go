@@ -70,7 +70,7 @@ func TestAMessageNamesWhatItAnswers(t *testing.T) {
 				t.Fatal("the record is refused")
 			}
 			chat := NewChat(nil, Options{Tenant: "t"})
-			item, err := chat.item("u1", "", false, test.record)
+			item, err := chat.item("u1", "", test.record)
 			if err != nil {
 				t.Fatal(err)
 			}

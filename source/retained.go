@@ -24,7 +24,7 @@ func (c *RetainedChat) Events(ctx context.Context, q EventQuery, link string) (*
 		return nil, err
 	}
 	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) {
-		return c.item(q.Owner, "", false, record)
+		return c.item(q.Owner, "", record)
 	})
 	return page, err
 }
