@@ -8,7 +8,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// API describes a Graph API behind the gateway, for floors that need not know how it is asked.
+// API describes a Graph API that the gateway reads, for packages that need not know how it is asked.
 type API struct {
 	// Source is the API's value in requests and reports.
 	Source parleyv1.Source
@@ -30,7 +30,7 @@ type API struct {
 	absent []string
 }
 
-// apis are the Graph APIs behind the gateway, in the order of their sources. The absent clouds are those that Microsoft documents: US
+// apis are the Graph APIs that the gateway reads, in the order of their sources. The absent clouds are those that Microsoft documents: US
 // Government (L4, L5) has no usage report; China has chats and users only.
 var apis = []API{
 	{
@@ -76,7 +76,7 @@ var apis = []API{
 	},
 }
 
-// Describe returns the API behind a source; the zero API if there is none.
+// Describe returns the API of a source; the zero API if there is none.
 func Describe(src parleyv1.Source) API {
 	for _, api := range apis {
 		if api.Source == src {
@@ -124,7 +124,7 @@ func Settle(given map[parleyv1.Source]time.Duration) map[parleyv1.Source]time.Du
 	return settle
 }
 
-// Available reports whether Microsoft documents the API behind src for the cloud, which is named as graphclient names
+// Available reports whether Microsoft documents the API of src for the cloud, which is named as graphclient names
 // it (empty = global). An unknown cloud is taken for the global one.
 func Available(cloud string, src parleyv1.Source) bool {
 	if known, err := graph.CloudByName(cloud); err == nil {

@@ -16,7 +16,7 @@ type attempt struct {
 	unfiltered, unbounded, unordered bool
 }
 
-// firstPage is the normalized page of firstAnswer with the flags of the attempt that was answered, and the attempt's place.
+// firstPage returns the normalized page of firstAnswer with the flags of the attempt that was answered, and the attempt's index.
 func firstPage[T any](ctx context.Context, b *base, attempts []attempt, normalize func(record []byte) (T, error)) (*Page[T], int, error) {
 	answer, taken, err := b.firstAnswer(ctx, attempts)
 	if err != nil {
@@ -31,8 +31,8 @@ func firstPage[T any](ctx context.Context, b *base, attempts []attempt, normaliz
 	return page, taken, nil
 }
 
-// firstAnswer asks the attempts in turn for as long as Graph answers 400 or 501, and returns the page that it gave and the
-// place of the attempt. Requests of refused attempts are counted.
+// firstAnswer asks the attempts in turn for as long as Graph answers 400 or 501, and returns the first page that Graph gives and the
+// index of its attempt. Requests of refused attempts are counted. The error is that of the last attempt that was asked.
 func (b *base) firstAnswer(ctx context.Context, attempts []attempt) (*graphclient.Page, int, error) {
 	refused := 0
 	for i, a := range attempts {

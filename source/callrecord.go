@@ -78,8 +78,8 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 	return event, nil
 }
 
-// CallForUser makes of a whole record that was read for resource.AnyUser what reading it for one user gives: the event under the owner's names,
-// when the record names the user. The call itself is the same message in both. The errors include ErrUserIDRequired and ErrNotParticipant.
+// CallForUser returns the event of one user for a whole record that was read for resource.AnyUser: under the owner's names, if the record names
+// the user. The call detail is the same message in both. The errors include ErrUserIDRequired and ErrNotParticipant.
 func CallForUser(record *parleyv1.Event, owner, user string) (*parleyv1.Event, error) {
 	if user == "" || strings.Contains(user, "@") {
 		return nil, ErrUserIDRequired
@@ -169,7 +169,7 @@ func (c *Call) participants(ctx context.Context, path, id string) ([][]byte, err
 	return all.values, err
 }
 
-// sessions returns the sessions inside the record and those behind its link. A link that leads nowhere, or sessions that
+// sessions returns the sessions inside the record and those of the pages that it links to. A link that leads nowhere, or sessions that
 // are missing although they were asked for, make it read the list of sessions from its start. Rows are dropped only when
 // their whole content repeats: several sessions of one id are legitimate.
 func (c *Call) sessions(ctx context.Context, path, id string, record []property) ([][]byte, error) {
@@ -203,7 +203,7 @@ func expandSegments() []graph.Param {
 	return []graph.Param{{Name: "$expand", Value: segmentsProperty}}
 }
 
-// segments adds the segments behind links inside sessions. Microsoft documents no such link; one that leads nowhere leaves
+// segments adds the segments of pages that sessions link to. Microsoft documents no such link; one that leads nowhere leaves
 // the record partial.
 func (c *Call) segments(ctx context.Context, id string, record []byte, event *parleyv1.Event) error {
 	table, err := c.table()

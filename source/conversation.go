@@ -124,7 +124,7 @@ func (c *Conversations) readMembers(ctx context.Context, user string, chat *parl
 	return found, err
 }
 
-// withheld reports whether Graph withholds something, now and when it is asked again.
+// withheld reports whether an error means that Graph does not give the data, now or when it is asked again.
 func withheld(err error) bool {
 	if errors.Is(err, errEndless) {
 		return true

@@ -36,7 +36,7 @@ func errNotCSV(err error) error {
 	return malformed("the usage report is not CSV", errors.Join(errOtherForm, err))
 }
 
-// csvReport is a CSV report that was looked over once. It keeps the text and where parts of it begin; rows become messages
+// csvReport is a CSV report that was scanned once. It keeps the text and where parts of it begin; rows become messages
 // when their part is asked for. It never changes.
 type csvReport[T any] struct {
 	form    *reportForm[T]
@@ -55,7 +55,7 @@ type csvPart struct{ offset, row uint32 }
 
 var _ Rows[*parleyv1.CopilotUsageRow] = (*csvReport[*parleyv1.CopilotUsageRow])(nil)
 
-// readCSV looks a report over, whose body it keeps. The order of the columns does not matter. concealed is true when a row
+// readCSV scans a report, whose body it keeps. The order of the columns does not matter. concealed is true when a row
 // does not name its user, in a report whose rows do. Errors are errNotCSV.
 func readCSV[T any](form *reportForm[T], table *graphmap.Table, body []byte) (report *csvReport[T], concealed bool, err error) {
 	whole := body
@@ -196,7 +196,7 @@ func CSVOf[T any](page *Page[T]) (text []byte, ok bool) {
 // Part implements Rows.
 func (r *csvReport[T]) Part(i int) (rows []T, from int, err error) {
 	if i < 0 || i >= r.rows {
-		return nil, 0, unexpected("a row behind the last one of a usage report was asked for", nil)
+		return nil, 0, unexpected("a row after the last one of a usage report was asked for", nil)
 	}
 	n := sort.Search(len(r.parts), func(n int) bool { return int(r.parts[n].row) > i }) - 1
 	from, end := int(r.parts[n].row), r.rows

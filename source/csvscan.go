@@ -14,9 +14,9 @@ const (
 
 var errWideRecord = errors.New("source: a record is wider than those of any report")
 
-// csvScanner cuts CSV text (RFC 4180) into records and cells. It finds the cells that encoding/csv finds with LazyQuotes and
-// any number of fields, but makes no texts, so that a long report is looked over without a copy of it. Empty lines are
-// no records; a carriage return that ends the body has to be cut off before.
+// csvScanner splits CSV text (RFC 4180) into records and cells. It finds the cells that encoding/csv finds with LazyQuotes and
+// any number of fields, but copies nothing, so that a long report is scanned in place. Empty lines are no records. The body
+// must not end with a carriage return.
 type csvScanner struct {
 	body  []byte
 	at    int      // where the next record begins, or the empty lines before it
@@ -49,7 +49,7 @@ func (s *csvScanner) lineEnds(i int) bool {
 	return s.body[i] == '\n' || s.body[i] == '\r' && i+1 < len(s.body) && s.body[i+1] == '\n'
 }
 
-// cell reads a cell with the comma or line end behind it; more is true behind a comma.
+// cell reads a cell with the comma or line end after it; more is true after a comma.
 func (s *csvScanner) cell() (cell []byte, more bool) {
 	from, end := s.at, s.at
 	if from < len(s.body) && s.body[from] == '"' {
@@ -70,7 +70,7 @@ func (s *csvScanner) cell() (cell []byte, more bool) {
 	return bytes.TrimSuffix(cell, []byte("\r")), false
 }
 
-// quoteEnd returns the end of a quoted cell whose text begins at i: behind the first quote that a comma, a line end or the end
+// quoteEnd returns the end of a quoted cell whose text begins at i: the position after the first quote that a comma, a line end or the end
 // of the body follows. A quote before anything else belongs to the text.
 func (s *csvScanner) quoteEnd(i int) int {
 	for {
@@ -89,7 +89,7 @@ func (s *csvScanner) quoteEnd(i int) int {
 }
 
 // cellText returns the text of a cell without space around it. Quotes around it are taken off, doubled ones inside count
-// once, and line ends are "\n". It aliases the cell, or scratch, which is handed back for the next cell.
+// once, and line ends are "\n". The text aliases the cell, or scratch, which is returned for the next cell.
 func cellText(cell, scratch []byte) (text, again []byte) {
 	if len(cell) == 0 || cell[0] != '"' {
 		return bytes.TrimSpace(cell), scratch

@@ -1,7 +1,7 @@
-// Package source reads the Microsoft Graph APIs behind the gateway and turns their records into the model of parley.v1.
+// Package source reads Microsoft Graph APIs and turns their records into the model of parley.v1.
 //
 // Each API has a file that says how it is asked: [Copilot], [Chat], [RetainedChat], [Call], [Conversations], [Usage] and [Users]. The
-// table in api.go says what other floors need to know of it: budget, kinds of events, page size, settle time and clouds.
+// table in api.go has the properties by which other packages treat it: budget, kinds of events, page size, settle time and clouds.
 //
 // Its packages are
 //

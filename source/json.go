@@ -71,7 +71,7 @@ func find(all []property, name string) []byte {
 	return nil
 }
 
-// nextLink returns the link to what follows a list of the object, or with no name to the page behind it; "" for none.
+// nextLink returns the link to the next page of a list of the object or, with no name, to the page after the object; "" for none.
 func nextLink(all []property, list string) string {
 	for _, p := range slices.Backward(all) {
 		if of, ok := graphclient.NextLinkOf(p.name); ok && strings.EqualFold(of, list) {
@@ -83,7 +83,7 @@ func nextLink(all []property, list string) string {
 	return ""
 }
 
-// withoutList returns the properties but the list and the links to what follows it.
+// withoutList returns the properties but the list and the links to its next page.
 func withoutList(all []property, list string) []property {
 	return slices.DeleteFunc(slices.Clone(all), func(p property) bool {
 		of, isLink := graphclient.NextLinkOf(p.name)

@@ -21,8 +21,8 @@ func newMembers(client Graph, opt Options) members {
 // errStop ends each early without a failure.
 var errStop = errors.New("source: enough was read")
 
-// each calls visit for every member and what of it has no field, page by page, until it returns an error; errStop is no
-// failure.
+// each calls visit for every member, with the properties that no field of it takes, until visit returns an error; errStop ends it without
+// one.
 func (m *members) each(ctx context.Context, user, chat string, visit func(*parleyv1.ConversationMember, *structpb.Struct) error) error {
 	path, err := chatPath(user, chat, "/members")
 	if err != nil {
@@ -76,7 +76,7 @@ func (m *members) chatRequest(ctx context.Context, user, chat string) (graph.Req
 	return r, err
 }
 
-// include reports whether the user is a member of the chat. With an error, the members that could be read do not tell.
+// include reports whether the user is a member of the chat. With an error, the members that could be read do not include the user.
 func (m *members) include(ctx context.Context, user, chat string) (bool, error) {
 	found := false
 	err := m.each(ctx, user, chat, func(member *parleyv1.ConversationMember, _ *structpb.Struct) error {

@@ -21,12 +21,12 @@ type Page[T any] struct {
 	Rows int
 	// ReadAt is when Graph answered.
 	ReadAt time.Time
-	// FromCache is true when the page was not asked for again.
+	// FromCache is true when no request was made for this caller.
 	FromCache bool
-	// Joined is true beside FromCache when the page was just being asked for by somebody else.
+	// Joined is true beside FromCache when another caller was asking for the page at the same time.
 	Joined bool
-	// Unfiltered is true when Graph did not evaluate (all of) the clause: it refused it, or the API has no such filter. The
-	// three flags belong to the first page of a chain and hold for every page behind it.
+	// Unfiltered is true when Graph did not evaluate (all of) the clause: it refused it, or the API has no such filter. As Unbounded and
+	// Unordered it is set on the first page of a chain and holds for all later ones.
 	Unfiltered bool
 	// Unbounded is true when the interval was not sent, because Graph refused or ignored it beside the user's own clause:
 	// rows outside are no fault of Graph and are to be left out.
@@ -67,7 +67,7 @@ func (p *Page[T]) Part(i int) (items []T, from int, err error) {
 	return p.Items, 0, nil
 }
 
-// Rows are items that are made when they are wanted, since together they would take many times what they are made of.
+// Rows are items that are made when they are asked for: all together they would take many times the memory of their text.
 // Rows never change and are safe for concurrent use.
 type Rows[T any] interface {
 	// Len is the number of items.
@@ -79,7 +79,7 @@ type Rows[T any] interface {
 	Cost() int64
 }
 
-// newPage carries over what is common to all pages.
+// newPage returns a page without items, with the fields that all pages have in common.
 func newPage[T any](p *graphclient.Page) *Page[T] {
 	return &Page[T]{
 		Items: make([]T, 0, len(p.Records)), Next: p.NextLink,
@@ -87,8 +87,8 @@ func newPage[T any](p *graphclient.Page) *Page[T] {
 	}
 }
 
-// itemsOf normalizes the records of a page and releases it: what normalize returns must not alias the record. It stops when
-// nobody waits for the page any more.
+// itemsOf normalizes the records of a page and releases it: the items that normalize returns must not alias the records. It stops with the
+// error of the context when that ends.
 func itemsOf[T any](ctx context.Context, p *graphclient.Page, normalize func(record []byte) (T, error)) (*Page[T], error) {
 	defer p.Release()
 	page := newPage[T](p)

@@ -12,7 +12,7 @@ type Priority int
 const (
 	Interactive Priority = iota
 	Background
-	// Patient is Background for a stream over many users: it waits for a Retry-After of minutes, which would cost it all of them.
+	// Patient is Background for a stream over many users: it waits for a Retry-After of minutes, which would otherwise fail each user of it.
 	Patient
 )
 
@@ -28,7 +28,7 @@ func WithPriority(ctx context.Context, p Priority) context.Context {
 	return context.WithValue(ctx, PriorityKey{}, p)
 }
 
-// PriorityOf returns the priority that WithPriority set.
+// PriorityOf returns the priority of a context; Interactive if it has none.
 func PriorityOf(ctx context.Context) Priority {
 	p, _ := ctx.Value(PriorityKey{}).(Priority)
 	return p

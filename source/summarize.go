@@ -34,7 +34,7 @@ func fillSummary(d *graphmap.Draft, thread string) {
 	}
 }
 
-// Graph's limit of the older list of participants: a list of this length may be cut.
+// Graph's limit of the older list of participants: a list of this length may be truncated.
 const legacyParticipantsLimit = 130
 
 // peopleOf counts the people of a call record; -1 where the record does not tell: records in lists have no participants.

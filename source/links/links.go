@@ -1,5 +1,5 @@
 // Package links decides where a chain of pages ends. [Set.Follow] says whether the link of a page is followed, and [TruncationCheck]
-// whether Graph may have cut the chain.
+// whether Graph may have ended the chain too early.
 //
 // Package source reads such chains for the lists inside one answer; cache/readers, timeline/fetch and timeline/pager read them above it.
 // When Graph no longer knows a link (graph.LinkLost), each of these readers decides itself what follows, since it knows which rows
@@ -30,8 +30,9 @@ func (s Set) Has(link string) bool {
 	return seen
 }
 
-// Follow reports whether the page behind a link is to be read after so many pages; it adds the link. A chain ends with a page without a
-// link. A chain that leads back to an earlier page, or has more than maxPages pages, does not end by itself: doubt is the reason.
+// Follow reports whether the page behind a link is to be read after so many pages, and adds the link. A chain ends with a page without a
+// link. A chain that leads back to an earlier page, or has more than maxPages pages, does not end by itself; doubt is then the reason of the
+// gap, and unspecified otherwise.
 func (s Set) Follow(link string, pages, maxPages int) (more bool, doubt parleyv1.ErrorReason) {
 	switch {
 	case link == "":
@@ -45,8 +46,8 @@ func (s Set) Follow(link string, pages, maxPages int) (more bool, doubt parleyv1
 	}
 }
 
-// TruncationCheck recognizes a chain that Graph may have cut: a page that is shorter than others links to an empty one, which has no link. A second
-// reading decides. Its zero value is the beginning of a chain.
+// TruncationCheck recognizes a chain that Graph may have truncated: a page that is shorter than others links to an empty one, which has no
+// link. A second reading decides. Its zero value is the beginning of a chain.
 type TruncationCheck struct {
 	// Filled is the number of pages with rows and a link.
 	Filled int
@@ -54,8 +55,9 @@ type TruncationCheck struct {
 	rows int // rows of the last one of them
 }
 
-// Add adds a page. It reports whether the chain ends with it and may have been cut; isShort decides about the rows of the page before.
-func (t *TruncationCheck) Add(next string, rows int, isShort func(rows int) bool) (cut bool) {
+// Add adds a page. It reports whether the chain ends with it and may be truncated. isShort reports whether a page of so many rows is shorter
+// than others; it is asked about the page before.
+func (t *TruncationCheck) Add(next string, rows int, isShort func(rows int) bool) (truncated bool) {
 	switch {
 	case next == "":
 		return rows == 0 && t.rows > 0 && isShort(t.rows)

@@ -17,12 +17,12 @@ const maxDevices = 10
 // noPerson stands for the position of an end that names nobody.
 const noPerson = -1
 
-// ends are who stands at the two ends of a session or segment, as positions in people.
+// ends are the two people of a session or segment, as positions in people.
 type ends struct{ caller, callee int }
 
 var nobody = ends{noPerson, noPerson}
 
-// people are all who took part, with what their streams say.
+// people are the people of a call, with the tally of their streams.
 type people struct {
 	list []person
 	byID map[string]int // by id in lower case
@@ -71,7 +71,8 @@ func (p *people) find(id string) int {
 	return noPerson
 }
 
-// endpoint returns the position of whoever stands at an end: a participant with one of the end's ids, or somebody whom the participants lack.
+// endpoint returns the position of the person at an end: a participant with one of the end's ids, or a person who is added because the
+// participants lack them; noPerson if the end names nobody.
 func (p *people) endpoint(end *parleyv1.CallEndpoint) int {
 	var first *parleyv1.Identity
 	for identity := range atEnd(end) {

@@ -32,7 +32,7 @@ func Of(call *parleyv1.CallDetail) *parleyv1.CallQuality {
 	return q
 }
 
-// callTally sums up a call: the people in it and what their streams say, and the streams of all.
+// callTally sums up a call: the tally of each person in it, and that of all streams.
 type callTally struct {
 	people people
 	all    tally // of the call
@@ -52,8 +52,8 @@ func legOfSegment(s *parleyv1.CallSegment) leg {
 	return leg{s.GetCaller(), s.GetCallee(), s.GetStartTime(), s.GetEndTime()}
 }
 
-// addLeg adds the times and ratings of the people at the ends of a leg, and returns who they are. A segment that names nobody is that of
-// the people of its session, around.
+// addLeg adds the times and ratings of the people at the ends of a leg, and returns these ends. For a segment that names nobody they are
+// around, the ends of its session.
 func (r *callTally) addLeg(of leg, around ends) ends {
 	at := ends{r.people.endpoint(of.caller), r.people.endpoint(of.callee)}
 	r.addRating(at.caller, of.caller.GetFeedback())

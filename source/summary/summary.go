@@ -40,7 +40,7 @@ func placeOf(detail *parleyv1.SystemDetail, thread string) place {
 	}
 }
 
-// Note is the summary of a note of Teams; thread is the id of its chat. It is nil for a detail that has no template.
+// Note returns the summary of a note of Teams; thread is the id of its chat. It is nil for a detail that has no template.
 func Note(detail *parleyv1.SystemDetail, thread string) *parleyv1.EventSummary {
 	choose := notes[strings.TrimSuffix(detail.GetEventType(), kindSuffix)]
 	if choose == nil {
@@ -63,7 +63,7 @@ func Call(start, end time.Time, people int) *parleyv1.EventSummary {
 	})
 }
 
-// value is what a name of a template stands for, and its English text.
+// value is the value of a name of a template, and its English text.
 type value struct {
 	texts  []string
 	number *int32
@@ -79,7 +79,7 @@ func countValue(people int) *value {
 	return &value{number: new(int32(min(people, 1<<31-1))), text: count(people, "person", "people")}
 }
 
-// textValue is a text that people or applications wrote; nil for none.
+// textValue returns the value of texts that people or applications wrote; nil if all are empty.
 func textValue(texts ...string) *value {
 	v := &value{}
 	for _, text := range texts {
@@ -94,7 +94,7 @@ func textValue(texts ...string) *value {
 	return v
 }
 
-// noteValue is a value of a note's template; nil where the detail does not tell it.
+// noteValue returns the value of a name of a note's template; nil if the detail does not hold it.
 func noteValue(d *parleyv1.SystemDetail, name string) *value {
 	switch name {
 	case argInitiator:
@@ -190,7 +190,7 @@ func durationText(d time.Duration) string {
 	}
 }
 
-// oneLine puts a text into one line, and cuts it if it is longer than the texts of a summary.
+// oneLine puts a text into one line, truncated to the length of the texts of a summary.
 func oneLine(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	if utf8.RuneCountInString(text) <= maxText {
@@ -204,7 +204,7 @@ func oneLine(text string) string {
 	return text[:at] + "…"
 }
 
-// render fills a template. A name whose value is not known is left out together with its brackets.
+// render fills the template of a key. In square brackets, a name without a value is left out together with the text around it.
 func render(key string, of func(name string) *value) *parleyv1.EventSummary {
 	s := &parleyv1.EventSummary{Locale: locale, TemplateKey: key}
 	var line strings.Builder
