@@ -20,11 +20,11 @@ const (
 	fieldParent = "parent"
 	fieldName   = "name"
 
-	absent   = "-" // stands for an absent part of an event id
-	partEnd  = ","
-	partChat = "chat"
-	partCop  = "copilot"
-	partCall = "call"
+	absent      = "-" // stands for an absent part of an event id
+	partEnd     = ","
+	partChat    = "chat"
+	partCopilot = "copilot"
+	partCall    = "call"
 
 	callPrefix = "call:" // begins the id of the conversation that is one call
 )
@@ -75,7 +75,7 @@ func AppendEvent(b []byte, user string, ref Ref) []byte {
 		b = append(AppendUser(b, user), "/"+eventsCollection+"/"+partChat+partEnd...)
 		b = appendOrAbsent(b, ref.Chat)
 	case parleyv1.Source_SOURCE_COPILOT:
-		b = append(AppendUser(b, user), "/"+eventsCollection+"/"+partCop+partEnd...)
+		b = append(AppendUser(b, user), "/"+eventsCollection+"/"+partCopilot+partEnd...)
 		if ref.Time.IsZero() {
 			b = append(b, absent...)
 		} else {
@@ -203,7 +203,7 @@ func parseEventID(id string) (Ref, error) {
 		if ref.Chat, err = parseOptional("chat", parts[1]); err == nil {
 			ref.ID, err = parseID("message", parts[2])
 		}
-	case parts[0] == partCop && len(parts) == 4:
+	case parts[0] == partCopilot && len(parts) == 4:
 		ref.Source = parleyv1.Source_SOURCE_COPILOT
 		if ref.Time, err = parseTime(parts[1]); err != nil {
 			return Ref{}, err

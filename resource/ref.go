@@ -1,6 +1,6 @@
-// Package resource formats and parses the resource names of parley.v1 (AIP-122), such as users/…/events/…. Names of requests enter and
-// leave as ids in plain form; ids of Graph enter and leave as names, in which ids with unusual characters are encoded. A name that is not
-// valid gives an *Error, which says what to write instead.
+// Package resource formats and parses the resource names of parley.v1 (AIP-122), such as users/…/events/…. It makes names of the ids that
+// Graph gives, and reads these ids out of the names that requests hold. In a name, an id with unusual characters is encoded. A name that is
+// not valid gives an *Error, which says what to write instead.
 package resource
 
 import (
@@ -17,6 +17,6 @@ type Ref struct {
 	Chat, Session, ID string
 	// Time is the creation instant of an interaction; zero for the other sources.
 	Time time.Time
-	// Version is the least version of a call record that will do, 0 = the newest there is. It is no part of a name.
+	// Version is the lowest version of a call record that is accepted; 0 = the newest is read. It is no part of a name.
 	Version int64
 }

@@ -43,7 +43,7 @@ func plain(c byte) bool {
 }
 
 // ParseSegment reads the id of a segment of a name, and accepts two more forms that people type: a raw id, and
-// a raw id that is percent-encoded once. It does not judge the id, but refuses an empty one.
+// a raw id that is percent-encoded once. It does not validate the id, but refuses an empty one.
 // The error is an *Error without a Field.
 func ParseSegment(seg string) (string, error) {
 	switch {

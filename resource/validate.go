@@ -11,7 +11,7 @@ const (
 	maxID     = 1024 // bytes of any other id
 )
 
-// ValidateUser refuses what cannot be a user id: empty, longer than 256 characters, with a slash, backslash or control
+// ValidateUser refuses a text that cannot be a user id: empty, longer than 256 characters, with a slash, backslash or control
 // character, a dot segment, or broken UTF-8. Whether the user exists is Graph's to say. The error is an *Error without
 // a Field.
 func ValidateUser(id string) error {

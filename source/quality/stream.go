@@ -11,10 +11,10 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
-// Limits of Microsoft's classification of audio streams. A stream of more than leastPackets packets is judged, and is poor if one of its
-// means is larger than its limit.
+// Limits of Microsoft's classification of audio streams. A stream of more than minPackets packets is classified: as poor if one
+// of its means is larger than its limit, else as good.
 const (
-	leastPackets    = 500
+	minPackets      = 500
 	lossLimit       = float32(0.1) // of the type that Graph's rates have, or 0.1 itself would pass
 	jitterLimit     = 30 * time.Millisecond
 	roundTripLimit  = 500 * time.Millisecond
@@ -42,9 +42,9 @@ func isAudio(label string, of *parleyv1.MediaStream) bool {
 	return (of.GetAudioCodec() != 0 || of.GetAudioCodecOther() != "") && of.GetVideoCodec() == 0 && of.GetVideoCodecOther() == ""
 }
 
-// classify judges the stream by the figures that Graph sent; none of the three leaves it unclassified.
+// classify classifies the stream by the figures that Graph sent; a stream without any of the three stays unclassified.
 func (s stream) classify() parleyv1.QualityClassification {
-	if s.media.GetPacketUtilization() <= leastPackets {
+	if s.media.GetPacketUtilization() <= minPackets {
 		return unclassified
 	}
 	loss, hasLoss := s.loss()
@@ -60,7 +60,7 @@ func (s stream) classify() parleyv1.QualityClassification {
 	}
 }
 
-// loss is the mean rate of lost packets; ok is false if Graph sent none that could be one.
+// loss is the mean rate of lost packets; ok is false if Graph sent no valid one.
 func (s stream) loss() (rate float32, ok bool) {
 	if s.media == nil || s.media.AveragePacketLossRate == nil {
 		return 0, false
@@ -86,7 +86,7 @@ func nonNegative(d *durationpb.Duration) (time.Duration, bool) {
 	return d.AsDuration(), true
 }
 
-// worst holds for each figure the stream with the largest one; a stream without a record is none.
+// worst holds for each figure the stream with the largest one; a zero stream = none has the figure.
 type worst struct{ loss, jitter, roundTrip stream }
 
 func (w *worst) add(s stream) {

@@ -13,14 +13,14 @@ import (
 
 // tally sums up the streams, times and ratings of a call or of one participant.
 type tally struct {
-	judged, others           worst
-	good, poor, unclassified int32
+	classified, others       worst // of the streams that are good or poor, and of the others
+	good, poor, unclassified int32 // streams
 	times                    []span
 	rating                   parleyv1.UserFeedbackRating
 	otherRating              string
 }
 
-// span is a time that somebody was in the call.
+// span is a time of presence in the call.
 type span struct{ from, to time.Time }
 
 func (t *tally) add(s stream) {
@@ -34,7 +34,7 @@ func (t *tally) add(s stream) {
 		t.others.add(s)
 		return
 	}
-	t.judged.add(s)
+	t.classified.add(s)
 }
 
 // addRating takes over a rating that is lower than those before.
@@ -44,7 +44,7 @@ func (t *tally) addRating(f *parleyv1.UserFeedback) {
 	}
 }
 
-// rank orders ratings: those on the scale from the lowest on, unknown ones, none given, and nobody asked.
+// rank orders ratings: those on the scale from the lowest on, then unknown ones, ratings that were asked for and not given, and no rating.
 func rank(rating parleyv1.UserFeedbackRating, other string) int {
 	switch {
 	case rating >= parleyv1.UserFeedbackRating_USER_FEEDBACK_RATING_BAD && rating <= parleyv1.UserFeedbackRating_USER_FEEDBACK_RATING_EXCELLENT:
@@ -60,13 +60,13 @@ func rank(rating parleyv1.UserFeedbackRating, other string) int {
 	}
 }
 
-// quality is what the tally says; lasted is nil where nobody knows how long.
+// quality returns the tally as a message; lasted is how long it was, nil if that is not known.
 func (t *tally) quality(lasted *durationpb.Duration) *parleyv1.Quality {
 	q := &parleyv1.Quality{
 		GoodStreams: t.good, PoorStreams: t.poor, UnclassifiedStreams: t.unclassified,
 		Duration: lasted, FeedbackRating: t.rating, FeedbackRatingOther: t.otherRating,
 	}
-	from := &t.judged
+	from := &t.classified
 	switch {
 	case t.poor > 0:
 		q.Classification = poor
