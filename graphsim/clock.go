@@ -21,7 +21,7 @@ func (s *Sim) SetClock(at time.Time) {
 }
 
 // Clock is the clock of the records.
-func (s *Sim) Clock() time.Time { return (*s.records.Load())() }
+func (s *Sim) Clock() time.Time { return (*s.recordClock.Load())() }
 
 // firstClock is the clock of the records until SetClock moves it.
 func (s *Sim) firstClock() func() time.Time {
@@ -31,7 +31,7 @@ func (s *Sim) firstClock() func() time.Time {
 	return s.cfg.Now
 }
 
-func (s *Sim) moveClock(to func() time.Time) { s.records.Store(&to) }
+func (s *Sim) moveClock(to func() time.Time) { s.recordClock.Store(&to) }
 
 func moved(clock func() time.Time, by time.Duration) func() time.Time {
 	return func() time.Time { return clock().Add(by) }

@@ -28,7 +28,7 @@ func (x *exchange) reportLink(u usage) string {
 
 // sealReport returns the seal of a claim.
 func (s *Sim) sealReport(claim string) string {
-	mac := hmac.New(sha256.New, s.reports)
+	mac := hmac.New(sha256.New, s.reportKey)
 	mac.Write([]byte(claim))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }

@@ -22,19 +22,19 @@ import (
 
 // Sim is one simulator: a Graph root with its token authority, and the host of report downloads.
 type Sim struct {
-	cfg     Config
-	worlds  []*data.World
-	signer  *entra.Signer
-	cert    func() (*entra.Certificate, error)
-	faults  *faults.Engine
-	log     *requestLog
-	limits  *throttle
-	reports []byte // key that seals report links
-	routes  []route
-	buffers sync.Pool // of *[]byte, the bodies being written
+	cfg       Config
+	worlds    []*data.World
+	signer    *entra.Signer
+	cert      func() (*entra.Certificate, error)
+	faults    *faults.Engine
+	log       *requestLog
+	limits    *throttle
+	reportKey []byte // seals report links
+	routes    []route
+	buffers   sync.Pool // of *[]byte, the bodies being written
 
-	standings sync.Map                         // of Standing, by object id
-	records   atomic.Pointer[func() time.Time] // the clock of the records
+	standings   sync.Map // of Standing, by object id
+	recordClock atomic.Pointer[func() time.Time]
 
 	mu        sync.Mutex
 	servers   []*http.Server
@@ -55,7 +55,7 @@ func New(cfg Config) (*Sim, error) {
 	if s.faults, err = faults.New(cfg.Faults, cfg.Seed, cfg.Now); err != nil {
 		return nil, err
 	}
-	if s.reports, err = randomKey(); err != nil {
+	if s.reportKey, err = randomKey(); err != nil {
 		return nil, err
 	}
 	for i, t := range cfg.Tenants {
