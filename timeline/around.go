@@ -30,11 +30,11 @@ func (e *Engine) PageAround(ctx context.Context, sources query.Sources, req quer
 	}
 	inTime, cancel := frame.ListContext(ctx, e.cfg.ListTime)
 	defer cancel()
-	walk := &aroundWalk{e: e, sources: sources}
+	around := &aroundPage{e: e, sources: sources}
 	if token == "" {
-		err = walk.begin(inTime, &req, at, &older, &newer, size)
+		err = around.begin(inTime, &req, at, &older, &newer, size)
 	} else {
-		err = walk.goOn(inTime, &older, &newer, token, size)
+		err = around.goOn(inTime, &older, &newer, token, size)
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -42,11 +42,11 @@ func (e *Engine) PageAround(ctx context.Context, sources query.Sources, req quer
 	if err != nil {
 		return nil, err
 	}
-	return walk.page(), nil
+	return around.page(), nil
 }
 
-// aroundWalk reads one page around an anchor.
-type aroundWalk struct {
+// aroundPage reads one page around an anchor.
+type aroundPage struct {
 	e       *Engine
 	sources query.Sources
 
@@ -66,7 +66,7 @@ type sidePage struct {
 
 // begin reads both sides of the first page. The older one comes first: it tells how many events a time holds here, and so which time
 // of the newer side holds the rest of the page.
-func (w *aroundWalk) begin(ctx context.Context, req *query.Events, at query.Anchor, older, newer *query.Side, size int) error {
+func (p *aroundPage) begin(ctx context.Context, req *query.Events, at query.Anchor, older, newer *query.Side, size int) error {
 	now := time.Now()
 	split, err := req.SplitTime(at, now)
 	if err != nil {
@@ -79,49 +79,49 @@ func (w *aroundWalk) begin(ctx context.Context, req *query.Events, at query.Anch
 		return size - size/2
 	}
 	if older.Older(split) {
-		if w.first, err = w.read(ctx, older, "", share(older), nil); err != nil {
+		if p.first, err = p.read(ctx, older, "", share(older), nil); err != nil {
 			return err
 		}
 	}
 	if newer.Newer(split, now) {
 		var beside *merge.Merger
-		if w.first != nil {
-			beside = w.first.merger
+		if p.first != nil {
+			beside = p.first.merger
 		}
-		w.then, err = w.read(ctx, newer, "", share(newer), beside)
+		p.then, err = p.read(ctx, newer, "", share(newer), beside)
 	}
 	return err
 }
 
 // goOn reads the next page of the side that a token belongs to.
-func (w *aroundWalk) goOn(ctx context.Context, older, newer *query.Side, token string, size int) (err error) {
-	switch saved, opened := cursor.OpenEvents(w.e.merge.Sealer, token, older.Resolved.Digest[:]); {
+func (p *aroundPage) goOn(ctx context.Context, older, newer *query.Side, token string, size int) (err error) {
+	switch saved, opened := cursor.OpenEvents(p.e.merge.Sealer, token, older.Resolved.Digest[:]); {
 	case opened == nil:
 		older.End = saved.End
-		w.first, err = w.read(ctx, older, token, size, nil)
+		p.first, err = p.read(ctx, older, token, size, nil)
 		return err
 	case errors.Is(opened, cursor.ErrVersion):
 		return cursor.Refusal(opened, "page_token")
 	}
-	saved, opened := cursor.OpenEvents(w.e.merge.Sealer, token, newer.Resolved.Digest[:])
+	saved, opened := cursor.OpenEvents(p.e.merge.Sealer, token, newer.Resolved.Digest[:])
 	if opened != nil {
 		return cursor.Refusal(opened, "page_token")
 	}
 	newer.Start = saved.Start
-	w.then, err = w.read(ctx, newer, token, size, nil)
+	p.then, err = p.read(ctx, newer, token, size, nil)
 	return err
 }
 
 // read reads the part of a page on one side, size events at most. beside is the walk on the other side, if it has been read.
-func (w *aroundWalk) read(ctx context.Context, side *query.Side, token string, size int, beside *merge.Merger) (*sidePage, error) {
-	m, err := merge.Open(ctx, &w.e.merge, w.sources, &side.Events, side.Resolved, token, "page_token")
+func (p *aroundPage) read(ctx context.Context, side *query.Side, token string, size int, beside *merge.Merger) (*sidePage, error) {
+	m, err := merge.Open(ctx, &p.e.merge, p.sources, &side.Events, side.Resolved, token, "page_token")
 	if err != nil {
 		return nil, err
 	}
 	defer m.Close()
-	events := &eventPage{m: m, size: size, room: chunk.MaxFrameEvents - w.length, begun: w.count > 0}
+	events := &eventPage{m: m, size: size, room: chunk.MaxFrameEvents - p.length, begun: p.count > 0}
 	part := &sidePage{before: side.Before, merger: m}
-	if part.message, err = w.e.fillPage(ctx, events, beside); err != nil {
+	if part.message, err = p.e.fillPage(ctx, events, beside); err != nil {
 		return nil, err
 	}
 	if part.events = events.joined(); side.Before {
@@ -129,19 +129,19 @@ func (w *aroundWalk) read(ctx context.Context, side *query.Side, token string, s
 			return nil, err
 		}
 	}
-	w.length += len(part.events)
-	w.count += events.count
+	p.length += len(part.events)
+	p.count += events.count
 	for src, n := range events.bySource {
-		w.bySource[src] += n
+		p.bySource[src] += n
 	}
 	return part, nil
 }
 
 // page joins the sides.
-func (w *aroundWalk) page() *Page {
+func (p *aroundPage) page() *Page {
 	answer := &parleyv1.ListEventsResponse{Complete: true}
 	var lists [2][]byte
-	for _, part := range []*sidePage{w.first, w.then} {
+	for _, part := range []*sidePage{p.first, p.then} {
 		switch {
 		case part == nil:
 			continue
@@ -157,7 +157,7 @@ func (w *aroundWalk) page() *Page {
 	if answer.GetNextPageToken() == "" && answer.GetPreviousPageToken() == "" {
 		frame.AddCoverageGaps(answer.GetSources())
 	}
-	return &Page{Message: answer, Events: slices.Concat(lists[0], lists[1]), Count: w.count, BySource: w.bySource}
+	return &Page{Message: answer, Events: slices.Concat(lists[0], lists[1]), Count: p.count, BySource: p.bySource}
 }
 
 // reversed returns a list of events in the opposite order.

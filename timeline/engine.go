@@ -14,7 +14,7 @@
 //   - cursor seals the position of each source in a token, from which merge resumes.
 //
 // A stream over the users of a tenant is one walk for each user, and a token that holds the positions of a few of them: tenant.go begins it,
-// tenantlist.go finds the users, tenantwalk.go reads many of them at a time and sends what they have, tenantuser.go reads one of them, and
+// tenantlist.go finds the users, tenantstream.go reads many of them at a time and sends what they have, tenantuser.go reads one of them, and
 // tenantahead.go reads first windows of users whose turn is to come. Package tenant says how a user ended, and which events were sent before.
 //
 // Conversations, usage rows and users are not read by windows: each list is a single chain of pages, with tokens of the same kind

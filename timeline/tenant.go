@@ -28,86 +28,86 @@ func (e *Engine) StreamTenantBatches(
 	ctx context.Context, sources query.Sources, req query.Tenant, token string, take func(*Batch) error, emit func(*TenantFrame) error,
 ) error {
 	ctx = source.WithPriority(ctx, source.Patient)
-	w := &tenantWalk{
+	s := &tenantStream{
 		engine: e, sources: sources, req: &req, take: take, emit: emit,
 		messages: make(chan userMessage), slots: make(chan struct{}, cursor.MaxStartedUsers),
 	}
-	err := w.begin(token)
+	err := s.begin(token)
 	if err != nil {
 		return err
 	}
-	if w.position.Finished && req.Reconnect {
+	if s.position.Finished && req.Reconnect {
 		return nil
 	}
 	account, release := e.account(ctx)
 	defer release()
-	w.account = account
+	s.account = account
 	account.Add(frame.TargetBatch) // a batch is on its way
 	defer account.Add(-frame.TargetBatch)
-	ctx, w.cancel = context.WithCancel(ctx)
-	if w.ahead, err = e.openAhead(w, token != ""); err != nil {
+	ctx, s.cancel = context.WithCancel(ctx)
+	if s.ahead, err = e.openAhead(s, token != ""); err != nil {
 		return err
 	}
-	defer w.close()
-	return frame.WithResumeToken(w.run(ctx), w.lastToken)
+	defer s.close()
+	return frame.WithResumeToken(s.run(ctx), s.lastToken)
 }
 
 // begin begins the walk, or goes on from a token.
-func (w *tenantWalk) begin(token string) error {
-	to, err := w.req.ResolveTenant(w.sources)
+func (s *tenantStream) begin(token string) error {
+	to, err := s.req.ResolveTenant(s.sources)
 	if err != nil {
 		return err
 	}
-	w.requested, w.digest = to.Sources, to.Digest[:]
-	if !w.req.HasReadableSource(w.requested) {
-		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, Source: w.requested[0]}
+	s.requested, s.digest = to.Sources, to.Digest[:]
+	if !s.req.HasReadableSource(s.requested) {
+		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, Source: s.requested[0]}
 	}
-	if err := w.req.CheckFilter(); err != nil {
+	if err := s.req.CheckFilter(); err != nil {
 		return err
 	}
-	if w.req.Deduplicate {
-		w.copies = tenant.NewCopies()
+	if s.req.Deduplicate {
+		s.copies = tenant.NewCopies()
 	}
 	if token != "" {
-		saved, err := cursor.OpenTenant(w.engine.cfg.Sealer, token, w.digest)
+		saved, err := cursor.OpenTenant(s.engine.cfg.Sealer, token, s.digest)
 		if err != nil {
 			return cursor.Refusal(err, "resume_token")
 		}
-		if len(saved.Totals) != len(w.requested) {
+		if len(saved.Totals) != len(s.requested) {
 			return failure.TokenRefused("resume_token")
 		}
-		w.setPosition(saved)
+		s.setPosition(saved)
 		return nil
 	}
 	now := time.Now().UTC()
-	if err := w.req.Check(now); err != nil {
+	if err := s.req.Check(now); err != nil {
 		return err
 	}
-	_, end, cut := w.req.Interval(now, window.Earlier(now, now.Add(-w.sources.ClockAhead())))
+	_, end, cut := s.req.Interval(now, window.Earlier(now, now.Add(-s.sources.ClockAhead())))
 	if cut {
-		w.notices = append(w.notices, query.EndCut())
+		s.notices = append(s.notices, query.EndCut())
 	}
-	w.setPosition(&cursor.Tenant{End: end, Totals: make([]cursor.Total, len(w.requested))})
+	s.setPosition(&cursor.Tenant{End: end, Totals: make([]cursor.Total, len(s.requested))})
 	return nil
 }
 
 // setPosition sets the position that the walk moves on, and in which its users are counted.
-func (w *tenantWalk) setPosition(position *cursor.Tenant) {
-	w.position, w.tally = position, tenant.Tally{Tenant: position}
+func (s *tenantStream) setPosition(position *cursor.Tenant) {
+	s.position, s.tally = position, tenant.Tally{Tenant: position}
 }
 
 // ofUser is the request for the events of one user of the walk.
-func (w *tenantWalk) ofUser(listed listedUser) query.Events {
-	q := w.req.OfUser(listed.id)
-	q.End, q.Plan, q.ManyUsers = w.position.End, listed.plan, true
+func (s *tenantStream) ofUser(listed listedUser) query.Events {
+	q := s.req.OfUser(listed.id)
+	q.End, q.Plan, q.ManyUsers = s.position.End, listed.plan, true
 	return q
 }
 
 // open begins to read a user, or goes on with one whose token is not empty.
-func (w *tenantWalk) open(ctx context.Context, listed listedUser, token []byte) error {
+func (s *tenantStream) open(ctx context.Context, listed listedUser, token []byte) error {
 	id := listed.id
-	q := w.ofUser(listed)
-	resolved, err := q.Resolve(w.sources)
+	q := s.ofUser(listed)
+	resolved, err := q.Resolve(s.sources)
 	if err != nil {
 		return err
 	}
@@ -115,20 +115,20 @@ func (w *tenantWalk) open(ctx context.Context, listed listedUser, token []byte) 
 	if len(token) > 0 {
 		text = base64.RawURLEncoding.EncodeToString(token)
 	}
-	m, err := merge.Open(ctx, &w.engine.merge, w.sources, &q, resolved, text, "resume_token")
+	m, err := merge.Open(ctx, &s.engine.merge, s.sources, &q, resolved, text, "resume_token")
 	if err != nil {
 		return err
 	}
-	m.Limit(w.engine.cfg.Ahead, usualAhead, w.account)
-	m.ReadWhole(w.sources)
+	m.Limit(s.engine.cfg.Ahead, usualAhead, s.account)
+	m.ReadWhole(s.sources)
 	m.YieldMemory()
 	if len(token) == 0 {
-		w.ahead.use(m, id)
+		s.ahead.use(m, id)
 	}
-	user := &openUser{id: id, walk: w, merger: m, token: token}
+	user := &openUser{id: id, stream: s, merger: m, token: token}
 	if len(token) > 0 {
 		select {
-		case w.slots <- struct{}{}:
+		case s.slots <- struct{}{}:
 			user.hasSlot = true
 			m.ClaimMemory()
 		default: // no token has more of them than there are slots
@@ -136,9 +136,9 @@ func (w *tenantWalk) open(ctx context.Context, listed listedUser, token []byte) 
 			return failure.TokenRefused("resume_token")
 		}
 	}
-	at, _ := slices.BinarySearchFunc(w.opened, user, func(a, b *openUser) int { return cmp.Compare(a.id, b.id) })
-	w.opened = slices.Insert(w.opened, at, user)
-	w.idBytes += cursor.IDSize(id)
-	w.group.Go(func() { user.run(ctx) })
+	at, _ := slices.BinarySearchFunc(s.opened, user, func(a, b *openUser) int { return cmp.Compare(a.id, b.id) })
+	s.opened = slices.Insert(s.opened, at, user)
+	s.idBytes += cursor.IDSize(id)
+	s.group.Go(func() { user.run(ctx) })
 	return nil
 }

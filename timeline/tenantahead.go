@@ -76,13 +76,13 @@ func aheadRoom(src parleyv1.Source, limits ledger.Config) int64 {
 
 // openAhead returns what an earlier call of the walk has read ahead, or an empty one; nil = the walk reads nothing ahead, because it does
 // not wait for calls.
-func (e *Engine) openAhead(w *tenantWalk, resumed bool) (*tenantAhead, error) {
+func (e *Engine) openAhead(s *tenantStream, resumed bool) (*tenantAhead, error) {
 	const call = parleyv1.Source_SOURCE_CALL
-	if _, unavailable := w.req.Unavailable[call]; unavailable || w.position.Finished || !slices.Contains(w.requested, call) || len(w.requested) == 1 {
+	if _, unavailable := s.req.Unavailable[call]; unavailable || s.position.Finished || !slices.Contains(s.requested, call) || len(s.requested) == 1 {
 		return nil, nil //nolint:nilnil // nil reads nothing ahead
 	}
 	if resumed {
-		if a := e.ahead.take(w.aheadKey()); a != nil {
+		if a := e.ahead.take(s.aheadKey()); a != nil {
 			return a, nil
 		}
 	}
@@ -91,8 +91,8 @@ func (e *Engine) openAhead(w *tenantWalk, resumed bool) (*tenantAhead, error) {
 		return nil, err
 	}
 	a := &tenantAhead{packer: packer, windows: map[aheadName]*aheadWindow{}}
-	for _, src := range w.requested {
-		if _, unavailable := w.req.Unavailable[src]; src != call && !unavailable {
+	for _, src := range s.requested {
+		if _, unavailable := s.req.Unavailable[src]; src != call && !unavailable {
 			a.sources = append(a.sources, aheadSource{src, e.cfg.Ledger.Open(aheadRoom(src, e.cfg.Ledger.Config()))})
 		}
 	}
@@ -100,19 +100,19 @@ func (e *Engine) openAhead(w *tenantWalk, resumed bool) (*tenantAhead, error) {
 }
 
 // aheadKey is equal for the calls of one walk.
-func (w *tenantWalk) aheadKey() string {
-	return string(w.digest) + strconv.FormatInt(w.position.End.UnixNano(), 10)
+func (s *tenantStream) aheadKey() string {
+	return string(s.digest) + strconv.FormatInt(s.position.End.UnixNano(), 10)
 }
 
 // closeAhead keeps what a walk has read ahead for the call that goes on with it, unless the walk is finished.
-func (e *Engine) closeAhead(w *tenantWalk) {
-	switch a := w.ahead; {
+func (e *Engine) closeAhead(s *tenantStream) {
+	switch a := s.ahead; {
 	case a == nil:
-	case w.position.Finished || len(a.windows) == 0:
+	case s.position.Finished || len(a.windows) == 0:
 		a.close()
 	default:
 		a.began = false
-		e.ahead.keep(w.aheadKey(), a)
+		e.ahead.keep(s.aheadKey(), a)
 	}
 }
 
@@ -133,20 +133,20 @@ func (a *tenantAhead) account(src parleyv1.Source) *ledger.Account {
 }
 
 // readAhead begins to read ahead, if the walk does and has users to open.
-func (w *tenantWalk) readAhead(ctx context.Context) {
-	a := w.ahead
-	if a == nil || a.began || !w.hasList || len(w.list.toBegin) == 0 {
+func (s *tenantStream) readAhead(ctx context.Context) {
+	a := s.ahead
+	if a == nil || a.began || !s.hasList || len(s.list.toBegin) == 0 {
 		return
 	}
-	users := w.list.toBegin
+	users := s.list.toBegin
 	a.began, a.left = true, len(users)
 	for _, src := range a.sources {
-		w.group.Go(func() { w.readSourceAhead(ctx, src, users) })
+		s.group.Go(func() { s.readSourceAhead(ctx, src, users) })
 	}
 }
 
 // readSourceAhead reads the first windows of a source, user by user.
-func (w *tenantWalk) readSourceAhead(ctx context.Context, from aheadSource, users []listedUser) {
+func (s *tenantStream) readSourceAhead(ctx context.Context, from aheadSource, users []listedUser) {
 	var group sync.WaitGroup
 	defer group.Wait()
 	slots := make(chan struct{}, aheadAtOnce)
@@ -165,17 +165,17 @@ func (w *tenantWalk) readSourceAhead(ctx context.Context, from aheadSource, user
 		}
 		alone := rest.wait(ctx)
 		name := aheadName{user.id, from.src}
-		kept := w.ahead.begin(name, len(users)-i)
+		kept := s.ahead.begin(name, len(users)-i)
 		if kept == nil {
 			from.account.Add(-aheadReserve)
 			<-slots
 			continue
 		}
 		read := func() {
-			q, began := w.ofUser(user), time.Now()
-			size, answered := kept.Read(ctx, &w.engine.merge, w.sources, &q, from.src, from.account)
+			q, began := s.ofUser(user), time.Now()
+			size, answered := kept.Read(ctx, &s.engine.merge, s.sources, &q, from.src, from.account)
 			rest.note(began, answered)
-			w.ahead.finish(name, kept, size, from.account)
+			s.ahead.finish(name, kept, size, from.account)
 			<-slots
 		}
 		if alone {

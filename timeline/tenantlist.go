@@ -38,13 +38,13 @@ func (l *userList) add(req *query.Tenant, user listedUser) {
 }
 
 // listUsers returns the users that are left, in the order of their ids. A list that may lack some is noted.
-func (w *tenantWalk) listUsers(ctx context.Context) (userList, error) {
+func (s *tenantStream) listUsers(ctx context.Context) (userList, error) {
 	list := userList{}
-	for _, id := range w.req.Users {
-		list.add(w.req, listedUser{id: id})
+	for _, id := range s.req.Users {
+		list.add(s.req, listedUser{id: id})
 	}
-	if len(w.req.Users) == 0 {
-		if err := w.directory(ctx, &list); err != nil {
+	if len(s.req.Users) == 0 {
+		if err := s.directory(ctx, &list); err != nil {
 			return list, err
 		}
 	}
@@ -52,11 +52,11 @@ func (w *tenantWalk) listUsers(ctx context.Context) (userList, error) {
 	slices.SortFunc(list.toBegin, byID)
 	list.toBegin = slices.CompactFunc(list.toBegin, func(a, b listedUser) bool { return a.id == b.id })
 	list.total = len(list.toBegin)
-	from, found := slices.BinarySearchFunc(list.toBegin, listedUser{id: w.position.Begun}, byID)
+	from, found := slices.BinarySearchFunc(list.toBegin, listedUser{id: s.position.Begun}, byID)
 	if found {
 		from++
 	}
-	for _, open := range w.position.Open {
+	for _, open := range s.position.Open {
 		user := listedUser{id: open.ID}
 		if at, found := slices.BinarySearchFunc(list.toBegin, user, byID); found {
 			user = list.toBegin[at]
@@ -64,8 +64,8 @@ func (w *tenantWalk) listUsers(ctx context.Context) (userList, error) {
 		list.toResume = append(list.toResume, user)
 	}
 	list.toBegin = list.toBegin[from:]
-	if len(w.req.Users) > 0 {
-		return list, errors.Join(w.lookUpPlans(ctx, list.toBegin), w.lookUpPlans(ctx, list.toResume))
+	if len(s.req.Users) > 0 {
+		return list, errors.Join(s.lookUpPlans(ctx, list.toBegin), s.lookUpPlans(ctx, list.toResume))
 	}
 	return list, nil
 }
@@ -74,27 +74,27 @@ func (w *tenantWalk) listUsers(ctx context.Context) (userList, error) {
 const directoryPage = 1000
 
 // directory adds the users of the directory to a list.
-func (w *tenantWalk) directory(ctx context.Context, list *userList) error {
-	if w.sources.Users == nil {
+func (s *tenantStream) directory(ctx context.Context, list *userList) error {
+	if s.sources.Users == nil {
 		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, Source: parleyv1.Source_SOURCE_USER}
 	}
-	q := query.Users{Caller: w.req.Caller, Tenant: w.req.Tenant}
+	q := query.Users{Caller: s.req.Caller, Tenant: s.req.Tenant}
 	rows := 0
 	for token := ""; ; {
-		page, err := w.engine.ListUsers(ctx, w.sources, q, token, directoryPage)
+		page, err := s.engine.ListUsers(ctx, s.sources, q, token, directoryPage)
 		if err != nil {
 			return err
 		}
 		rows += len(page.GetUsers())
 		for _, user := range page.GetUsers() {
-			if user.GetId() == "" || w.req.Licensed && !user.GetCopilot().GetLicensed() {
+			if user.GetId() == "" || s.req.Licensed && !user.GetCopilot().GetLicensed() {
 				continue
 			}
 			listed := listedUser{id: user.GetId()}
-			if w.req.Plan != nil {
-				listed.plan = w.req.Plan(user)
+			if s.req.Plan != nil {
+				listed.plan = s.req.Plan(user)
 			}
-			list.add(w.req, listed)
+			list.add(s.req, listed)
 		}
 		list.notices = append(list.notices, page.GetNotices()...)
 		if token = page.GetNextPageToken(); token == "" {
@@ -122,8 +122,8 @@ const maxPlanPages = 8
 // lookUpPlans looks up the plans of users who are asked for by id, if Copilot is requested. A user of whom the directory shows nothing keeps
 // source.PlanUnchecked: Graph is asked for the user's interactions, and its answer decides. After a look-up that fails, the same holds for
 // all users who are left: no event is missing, but a user without a plan is refused and not read. The error is that of the context.
-func (w *tenantWalk) lookUpPlans(ctx context.Context, users []listedUser) error {
-	if w.req.Plan == nil || w.sources.Users == nil || !slices.Contains(w.requested, parleyv1.Source_SOURCE_COPILOT) {
+func (s *tenantStream) lookUpPlans(ctx context.Context, users []listedUser) error {
+	if s.req.Plan == nil || s.sources.Users == nil || !slices.Contains(s.requested, parleyv1.Source_SOURCE_COPILOT) {
 		return nil
 	}
 	places := make(map[string]int, len(users))
@@ -137,13 +137,13 @@ func (w *tenantWalk) lookUpPlans(ctx context.Context, users []listedUser) error 
 	for some := range slices.Chunk(ids, source.MaxUserTerms) {
 		link := ""
 		for range maxPlanPages {
-			page, err := w.sources.Users.Users(ctx, source.UserQuery{IDs: some}, link)
+			page, err := s.sources.Users.Users(ctx, source.UserQuery{IDs: some}, link)
 			if err != nil || page.Unfiltered { // without the filter the answer is the whole directory
 				return ctx.Err()
 			}
 			for _, user := range page.Items {
 				if i, asked := places[strings.ToLower(user.GetId())]; asked && users[i].plan == source.PlanUnchecked {
-					users[i].plan = w.req.Plan(user)
+					users[i].plan = s.req.Plan(user)
 				}
 			}
 			if link = page.Next; link == "" {

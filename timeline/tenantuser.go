@@ -9,13 +9,13 @@ import (
 	"github.com/parley-gateway/parley/timeline/merge"
 )
 
-// openUser is a user whose events are read. Its goroutine owns the merger; the walk owns the position.
+// openUser is a user whose events are read. Its goroutine owns the merger; the tenantStream owns the position.
 type openUser struct {
 	id     string
-	walk   *tenantWalk
+	stream *tenantStream
 	merger *merge.Merger
 
-	token    []byte // position of the events that were handed to the walk; empty = nothing was
+	token    []byte // position of the events that were handed to the stream; empty = nothing was
 	progress []*parleyv1.SourceProgress
 	hasSlot  bool // the goroutine writes it before its first message
 
@@ -34,7 +34,7 @@ var userFrames = frame.Frames[userFrame]{
 	Summary:    func(s *parleyv1.Summary) userFrame { return userFrame{summary: s} },
 }
 
-// run reads the events of the user, and sends messages to the walk until the end.
+// run reads the events of the user, and sends messages to the stream until the end.
 func (u *openUser) run(ctx context.Context) {
 	defer u.merger.Close()
 	u.batch = userBatch{eventBatch: eventBatch{m: u.merger, take: func(*Batch) error { return u.takeSlot(ctx) }}}
@@ -49,7 +49,7 @@ func (u *openUser) run(ctx context.Context) {
 		return
 	}
 	u.merger.FinalizeStops()
-	_ = u.send(ctx, userMessage{done: true, err: err, reports: frame.AddCoverageGaps(u.merger.Reports())}) // it fails where the walk has ended
+	_ = u.send(ctx, userMessage{done: true, err: err, reports: frame.AddCoverageGaps(u.merger.Reports())}) // it fails where the stream has ended
 }
 
 // takeSlot waits for a slot, unless the user has one.
@@ -58,7 +58,7 @@ func (u *openUser) takeSlot(ctx context.Context) error {
 		return nil
 	}
 	select {
-	case u.walk.slots <- struct{}{}:
+	case u.stream.slots <- struct{}{}:
 		u.hasSlot = true
 		u.merger.ClaimMemory()
 		return nil
@@ -81,11 +81,11 @@ func (u *openUser) emit(ctx context.Context, f userFrame) error {
 	}
 }
 
-// send sends a message to the walk.
+// send sends a message to the stream.
 func (u *openUser) send(ctx context.Context, message userMessage) error {
 	message.user = u
 	select {
-	case u.walk.messages <- message:
+	case u.stream.messages <- message:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -81,7 +81,7 @@ func (l *Lister) openConversations(
 	if len(req.Derived()) == 0 {
 		return l.conversations(sources, req, token, field)
 	}
-	return l.openWalk(sources, req, token, field)
+	return l.openConversationRows(sources, req, token, field)
 }
 
 // ListConversations answers one page of a user's conversations.

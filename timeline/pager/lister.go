@@ -1,6 +1,6 @@
 // Package pager answers the calls over chains of pages of Graph: conversations, the usage report, users. Graph's link is the position in a
 // chain, so that the tokens of these calls seal it. One answer may go through two chains, such as the usage report and then the directory
-// (inactive.go), or through chats and then through conversations that are derived from events (walk.go). EachChat visits a list of chats for
+// (inactive.go), or through chats and then through conversations that are derived from events (conversationrows.go). EachChat visits a list of chats for
 // callers who make no answer of it. Package frame below it divides the rows into pages and frames, and the readers of package source ask
 // Graph.
 package pager

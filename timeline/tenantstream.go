@@ -18,13 +18,13 @@ import (
 	"github.com/parley-gateway/parley/timeline/tenant"
 )
 
-// tenantWalk is one call that walks over the users of a tenant. One goroutine runs it; each open user has a goroutine that reads the
+// tenantStream is one call that walks over the users of a tenant. One goroutine runs it; each open user has a goroutine that reads the
 // user's events and sends messages to it.
 //
 // Many users are read at a time, and few are delivered: only of users with a slot a part of the events may be out, so that a token has
 // room for their positions. The other open users hold what they have read, within the account of the call, and are read again by a call
 // that goes on. Memory is given to the first open user and to those with a slot in any case, so that the walk always moves.
-type tenantWalk struct {
+type tenantStream struct {
 	engine    *Engine
 	sources   query.Sources
 	req       *query.Tenant
@@ -103,39 +103,39 @@ type piece struct {
 }
 
 // run emits all frames.
-func (w *tenantWalk) run(ctx context.Context) error {
-	if w.position.Finished {
-		return w.finish()
+func (s *tenantStream) run(ctx context.Context) error {
+	if s.position.Finished {
+		return s.finish()
 	}
-	w.lastCheckpoint = time.Now()
-	timer := time.NewTimer(w.engine.cfg.Heartbeat)
+	s.lastCheckpoint = time.Now()
+	timer := time.NewTimer(s.engine.cfg.Heartbeat)
 	defer timer.Stop()
 	lists := make(chan listResult, 1)
-	w.group.Go(func() {
-		list, err := w.listUsers(ctx)
+	s.group.Go(func() {
+		list, err := s.listUsers(ctx)
 		lists <- listResult{list, err}
 	})
 	for {
-		if err := w.beginUsers(ctx); err != nil {
+		if err := s.beginUsers(ctx); err != nil {
 			return err
 		}
-		if w.hasList && len(w.opened) == 0 {
-			return w.finish()
+		if s.hasList && len(s.opened) == 0 {
+			return s.finish()
 		}
-		w.readAhead(ctx)
-		timer.Reset(time.Until(w.nextCheckpoint()))
+		s.readAhead(ctx)
+		timer.Reset(time.Until(s.nextCheckpoint()))
 		var err error
 		select {
 		case list := <-lists:
-			err = w.takeList(ctx, list)
-		case message := <-w.messages:
-			err = w.handle(message)
+			err = s.takeList(ctx, list)
+		case message := <-s.messages:
+			err = s.handle(message)
 		case <-timer.C:
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
-		if err == nil && !time.Now().Before(w.nextCheckpoint()) {
-			err = w.checkpoint()
+		if err == nil && !time.Now().Before(s.nextCheckpoint()) {
+			err = s.checkpoint()
 		}
 		if err != nil {
 			return err
@@ -150,19 +150,19 @@ type listResult struct {
 }
 
 // takeList takes the list of the users, and goes on with those of the token: first with those that have a slot.
-func (w *tenantWalk) takeList(ctx context.Context, read listResult) error {
+func (s *tenantStream) takeList(ctx context.Context, read listResult) error {
 	if read.err != nil {
 		return read.err
 	}
-	w.list, w.hasList = read.list, true
-	w.position.DoubtfulUsers = w.position.DoubtfulUsers || read.list.doubtful
-	w.notices = append(w.notices, read.list.notices...)
+	s.list, s.hasList = read.list, true
+	s.position.DoubtfulUsers = s.position.DoubtfulUsers || read.list.doubtful
+	s.notices = append(s.notices, read.list.notices...)
 	for _, withToken := range []bool{true, false} { // a user without a token could take the slot of one that has it
-		for i, user := range w.position.Open {
+		for i, user := range s.position.Open {
 			if withToken != (len(user.Token) > 0) {
 				continue
 			}
-			if err := w.open(ctx, read.list.toResume[i], user.Token); err != nil {
+			if err := s.open(ctx, read.list.toResume[i], user.Token); err != nil {
 				return err
 			}
 		}
@@ -171,53 +171,53 @@ func (w *tenantWalk) takeList(ctx context.Context, read listResult) error {
 }
 
 // beginUsers begins users while there is room for them.
-func (w *tenantWalk) beginUsers(ctx context.Context) error {
-	for w.hasList && len(w.list.toBegin) > 0 && len(w.opened) < cursor.MaxOpenUsers {
-		next := w.list.toBegin[0]
-		if len(w.opened) > 0 && (w.account.Full() || w.idBytes+cursor.IDSize(next.id) > cursor.MaxOpenIDs) {
+func (s *tenantStream) beginUsers(ctx context.Context) error {
+	for s.hasList && len(s.list.toBegin) > 0 && len(s.opened) < cursor.MaxOpenUsers {
+		next := s.list.toBegin[0]
+		if len(s.opened) > 0 && (s.account.Full() || s.idBytes+cursor.IDSize(next.id) > cursor.MaxOpenIDs) {
 			break
 		}
-		w.ahead.noteLeft(len(w.list.toBegin) - 1)
-		if err := w.open(ctx, next, nil); err != nil {
+		s.ahead.noteLeft(len(s.list.toBegin) - 1)
+		if err := s.open(ctx, next, nil); err != nil {
 			return err
 		}
-		w.list.toBegin, w.position.Begun = w.list.toBegin[1:], next.id
+		s.list.toBegin, s.position.Begun = s.list.toBegin[1:], next.id
 	}
-	if len(w.opened) > 0 {
-		w.opened[0].merger.ClaimMemory()
+	if len(s.opened) > 0 {
+		s.opened[0].merger.ClaimMemory()
 	}
 	return nil
 }
 
 // nextCheckpoint returns the time at which a checkpoint must be sent.
-func (w *tenantWalk) nextCheckpoint() time.Time {
-	at := w.lastCheckpoint.Add(w.engine.cfg.Heartbeat)
-	if w.out.empty() {
+func (s *tenantStream) nextCheckpoint() time.Time {
+	at := s.lastCheckpoint.Add(s.engine.cfg.Heartbeat)
+	if s.out.empty() {
 		return at
 	}
-	if waited := w.out.began.Add(batchLinger); waited.Before(at) {
+	if waited := s.out.began.Add(batchLinger); waited.Before(at) {
 		return waited
 	}
 	return at
 }
 
 // handle takes a message of an open user.
-func (w *tenantWalk) handle(message userMessage) error {
+func (s *tenantStream) handle(message userMessage) error {
 	size := 0
 	for _, p := range message.pieces {
 		size += len(p.events)
 	}
-	if w.out.size > 0 && w.out.size+size > frame.MaxBatch {
-		if err := w.checkpoint(); err != nil {
+	if s.out.size > 0 && s.out.size+size > frame.MaxBatch {
+		if err := s.checkpoint(); err != nil {
 			return err
 		}
 	}
-	if w.out.empty() {
-		w.out.began = time.Now()
+	if s.out.empty() {
+		s.out.began = time.Now()
 	}
 	user := message.user
 	for _, p := range message.pieces {
-		if err := w.add(p); err != nil {
+		if err := s.add(p); err != nil {
 			return err
 		}
 	}
@@ -229,141 +229,141 @@ func (w *tenantWalk) handle(message userMessage) error {
 		user.token, user.progress = raw, message.progress
 	}
 	if message.done {
-		if err := w.finishUser(message); err != nil {
+		if err := s.finishUser(message); err != nil {
 			return err
 		}
 	}
-	if w.out.full() {
-		return w.checkpoint()
+	if s.out.full() {
+		return s.checkpoint()
 	}
 	return nil
 }
 
 // add adds a piece to what goes out.
-func (w *tenantWalk) add(p piece) error {
+func (s *tenantStream) add(p piece) error {
 	parts, count := [][]byte{p.events}, p.count
-	if w.copies != nil && tenant.HasCopies(p.source) {
+	if s.copies != nil && tenant.HasCopies(p.source) {
 		var copies []*parleyv1.EventCopy
 		var err error
-		if parts, count, copies, err = w.copies.Split(p.events); err != nil {
+		if parts, count, copies, err = s.copies.Split(p.events); err != nil {
 			return err
 		}
-		w.out.copies = append(w.out.copies, copies...)
+		s.out.copies = append(s.out.copies, copies...)
 	}
 	for _, part := range parts {
-		w.out.Pieces = append(w.out.Pieces, part)
-		w.out.size += len(part)
+		s.out.Pieces = append(s.out.Pieces, part)
+		s.out.size += len(part)
 	}
-	w.out.Count += count
-	w.out.BySource.add(p.source, count)
+	s.out.Count += count
+	s.out.BySource.add(p.source, count)
 	return nil
 }
 
 // finishUser closes a user. A failure that holds for every user ends the walk before.
-func (w *tenantWalk) finishUser(message userMessage) error {
+func (s *tenantStream) finishUser(message userMessage) error {
 	if failed, ok := errors.AsType[*failure.Error](message.err); ok && tenant.EndsWalk(failed.Reason) {
 		return message.err
 	}
 	if message.stopped == nil || !tenant.RefusedToAll(message.reports) {
-		w.refusedToAll = 0
-	} else if w.refusedToAll++; w.refusedToAll > 1 { // a single user may be an odd one
+		s.refusedToAll = 0
+	} else if s.refusedToAll++; s.refusedToAll > 1 { // a single user may be an odd one
 		return message.stopped
 	}
 	user := message.user
-	w.opened = slices.DeleteFunc(w.opened, func(other *openUser) bool { return other == user })
-	w.idBytes -= cursor.IDSize(user.id)
+	s.opened = slices.DeleteFunc(s.opened, func(other *openUser) bool { return other == user })
+	s.idBytes -= cursor.IDSize(user.id)
 	if user.hasSlot {
-		<-w.slots
+		<-s.slots
 	}
 	summary, missing := tenant.Summarize(resource.User(user.id), message.err, message.complete, message.reports)
-	w.tally.Finish(summary, missing)
-	w.out.summaries = append(w.out.summaries, summary)
+	s.tally.Finish(summary, missing)
+	s.out.summaries = append(s.out.summaries, summary)
 	return nil
 }
 
 // checkpoint sends what goes out, and a checkpoint in any case.
-func (w *tenantWalk) checkpoint() error {
-	if err := w.flush(); err != nil {
+func (s *tenantStream) checkpoint() error {
+	if err := s.flush(); err != nil {
 		return err
 	}
-	token, err := w.token()
+	token, err := s.token()
 	if err != nil {
 		return err
 	}
-	checkpoint := &parleyv1.TenantCheckpoint{ResumeToken: token, UsersFinished: w.tally.Ended(), UsersTotal: int64(w.list.total)}
-	for _, user := range w.opened {
+	checkpoint := &parleyv1.TenantCheckpoint{ResumeToken: token, UsersFinished: s.tally.Ended(), UsersTotal: int64(s.list.total)}
+	for _, user := range s.opened {
 		if len(user.token) > 0 {
 			checkpoint.Users = append(checkpoint.Users, &parleyv1.UserProgress{User: resource.User(user.id), Sources: user.progress})
 		}
 	}
-	err = frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Checkpoint{Checkpoint: checkpoint}})
-	w.lastToken, w.lastCheckpoint = token, time.Now()
+	err = frame.Emit(s.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Checkpoint{Checkpoint: checkpoint}})
+	s.lastToken, s.lastCheckpoint = token, time.Now()
 	return err
 }
 
 // flush sends the notices, the events, the copies and the summaries of users that go out.
-func (w *tenantWalk) flush() error {
-	for ; w.noticesSent < len(w.notices); w.noticesSent++ {
-		notice := &parleyv1.StreamTenantEventsResponse_Notice{Notice: w.notices[w.noticesSent]}
-		if err := frame.Emit(w.emit, &TenantFrame{Frame: notice}); err != nil {
+func (s *tenantStream) flush() error {
+	for ; s.noticesSent < len(s.notices); s.noticesSent++ {
+		notice := &parleyv1.StreamTenantEventsResponse_Notice{Notice: s.notices[s.noticesSent]}
+		if err := frame.Emit(s.emit, &TenantFrame{Frame: notice}); err != nil {
 			return err
 		}
 	}
-	if w.out.Count > 0 {
-		if err := frame.Emit(w.take, &w.out.Batch); err != nil {
+	if s.out.Count > 0 {
+		if err := frame.Emit(s.take, &s.out.Batch); err != nil {
 			return err
 		}
 	}
-	if len(w.out.copies) > 0 {
-		copies := &parleyv1.EventCopies{Copies: w.out.copies}
-		if err := frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Copies{Copies: copies}}); err != nil {
+	if len(s.out.copies) > 0 {
+		copies := &parleyv1.EventCopies{Copies: s.out.copies}
+		if err := frame.Emit(s.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Copies{Copies: copies}}); err != nil {
 			return err
 		}
 	}
-	for _, summary := range w.out.summaries {
-		if err := frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_User{User: summary}}); err != nil {
+	for _, summary := range s.out.summaries {
+		if err := frame.Emit(s.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_User{User: summary}}); err != nil {
 			return err
 		}
 	}
-	clear(w.out.Pieces)
-	w.out = outgoing{Batch: Batch{Pieces: w.out.Pieces[:0]}}
+	clear(s.out.Pieces)
+	s.out = outgoing{Batch: Batch{Pieces: s.out.Pieces[:0]}}
 	return nil
 }
 
 // token seals the position of the walk.
-func (w *tenantWalk) token() (string, error) {
-	if w.hasList {
-		w.position.Open = w.position.Open[:0]
-		for _, user := range w.opened {
-			w.position.Open = append(w.position.Open, cursor.OpenUser{ID: user.id, Token: user.token})
+func (s *tenantStream) token() (string, error) {
+	if s.hasList {
+		s.position.Open = s.position.Open[:0]
+		for _, user := range s.opened {
+			s.position.Open = append(s.position.Open, cursor.OpenUser{ID: user.id, Token: user.token})
 		}
 	} // until then those of the call's own token are still to come
-	return w.position.Seal(w.engine.cfg.Sealer, w.digest)
+	return s.position.Seal(s.engine.cfg.Sealer, s.digest)
 }
 
 // finish sends what is left and the summary.
-func (w *tenantWalk) finish() error {
-	if !w.out.empty() {
-		if err := w.checkpoint(); err != nil {
+func (s *tenantStream) finish() error {
+	if !s.out.empty() {
+		if err := s.checkpoint(); err != nil {
 			return err
 		}
 	}
-	if err := w.flush(); err != nil {
+	if err := s.flush(); err != nil {
 		return err
 	}
-	w.position.Finished = true
-	token, err := w.token()
+	s.position.Finished = true
+	token, err := s.token()
 	if err != nil {
 		return err
 	}
-	summary := w.tally.Summary(w.requested)
-	summary.Notices, summary.ResumeToken = w.notices, token
-	return frame.Emit(w.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Summary{Summary: summary}})
+	summary := s.tally.Summary(s.requested)
+	summary.Notices, summary.ResumeToken = s.notices, token
+	return frame.Emit(s.emit, &TenantFrame{Frame: &parleyv1.StreamTenantEventsResponse_Summary{Summary: summary}})
 }
 
 // close stops all readings and waits for their end. What was read ahead stays for the call that goes on.
-func (w *tenantWalk) close() {
-	w.cancel()
-	w.group.Wait()
-	w.engine.closeAhead(w)
+func (s *tenantStream) close() {
+	s.cancel()
+	s.group.Wait()
+	s.engine.closeAhead(s)
 }

@@ -45,8 +45,8 @@ type Derivation struct {
 // Deriver reads the events of a request up to an end.
 type Deriver func(ctx context.Context, sources query.Sources, req *query.Conversations, end time.Time) (*Derivation, error)
 
-// walk is the rows and the report of a list of conversations of several kinds.
-type walk struct {
+// conversationRows is the rows and the report of a list of conversations of several kinds.
+type conversationRows struct {
 	cfg     *Config
 	req     *query.Conversations
 	sources query.Sources
@@ -75,8 +75,8 @@ type deriving struct {
 	moved  bool // other conversations lie before the position than were delivered; rows are then all of them
 }
 
-// openWalk opens a walk at its beginning, or at the position of a token.
-func (l *Lister) openWalk(sources query.Sources, req *query.Conversations, token, field string) (*walk, error) {
+// openConversationRows opens the rows at their beginning, or at the position of a token.
+func (l *Lister) openConversationRows(sources query.Sources, req *query.Conversations, token, field string) (*conversationRows, error) {
 	chats, err := l.conversations(sources, req, token, field)
 	if err != nil {
 		return nil, err
@@ -85,15 +85,15 @@ func (l *Lister) openWalk(sources query.Sources, req *query.Conversations, token
 	if err != nil {
 		return nil, err
 	}
-	w := &walk{
+	r := &conversationRows{
 		cfg: &l.cfg, req: req, sources: sources, filter: compiled, chats: chats, hasChats: req.HasChats(),
 		pos: chats.position.Derived, fromStart: token == "" && req.Filter == "", known: map[string]bool{},
 	}
 	if token != "" {
-		if w.pos == nil || len(w.pos.Counts) != len(req.Derived()) {
+		if r.pos == nil || len(r.pos.Counts) != len(req.Derived()) {
 			return nil, failure.TokenRefused(field)
 		}
-		return w, nil
+		return r, nil
 	}
 	now := time.Now().UTC()
 	events := req.Events(req.Derived()[0], req.End)
@@ -102,72 +102,72 @@ func (l *Lister) openWalk(sources query.Sources, req *query.Conversations, token
 	}
 	_, end, cut := events.Interval(now, now.Add(-max(sources.ClockAhead(), 0)))
 	if cut {
-		w.notices = append(w.notices, query.EndCut())
+		r.notices = append(r.notices, query.EndCut())
 	}
-	w.pos = &cursor.Derived{End: end, Counts: make([]cursor.Counts, len(req.Derived()))}
-	chats.position.Derived = w.pos
-	chats.position.Finished = !w.hasChats
-	return w, nil
+	r.pos = &cursor.Derived{End: end, Counts: make([]cursor.Counts, len(req.Derived()))}
+	chats.position.Derived = r.pos
+	chats.position.Finished = !r.hasChats
+	return r, nil
 }
 
 // inChats reports whether the chats are not at their end.
-func (w *walk) inChats() bool {
-	return w.hasChats && !w.chats.position.Finished && w.pos.ChatsState == parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED
+func (r *conversationRows) inChats() bool {
+	return r.hasChats && !r.chats.position.Finished && r.pos.ChatsState == parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED
 }
 
 // Step implements frame.Rows.
-func (w *walk) Step() frame.State {
-	if w.err != nil {
+func (r *conversationRows) Step() frame.State {
+	if r.err != nil {
 		return frame.Broken
 	}
-	if w.inChats() {
-		switch state := w.chats.Step(); state {
+	if r.inChats() {
+		switch state := r.chats.Step(); state {
 		case frame.Ended:
 		case frame.Broken:
-			w.skipChats(w.chats.Err())
+			r.skipChats(r.chats.Err())
 		default:
 			return state
 		}
 	}
 	switch {
-	case w.err != nil:
+	case r.err != nil:
 		return frame.Broken
-	case w.pos.Finished:
+	case r.pos.Finished:
 		return frame.Ended
-	case w.found == nil:
+	case r.found == nil:
 		return frame.Waiting
-	case len(w.rows) > 0:
+	case len(r.rows) > 0:
 		return frame.Ready
 	default:
-		w.pos.Finished = true
+		r.pos.Finished = true
 		return frame.Ended
 	}
 }
 
 // skipChats goes on without chats that cannot be read.
-func (w *walk) skipChats(err error) {
+func (r *conversationRows) skipChats(err error) {
 	f := failureOf(err)
-	w.pos.ChatsState, w.pos.ChatsReason = f.State, f.Reason
-	w.notices = append(w.notices, failure.Notice(parleyv1.Source_SOURCE_CONVERSATION, f.Reason, f.Err))
+	r.pos.ChatsState, r.pos.ChatsReason = f.State, f.Reason
+	r.notices = append(r.notices, failure.Notice(parleyv1.Source_SOURCE_CONVERSATION, f.Reason, f.Err))
 }
 
 // Err implements frame.Rows.
-func (w *walk) Err() error { return w.err }
+func (r *conversationRows) Err() error { return r.err }
 
 // Wait implements frame.Rows.
-func (w *walk) Wait(ctx context.Context, timer <-chan time.Time) error {
-	if w.inChats() {
-		return w.chats.Wait(ctx, timer)
+func (r *conversationRows) Wait(ctx context.Context, timer <-chan time.Time) error {
+	if r.inChats() {
+		return r.chats.Wait(ctx, timer)
 	}
-	if w.reading == nil {
+	if r.reading == nil {
 		ctx, cancel := context.WithCancel(ctx)
 		d := &deriving{done: make(chan error, 1), cancel: cancel}
-		w.reading = d
-		go func() { d.done <- w.read(ctx, d) }()
+		r.reading = d
+		go func() { d.done <- r.read(ctx, d) }()
 	}
 	select {
-	case err := <-w.reading.done:
-		return w.take(err)
+	case err := <-r.reading.done:
+		return r.take(err)
 	case <-timer:
 		return nil
 	case <-ctx.Done():
@@ -176,55 +176,55 @@ func (w *walk) Wait(ctx context.Context, timer <-chan time.Time) error {
 }
 
 // take takes over what was read.
-func (w *walk) take(err error) error {
-	d := w.reading
+func (r *conversationRows) take(err error) error {
+	d := r.reading
 	d.cancel()
-	w.reading = nil
+	r.reading = nil
 	if failure.IsContext(err) {
 		return err
 	}
 	if err != nil {
-		w.err = err
+		r.err = err
 		return nil //nolint:nilerr // Err returns it
 	}
-	w.found, w.rows = d.found, d.rows
+	r.found, r.rows = d.found, d.rows
 	if d.moved {
-		w.beginAgain()
+		r.beginAgain()
 	}
 	for _, doubt := range d.doubts {
-		w.pos.AddDoubt(doubt)
+		r.pos.AddDoubt(doubt)
 	}
-	if w.found.Err != nil && (!w.hasChats || w.pos.ChatsState != parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED) {
-		w.err = w.found.Err
+	if r.found.Err != nil && (!r.hasChats || r.pos.ChatsState != parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED) {
+		r.err = r.found.Err
 		return nil
 	}
-	w.notices = append(w.notices, w.found.Notices...)
-	for i, report := range w.found.Reports {
-		c, counts := &w.pos.Counts[i], report.GetCounts()
+	r.notices = append(r.notices, r.found.Notices...)
+	for i, report := range r.found.Reports {
+		c, counts := &r.pos.Counts[i], report.GetCounts()
 		c.Pages += counts.GetPages()
 		c.FromCache += counts.GetFromCache()
 		c.Requests += counts.GetGraphRequests()
 		for _, gap := range report.GetGaps() {
-			w.addDoubt(report, gap.GetReason())
+			r.addDoubt(report, gap.GetReason())
 		}
 		if report.GetState() != parleyv1.SourceState_SOURCE_STATE_READ {
-			w.addDoubt(report, report.GetReason())
+			r.addDoubt(report, report.GetReason())
 		}
 	}
 	return nil
 }
 
-func (w *walk) addDoubt(report *parleyv1.SourceReport, reason string) {
-	w.pos.AddDoubt(cursor.Doubt{Source: report.GetSource(), Reason: reasons.Parse(reason)})
+func (r *conversationRows) addDoubt(report *parleyv1.SourceReport, reason string) {
+	r.pos.AddDoubt(cursor.Doubt{Source: report.GetSource(), Reason: reasons.Parse(reason)})
 }
 
 // beginAgain goes back before the first derived conversation.
-func (w *walk) beginAgain() {
-	w.pos.Restarted, w.pos.Last, w.pos.Key, w.pos.Delivered = true, time.Time{}, "", 0
-	for i := range w.pos.Counts {
-		w.pos.Counts[i].Events = 0
+func (r *conversationRows) beginAgain() {
+	r.pos.Restarted, r.pos.Last, r.pos.Key, r.pos.Delivered = true, time.Time{}, "", 0
+	for i := range r.pos.Counts {
+		r.pos.Counts[i].Events = 0
 	}
-	w.notices = append(w.notices, &parleyv1.Notice{
+	r.notices = append(r.notices, &parleyv1.Notice{
 		Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED),
 		Message: "Events came late and moved conversations to before the place of the token; the Copilot conversations and calls began again, so that rows " +
 			"may come a second time",
@@ -232,30 +232,30 @@ func (w *walk) beginAgain() {
 }
 
 // read reads the interval, and leaves out the conversations that were delivered, do not match, or are chats. It belongs to the goroutine
-// of a deriving; the walk changes nothing meanwhile.
-func (w *walk) read(ctx context.Context, d *deriving) error {
-	found, err := w.cfg.Derive(ctx, w.sources, w.req, w.pos.End)
+// of a deriving; r changes nothing meanwhile.
+func (r *conversationRows) read(ctx context.Context, d *deriving) error {
+	found, err := r.cfg.Derive(ctx, r.sources, r.req, r.pos.End)
 	if err != nil {
 		return err
 	}
 	d.found = found
 	rows := slices.Clone(found.Conversations)
-	if w.req.ByLastMessage {
+	if r.req.ByLastMessage {
 		slices.Reverse(rows)
 	}
-	comparing := w.req.ByLastMessage && !w.pos.Last.IsZero() && found.Complete && len(w.pos.Doubts) == 0
+	comparing := r.req.ByLastMessage && !r.pos.Last.IsZero() && found.Complete && len(r.pos.Doubts) == 0
 	rows = slices.DeleteFunc(rows, func(c *parleyv1.Conversation) bool {
-		return !comparing && w.passed(c) || w.filter.MatchChat(c, false) != filter.True
+		return !comparing && r.passed(c) || r.filter.MatchChat(c, false) != filter.True
 	})
-	if w.hasChats && w.pos.ChatsState == parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED && slices.ContainsFunc(rows, mayBeChat) {
-		chats, err := w.allChats(ctx, d)
+	if r.hasChats && r.pos.ChatsState == parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED && slices.ContainsFunc(rows, mayBeChat) {
+		chats, err := r.allChats(ctx, d)
 		if err != nil {
 			return err
 		}
 		rows = slices.DeleteFunc(rows, func(c *parleyv1.Conversation) bool { return chats[c.GetName()] })
 	}
 	if comparing {
-		rows = w.compare(d, rows)
+		rows = r.compare(d, rows)
 	}
 	d.rows = rows
 	return nil
@@ -263,35 +263,35 @@ func (w *walk) read(ctx context.Context, d *deriving) error {
 
 // compare compares the conversations before the position with those that were delivered. It returns the ones after the position, or all
 // of them when the walk is to begin again.
-func (w *walk) compare(d *deriving, rows []*parleyv1.Conversation) []*parleyv1.Conversation {
+func (r *conversationRows) compare(d *deriving, rows []*parleyv1.Conversation) []*parleyv1.Conversation {
 	after, before := 0, uint64(0)
-	for ; after < len(rows) && w.passed(rows[after]); after++ {
+	for ; after < len(rows) && r.passed(rows[after]); after++ {
 		before += chunk.Hash(rows[after].GetName(), 0)
 	}
 	switch {
-	case before == w.pos.Delivered:
-	case !w.pos.Restarted:
+	case before == r.pos.Delivered:
+	case !r.pos.Restarted:
 		d.moved = true
 		return rows
 	default:
-		for _, src := range w.req.Derived() {
+		for _, src := range r.req.Derived() {
 			d.doubts = append(d.doubts, cursor.Doubt{Source: src, Reason: parleyv1.ErrorReason_ERROR_REASON_LIST_CHANGED})
 		}
-		d.found.Notices = append(d.found.Notices, failure.Notice(w.req.Derived()[0], parleyv1.ErrorReason_ERROR_REASON_LIST_CHANGED, nil))
+		d.found.Notices = append(d.found.Notices, failure.Notice(r.req.Derived()[0], parleyv1.ErrorReason_ERROR_REASON_LIST_CHANGED, nil))
 	}
 	return rows[after:]
 }
 
 // passed reports whether a conversation lies before the position.
-func (w *walk) passed(c *parleyv1.Conversation) bool {
-	if w.pos.Last.IsZero() {
+func (r *conversationRows) passed(c *parleyv1.Conversation) bool {
+	if r.pos.Last.IsZero() {
 		return false
 	}
-	order := derived.Last(c).Compare(w.pos.Last)
+	order := derived.Last(c).Compare(r.pos.Last)
 	if order == 0 {
-		order = strings.Compare(derived.Key(c), w.pos.Key)
+		order = strings.Compare(derived.Key(c), r.pos.Key)
 	}
-	if w.req.ByLastMessage {
+	if r.req.ByLastMessage {
 		return order >= 0
 	}
 	return order <= 0
@@ -305,13 +305,13 @@ func mayBeChat(c *parleyv1.Conversation) bool {
 
 // allChats returns the names of all the user's chats: those that this call has seen, or else the list read once more. Pages that were
 // just read come from the cache. A list that cannot be read to its end is a doubt.
-func (w *walk) allChats(ctx context.Context, d *deriving) (map[string]bool, error) {
-	if w.fromStart {
-		return w.known, nil
+func (r *conversationRows) allChats(ctx context.Context, d *deriving) (map[string]bool, error) {
+	if r.fromStart {
+		return r.known, nil
 	}
 	chats := map[string]bool{}
-	ask := source.ConversationQuery{Owner: w.req.Owner, User: w.req.User}
-	err := EachChat(ctx, w.sources.Conversations, ask, w.cfg.MaxPages, func(chat *parleyv1.Conversation) bool {
+	ask := source.ConversationQuery{Owner: r.req.Owner, User: r.req.User}
+	err := EachChat(ctx, r.sources.Conversations, ask, r.cfg.MaxPages, func(chat *parleyv1.Conversation) bool {
 		chats[chat.GetName()] = true
 		return true
 	})
@@ -326,34 +326,34 @@ func (w *walk) allChats(ctx context.Context, d *deriving) (map[string]bool, erro
 }
 
 // next returns the next row.
-func (w *walk) next() (*parleyv1.Conversation, bool) {
-	if w.inChats() {
-		return w.chats.next()
+func (r *conversationRows) next() (*parleyv1.Conversation, bool) {
+	if r.inChats() {
+		return r.chats.next()
 	}
-	if len(w.rows) == 0 {
+	if len(r.rows) == 0 {
 		return nil, false
 	}
-	return w.rows[0], true
+	return r.rows[0], true
 }
 
 // deliver moves the position after the next row.
-func (w *walk) deliver() {
-	if w.inChats() {
-		if chat, ok := w.chats.next(); ok {
-			w.known[chat.GetName()] = true
+func (r *conversationRows) deliver() {
+	if r.inChats() {
+		if chat, ok := r.chats.next(); ok {
+			r.known[chat.GetName()] = true
 		}
-		w.chats.deliver()
+		r.chats.deliver()
 		return
 	}
-	row := w.rows[0]
-	w.rows = w.rows[1:]
-	w.pos.Last, w.pos.Key = derived.Last(row), derived.Key(row)
-	if w.req.ByLastMessage {
-		w.pos.Delivered += chunk.Hash(row.GetName(), 0)
+	row := r.rows[0]
+	r.rows = r.rows[1:]
+	r.pos.Last, r.pos.Key = derived.Last(row), derived.Key(row)
+	if r.req.ByLastMessage {
+		r.pos.Delivered += chunk.Hash(row.GetName(), 0)
 	}
-	for i, src := range w.req.Derived() {
+	for i, src := range r.req.Derived() {
 		if src == sourceOf(row) {
-			w.pos.Counts[i].Events++
+			r.pos.Counts[i].Events++
 			return
 		}
 	}
@@ -367,85 +367,85 @@ func sourceOf(c *parleyv1.Conversation) parleyv1.Source {
 	return parleyv1.Source_SOURCE_COPILOT
 }
 
-func (w *walk) token() (string, error) { return w.chats.token() }
+func (r *conversationRows) token() (string, error) { return r.chats.token() }
 
-func (w *walk) finished() bool { return w.pos.Finished && !w.inChats() }
+func (r *conversationRows) finished() bool { return r.pos.Finished && !r.inChats() }
 
 // mayHoldMore reports whether a full page has a token although nothing more was looked for. Among the derived conversations it is always so.
-func (w *walk) mayHoldMore() bool { return !w.inChats() || w.chats.mayHoldMore() }
+func (r *conversationRows) mayHoldMore() bool { return !r.inChats() || r.chats.mayHoldMore() }
 
-func (w *walk) close() {
-	w.chats.close()
-	if w.reading != nil {
-		w.reading.cancel()
-		<-w.reading.done //nolint:errcheck // nobody waits for the reading any more
+func (r *conversationRows) close() {
+	r.chats.close()
+	if r.reading != nil {
+		r.reading.cancel()
+		<-r.reading.done //nolint:errcheck // nobody waits for the reading any more
 	}
 }
 
-func (w *walk) complete() bool {
-	return w.finished() && len(w.pos.Doubts) == 0 && (w.found == nil || w.found.Complete) && w.pos.ChatsState == parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED &&
-		(!w.hasChats || w.chats.complete())
+func (r *conversationRows) complete() bool {
+	return r.finished() && len(r.pos.Doubts) == 0 && (r.found == nil || r.found.Complete) && r.pos.ChatsState == parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED &&
+		(!r.hasChats || r.chats.complete())
 }
 
 // News implements frame.Report.
-func (w *walk) News() []*parleyv1.Notice {
-	news := w.chats.News()
-	if w.reading == nil {
-		news = append(news, w.notices...)
-		w.notices = nil
+func (r *conversationRows) News() []*parleyv1.Notice {
+	news := r.chats.News()
+	if r.reading == nil {
+		news = append(news, r.notices...)
+		r.notices = nil
 	}
 	return news
 }
 
 // Checkpoint implements frame.Report.
-func (w *walk) Checkpoint() (*parleyv1.Checkpoint, error) {
-	checkpoint, err := w.chats.Checkpoint()
+func (r *conversationRows) Checkpoint() (*parleyv1.Checkpoint, error) {
+	checkpoint, err := r.chats.Checkpoint()
 	if err != nil {
 		return nil, err
 	}
 	checkpoint.Sources = nil
-	for _, src := range w.req.Sources {
+	for _, src := range r.req.Sources {
 		checkpoint.Sources = append(checkpoint.Sources, &parleyv1.SourceProgress{Source: src})
 	}
 	return checkpoint, nil
 }
 
 // Summary implements frame.Report.
-func (w *walk) Summary() (*parleyv1.Summary, error) {
-	token, err := w.token()
+func (r *conversationRows) Summary() (*parleyv1.Summary, error) {
+	token, err := r.token()
 	if err != nil {
 		return nil, err
 	}
-	return &parleyv1.Summary{Complete: w.complete(), Sources: frame.AddCoverageGaps(w.reports()), ResumeToken: token}, nil
+	return &parleyv1.Summary{Complete: r.complete(), Sources: frame.AddCoverageGaps(r.reports()), ResumeToken: token}, nil
 }
 
 // reports are the reports of the sources, in the order of the request.
-func (w *walk) reports() []*parleyv1.SourceReport {
+func (r *conversationRows) reports() []*parleyv1.SourceReport {
 	var all []*parleyv1.SourceReport
 	i := 0
-	for _, src := range w.req.Sources {
+	for _, src := range r.req.Sources {
 		if src == parleyv1.Source_SOURCE_CONVERSATION {
-			all = append(all, w.chatReport())
+			all = append(all, r.chatReport())
 			continue
 		}
 		report := &parleyv1.SourceReport{Source: src, State: parleyv1.SourceState_SOURCE_STATE_READ}
-		if w.found != nil {
-			report, _ = proto.Clone(w.found.Reports[i]).(*parleyv1.SourceReport)
+		if r.found != nil {
+			report, _ = proto.Clone(r.found.Reports[i]).(*parleyv1.SourceReport)
 		}
-		c := w.pos.Counts[i]
+		c := r.pos.Counts[i]
 		report.Counts = &parleyv1.SourceCounts{Events: c.Events, Pages: c.Pages, FromCache: c.FromCache, GraphRequests: c.Requests}
-		if w.req.Narrow {
+		if r.req.Narrow {
 			frame.ConcealReads(report.GetCounts())
 		}
-		for _, doubt := range w.pos.Doubts {
+		for _, doubt := range r.pos.Doubts {
 			reason := reasons.Text(doubt.Reason)
 			known := slices.ContainsFunc(report.GetGaps(), func(gap *parleyv1.Gap) bool { return gap.GetReason() == reason })
 			if doubt.Source == src && !known && report.GetReason() != reason {
 				report.Gaps = append(report.Gaps, &parleyv1.Gap{Reason: reason})
 			}
 		}
-		if w.filter != nil {
-			report.FilteredByGateway = w.filter.Evaluated()
+		if r.filter != nil {
+			report.FilteredByGateway = r.filter.Evaluated()
 		}
 		all = append(all, report)
 		i++
@@ -454,12 +454,12 @@ func (w *walk) reports() []*parleyv1.SourceReport {
 }
 
 // chatReport is the report of the chats.
-func (w *walk) chatReport() *parleyv1.SourceReport {
-	report := w.chats.reports()[0]
-	if w.pos.ChatsState != parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED {
-		report.State, report.Reason = w.pos.ChatsState, reasons.Text(w.pos.ChatsReason)
+func (r *conversationRows) chatReport() *parleyv1.SourceReport {
+	report := r.chats.reports()[0]
+	if r.pos.ChatsState != parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED {
+		report.State, report.Reason = r.pos.ChatsState, reasons.Text(r.pos.ChatsReason)
 	}
-	for _, doubt := range w.pos.Doubts {
+	for _, doubt := range r.pos.Doubts {
 		if doubt.Source == parleyv1.Source_SOURCE_CONVERSATION {
 			report.Gaps = append(report.Gaps, &parleyv1.Gap{Reason: reasons.Text(doubt.Reason)})
 		}
