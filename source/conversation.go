@@ -15,8 +15,8 @@ import (
 	"github.com/parley-gateway/parley/source/graphmap"
 )
 
-// Whether a chat is a user's is verified by its members, read to their end. Where Graph withholds the members, since it refuses them to
-// the application and not to the user, the chat under the user's own path verifies it. After a passing failure it is unverified.
+// The members of a chat, read to their end, verify that it is a user's. Where Graph withholds the members, since it refuses them to
+// the application and not to the user, the chat under the user's own path verifies it. After a temporary failure it is unverified.
 
 // Conversation implements ConversationReader: the chat itself and all pages of its members; a membership that the pages repeat
 // is one member.

@@ -13,7 +13,7 @@ func isKind(err error, kinds ...graph.Kind) bool {
 	return ok && slices.Contains(kinds, e.Kind)
 }
 
-// isRejected reports whether Graph answered 400 or 501, whatever it meant by it.
+// isRejected reports whether Graph answered 400 or 501.
 func isRejected(err error) bool {
 	e, ok := errors.AsType[*graph.Error](err)
 	return ok && e.Rejected()
@@ -29,7 +29,7 @@ func malformed(problem string, err error) error {
 
 func notFound(problem string) error { return failure(graph.KindNotFound, problem, nil) }
 
-// failure is an error of this package's own making. The problem holds no content, user or URL.
+// failure returns a *graph.Error for a problem that this package found. The problem holds no content, user or URL.
 func failure(kind graph.Kind, problem string, err error) error {
 	cause := errors.New("source: " + problem)
 	if err != nil {

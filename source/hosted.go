@@ -26,7 +26,7 @@ type ContentGraph interface {
 
 var _ ContentGraph = (*graphclient.Client)(nil)
 
-// HostedContents reads what Teams hosts for the messages of chats, pictures above all.
+// HostedContents reads the contents that Teams hosts for the messages of chats, pictures above all.
 type HostedContents struct {
 	base
 

@@ -17,7 +17,7 @@ type property struct {
 	value []byte
 }
 
-// properties takes a JSON object apart, keeping the order. Values alias the record.
+// properties returns the members of a JSON object in their order, with copies of their values. Any other record is an error of kind Malformed.
 func properties(record []byte) ([]property, error) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(record), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if kind := dec.PeekKind(); kind != jsontext.KindBeginObject {
@@ -42,7 +42,7 @@ func properties(record []byte) ([]property, error) {
 	return all, nil
 }
 
-// elements takes a JSON array apart; ok is false for anything else.
+// elements returns copies of the elements of a JSON array; ok is false for anything else.
 func elements(value []byte) (all [][]byte, ok bool) {
 	dec := jsontext.NewDecoder(bytes.NewBuffer(value), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	if dec.PeekKind() != jsontext.KindBeginArray {

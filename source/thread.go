@@ -55,7 +55,7 @@ func threadIn(text string) string {
 	return ""
 }
 
-// unescapeLoosely decodes what is percent-encoded and keeps a stray % as it is.
+// unescapeLoosely decodes percent-encoded bytes and leaves a stray % as it is.
 func unescapeLoosely(text string) string {
 	if decoded, err := url.PathUnescape(text); err == nil {
 		return decoded

@@ -31,9 +31,9 @@ var statusOfCode = map[string]int{
 	"timeout": 504, "requesttimeout": 504, "gatewaytimeout": 504,
 }
 
-// effectiveStatus is the status by which an answer is classified. An error inside a success has no other than its code's, and one that is
-// not known is a broken answer, which may be whole the next time. Elsewhere a code that calls the trouble temporary is believed, and
-// a 400 that says nothing at all is taken for trouble too: both were seen of requests that Graph answered a moment later.
+// effectiveStatus is the status by which an answer is classified. An error inside a success has the status of its code; with an unknown
+// code it is a broken answer, which may be whole the next time. In other answers a code of temporary trouble takes the place of the status,
+// and so does 503 in a 400 that says nothing at all: both were seen of requests that Graph answered a moment later.
 func (f *fault) effectiveStatus(status int) int {
 	inside, passing := 0, 0 // the first that a code means, and the first temporary one
 	for _, code := range append([]string{f.status}, f.codes...) {
