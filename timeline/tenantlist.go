@@ -126,11 +126,11 @@ func (s *tenantStream) lookUpPlans(ctx context.Context, users []listedUser) erro
 	if s.req.Plan == nil || s.sources.Users == nil || !slices.Contains(s.requested, parleyv1.Source_SOURCE_COPILOT) {
 		return nil
 	}
-	places := make(map[string]int, len(users))
+	indexes := make(map[string]int, len(users))
 	ids := make([]string, 0, len(users))
 	for i := range users {
 		if id := users[i].id; resource.IsObjectID(id) { // Graph refuses a filter with another id
-			places[strings.ToLower(id)] = i
+			indexes[strings.ToLower(id)] = i
 			ids = append(ids, id)
 		}
 	}
@@ -142,7 +142,7 @@ func (s *tenantStream) lookUpPlans(ctx context.Context, users []listedUser) erro
 				return ctx.Err()
 			}
 			for _, user := range page.Items {
-				if i, asked := places[strings.ToLower(user.GetId())]; asked && users[i].plan == source.PlanUnchecked {
+				if i, asked := indexes[strings.ToLower(user.GetId())]; asked && users[i].plan == source.PlanUnchecked {
 					users[i].plan = s.req.Plan(user)
 				}
 			}

@@ -87,7 +87,7 @@ func unmarshal(plain []byte) (*cursorpb.Cursor, error) {
 }
 
 // hasUnknown reports whether a message, or one in it, has fields that this version does not know. Reading without them could go on at
-// another place.
+// another position.
 func hasUnknown(m protoreflect.Message) bool {
 	if len(m.GetUnknown()) > 0 {
 		return true

@@ -19,7 +19,7 @@ const derivedCounts = 4
 type Derived struct {
 	// End is the end of the interval, pinned by the first page.
 	End time.Time
-	// Last and Key are the place of the last conversation that was delivered in their order; a zero Last = none was.
+	// Last and Key are the position of the last conversation that was delivered, in their order; a zero Last = none was.
 	Last time.Time
 	Key  string
 	// Delivered is the sum of the hashes of the names of the conversations that were delivered, in a list that is newest first.

@@ -23,10 +23,10 @@ import (
 
 // A walk over conversations of several kinds goes through the chats first, as one chain of pages, and then through the conversations
 // that are derived from events. These need all events of the interval before the first of them is known, since each tells its counts. So
-// every call that comes to them reads the interval, whose windows are cached, and groups it anew; the token holds the place of the last
+// every call that comes to them reads the interval, whose windows are cached, and groups it anew; the token holds the position of the last
 // conversation in their order. The order is by the last event. Ascending, an event that comes late moves its conversation on, never
-// back before the place. Newest first it moves it before the place, where it would be lost if it was not delivered yet. So the token also
-// holds a sum of the conversations that were delivered. When others lie before the place than the sum says, the derived conversations
+// back before that position. Newest first it moves it before the position, where it would be lost if it was not delivered yet. So the token also
+// holds a sum of the conversations that were delivered. When others lie before the position than the sum says, the derived conversations
 // begin again, once. After a second time the list is not complete.
 
 // Derivation is what one reading of the interval gave.
@@ -226,7 +226,7 @@ func (r *conversationRows) beginAgain() {
 	}
 	r.notices = append(r.notices, &parleyv1.Notice{
 		Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED),
-		Message: "Events came late and moved conversations to before the place of the token; the Copilot conversations and calls began again, so that rows " +
+		Message: "Events came late and moved conversations to before the position of the token; the Copilot conversations and calls began again, so that rows " +
 			"may come a second time",
 	})
 }

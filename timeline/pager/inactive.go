@@ -13,7 +13,7 @@ import (
 )
 
 // Behind the last page of the usage report come the pages of the directory, as one chain: their links are those of Graph behind
-// usersMark and the day that the report reached up to, so that tokens hold the place in either. A user with a licence is a row if the
+// usersMark and the day that the report reached up to, so that tokens hold the position in either. A user with a licence is a row if the
 // report has none.
 
 // usersMark begins the link of a page of users. No link of Graph begins like it.

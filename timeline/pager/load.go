@@ -175,7 +175,7 @@ func (p *pager[T]) pageFailed(ctx context.Context, err error) error {
 
 // restart goes back to the first page. Everything comes again but for what this call has delivered.
 func (p *pager[T]) restart(why error) {
-	message := "Graph does not know the place of the token any more"
+	message := "Graph does not know the position of the token any more"
 	if errors.Is(why, errReportMoved) {
 		message = "Graph has made the usage report anew"
 	}
