@@ -78,12 +78,12 @@ func (p *aroundPage) begin(ctx context.Context, req *query.Events, at query.Anch
 		}
 		return size - size/2
 	}
-	if older.Older(split) {
+	if older.EndAt(split) {
 		if p.first, err = p.read(ctx, older, "", share(older), nil); err != nil {
 			return err
 		}
 	}
-	if newer.Newer(split, now) {
+	if newer.StartAt(split, now) {
 		var beside *merge.Merger
 		if p.first != nil {
 			beside = p.first.merger

@@ -54,7 +54,7 @@ func (s *rowSet) count(items []source.Item) {
 	s.r.account.Add(size - s.reserved)
 	s.size += size
 	s.reserved, s.reservedAhead = s.reservedAhead, 0
-	raise(&s.r.pageBytes, size)
+	storeMax(&s.r.pageBytes, size)
 }
 
 // release gives back the memory of the rows. They are in the chunk now, or nobody wants them.

@@ -45,11 +45,11 @@ func (r *Reader) Cached(ctx context.Context, w window.Window) *Result {
 	if !ok {
 		return nil
 	}
-	return r.found(w, key, c)
+	return r.resultOf(w, key, c)
 }
 
-// found returns the result of a chunk that was not read for this call.
-func (r *Reader) found(w window.Window, key string, c *chunk.Chunk) *Result {
+// resultOf returns the result of a window whose chunk was not read for this call.
+func (r *Reader) resultOf(w window.Window, key string, c *chunk.Chunk) *Result {
 	res := &Result{Window: w, Chunk: c, CacheKey: key, AcceptedStart: c.AcceptedStart}
 	if c.Split {
 		res.Reread = InPieces
@@ -60,8 +60,8 @@ func (r *Reader) found(w window.Window, key string, c *chunk.Chunk) *Result {
 	return res
 }
 
-// fromReplica returns the result of a window that another replica has read, and caches it; nil = the window must be read. done is to be
-// called after that.
+// fromReplica returns the result of a window that another replica has read, and caches it; nil = the window must be read. The caller
+// calls done after it has read and cached the window, or has used the result; then the claim of this replica ends.
 func (r *Reader) fromReplica(ctx context.Context, w window.Window) (res *Result, done func()) {
 	windows, ok := r.Store.(readers.SharedWindows)
 	if !ok {
@@ -75,5 +75,5 @@ func (r *Reader) fromReplica(ctx context.Context, w window.Window) (res *Result,
 		return nil, done
 	}
 	r.put(readers.Value{Key: key, End: q.End, Value: c, ReadAt: c.ReadAt, Size: c.Cost()}, c)
-	return r.found(w, key, c), done
+	return r.resultOf(w, key, c), done
 }

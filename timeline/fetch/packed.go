@@ -100,7 +100,7 @@ func (r *Reader) Unpack(with *Packer, p *Packed) *Result {
 	r.pages.Add(p.counts.pages)
 	r.fromCache.Add(p.counts.fromCache)
 	r.CountRequests(int(p.counts.requests))
-	raise(&r.largest, p.largest)
+	storeMax(&r.largest, p.largest)
 	if p.unfiltered {
 		r.unfiltered.Store(true)
 	}

@@ -37,7 +37,7 @@ type windowChain struct {
 	rows                *rowSet
 	divisible, halvable bool // the window can be split by the grid, or halved
 	links               links.Set
-	tail                links.TruncationCheck
+	truncation          links.TruncationCheck
 }
 
 // readPages adds the rows of pages until one has no link.
@@ -72,7 +72,7 @@ func (r *Reader) readPages(ctx context.Context, w window.Window, q source.EventQ
 func (c *windowChain) mayPrefetch(next string, more int) bool {
 	r, rows := c.r, c.rows
 	weight := r.Weigh(rows.received+more, rows.size+r.pageBytes.Load())
-	split := !rows.unbounded && (c.divisible && c.window.Level.TooMuch(c.tail.Filled+1, weight) || c.halvable && r.needsHalves(rows))
+	split := !rows.unbounded && (c.divisible && c.window.Level.TooMuch(c.truncation.Filled+1, weight) || c.halvable && r.needsHalves(rows))
 	return r.Query.Conversation == "" && more > 0 && !split && !c.links.Has(next) && r.reserveAhead(rows)
 }
 
@@ -86,7 +86,7 @@ func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, 
 	if reason := rows.addPage(page); reason != failure.None {
 		return chainEnd{reason: reason}, true
 	}
-	truncated := c.tail.Add(page.Next, page.Rows, r.isShort)
+	truncated := c.truncation.Add(page.Next, page.Rows, r.isShort)
 	if rows.boundsIgnored() {
 		return chainEnd{boundsIgnored: true}, true
 	}
@@ -97,7 +97,7 @@ func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, 
 	case page.Unbounded && n == 1 && rows.wholeWindow && !rows.wantUnbounded:
 		return chainEnd{boundsUnsent: true}, true
 	case doubt != parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP && !rows.unbounded &&
-		(c.divisible && r.needsPieces(c.window, c.tail.Filled, rows) || c.halvable && r.needsHalves(rows)):
+		(c.divisible && r.needsPieces(c.window, c.truncation.Filled, rows) || c.halvable && r.needsHalves(rows)):
 		return chainEnd{split: true}, true
 	default:
 		return chainEnd{reason: doubt}, !more
@@ -125,12 +125,12 @@ func (r *Reader) needsPieces(w window.Window, pages int, rows *rowSet) bool {
 	if pages < fewestJudged || pages > mostJudged {
 		return false
 	}
-	covered := r.covered(w, rows)
-	return covered > 0 && float64(weight)/covered > limit*3/4
+	fraction := r.readFraction(w, rows)
+	return fraction > 0 && float64(weight)/fraction > limit*3/4
 }
 
-// covered is the part of a chat's window that the rows reach back over from its end; 0 = unknown.
-func (r *Reader) covered(w window.Window, rows *rowSet) float64 {
+// readFraction returns the part of a chat's window that was read: from its end back to the oldest row; 0 = unknown.
+func (r *Reader) readFraction(w window.Window, rows *rowSet) float64 {
 	oldest, found := r.oldestOf(rows.items)
 	if !found || !oldest.Before(w.End) {
 		return 0

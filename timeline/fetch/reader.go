@@ -137,13 +137,13 @@ func (r *Reader) page(ctx context.Context, q source.EventQuery, link string) (*s
 		r.CountRequests(page.Requests)
 	}
 	if page.Next != "" {
-		raise(&r.largest, int64(page.Rows))
+		storeMax(&r.largest, int64(page.Rows))
 	}
 	return page, nil
 }
 
-// raise stores the larger one of a value and its new value.
-func raise(value *atomic.Int64, n int64) {
+// storeMax stores the larger one of a value and its new value.
+func storeMax(value *atomic.Int64, n int64) {
 	for old := value.Load(); n > old && !value.CompareAndSwap(old, n); {
 		old = value.Load()
 	}

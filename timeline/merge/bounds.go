@@ -26,7 +26,7 @@ const retentionTolerance = time.Hour
 // bounds say which part of the interval is read of one source, and where it is split.
 type bounds struct {
 	interval    window.Span // span that is read
-	bornAt      time.Time   // time at which the conversation began, where the interval was narrowed to it; zero = it was not
+	lifeStart   time.Time   // time at which the conversation began, where the interval was narrowed to it; zero = it was not
 	open        bool        // the interval has no start: rows from before 1970 belong to its oldest window
 	laterStarts []time.Time // times at which history may begin: an era is split there, and Graph is asked from there after it refused the start
 	eraEnd      time.Time   // end of an era: before it, a window may span many years
@@ -103,7 +103,7 @@ func (m *Merger) narrowByLife(r *sourceReader) {
 	}
 	life := m.req.Lifetime
 	if life.Start.After(r.interval.Start) {
-		r.interval.Start, r.bornAt = life.Start, life.Start
+		r.interval.Start, r.lifeStart = life.Start, life.Start
 	}
 	if !life.End.IsZero() {
 		r.interval.End = window.Earlier(r.interval.End, life.End)
@@ -119,7 +119,7 @@ func (m *Merger) addBeforeKept(r *sourceReader, resumed bool) {
 	}
 	beginning := m.present.ofGraph.Add(-m.cfg.CallsKept).Truncate(time.Minute)
 	lost := window.Span{Start: r.interval.Start, End: window.Earlier(beginning, r.interval.End)}
-	if r.open || !r.bornAt.IsZero() && m.span.Start.IsZero() {
+	if r.open || !r.lifeStart.IsZero() && m.span.Start.IsZero() {
 		if !resumed {
 			return
 		}

@@ -67,9 +67,9 @@ type Merger struct {
 	extended  bool // a finished walk goes on with the rows that came since
 	outOfTime bool // the call ended before the walk had more to offer
 
-	notices    notices
-	associated []byte      // digest that tokens are bound to
-	patient    func() bool // reports whether a throttled source ends the page in place of being given up; nil = never
+	notices notices
+	digest  []byte      // digest that tokens are bound to
+	patient func() bool // reports whether a throttled source ends the page in place of being given up; nil = never
 }
 
 // InInterval reports whether a time lies in the requested interval.

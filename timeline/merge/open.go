@@ -28,8 +28,8 @@ func Open(ctx context.Context, cfg *Config, sources query.Sources, req *query.Ev
 	}
 	m = &Merger{
 		cfg: cfg, req: req, desc: req.Descending(),
-		present:    present{ofWalk: now, ofGraph: now.Add(-sources.ClockAhead()), skew: sources.ClockAhead},
-		associated: bytes.Clone(resolved.Digest[:]),
+		present: present{ofWalk: now, ofGraph: now.Add(-sources.ClockAhead()), skew: sources.ClockAhead},
+		digest:  bytes.Clone(resolved.Digest[:]),
 	}
 	if m.filter, err = req.CompileFilter(); err != nil {
 		return nil, err

@@ -80,7 +80,7 @@ func (m *Merger) covered(r *sourceReader) window.Span {
 		s.Start = window.Later(s.Start, edge)
 	}
 	s.End = window.Earlier(s.End, m.present.now())
-	if !r.bornAt.IsZero() && s.Start.Equal(r.bornAt) && s.End.After(s.Start) {
+	if !r.lifeStart.IsZero() && s.Start.Equal(r.lifeStart) && s.End.After(s.Start) {
 		s.Start = m.span.Start // nothing can lie between
 	}
 	if r.open && r.acceptedStart.IsZero() && s.Start.Equal(epoch) && s.End.After(s.Start) {

@@ -43,7 +43,7 @@ type resumption struct {
 
 // resume goes on from the position of a token.
 func (m *Merger) resume(sources query.Sources, requested []parleyv1.Source, token, field string) error {
-	saved, err := cursor.OpenEvents(m.cfg.Sealer, token, m.associated)
+	saved, err := cursor.OpenEvents(m.cfg.Sealer, token, m.digest)
 	if err != nil {
 		return cursor.Refusal(err, field)
 	}
@@ -142,7 +142,7 @@ func (m *Merger) seal(finished bool) (string, error) {
 	for _, r := range m.readers {
 		saved.Sources = append(saved.Sources, r.save(m.outOfTime))
 	}
-	return saved.Seal(m.cfg.Sealer, m.associated)
+	return saved.Seal(m.cfg.Sealer, m.digest)
 }
 
 // save returns the position of the reader, for a token. outOfTime says that the call is over.

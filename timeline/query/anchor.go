@@ -74,14 +74,14 @@ func (r *Events) SplitTime(at Anchor, now time.Time) (time.Time, error) {
 	return split, nil
 }
 
-// Older bounds the older side by the split time. It reports whether the side can have an event.
-func (s *Side) Older(split time.Time) bool {
+// EndAt ends the older side at the split time. It reports whether the side can have an event.
+func (s *Side) EndAt(split time.Time) bool {
 	s.End = split
 	return s.Start.Before(split)
 }
 
-// Newer bounds the newer side by the split time. It reports whether the side can have an event.
-func (s *Side) Newer(split, now time.Time) bool {
+// StartAt starts the newer side at the split time. It reports whether the side can have an event.
+func (s *Side) StartAt(split, now time.Time) bool {
 	s.Start = split
 	end := now
 	if !s.End.IsZero() {

@@ -9,7 +9,7 @@ import (
 // compiled is the compiled filter of a request. The service compiles it before the call is authorized, and the copies of the request
 // that its readers get have it.
 type compiled struct {
-	of     string // text of the filter; empty = nothing was compiled
+	text   string // text of the filter; empty = nothing was compiled
 	shown  parleyv1.EventView
 	filter *filter.Filter
 }
@@ -19,7 +19,7 @@ func (c *compiled) compile(text string, schema func() *filter.Schema, shown parl
 	switch {
 	case text == "":
 		return nil, nil //nolint:nilnil // nil is the filter that everything matches
-	case text == c.of && shown == c.shown:
+	case text == c.text && shown == c.shown:
 		return c.filter, nil
 	}
 	f, err := filter.Compile(text, schema(), shown)
