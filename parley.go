@@ -197,8 +197,9 @@ func (g *Gateway) Addrs() Addrs {
 // Failed receives the error of a listener that broke, which ends the service. It receives at most one error and is never closed.
 func (g *Gateway) Failed() <-chan error { return g.server.Failed() }
 
-// Reload looks at the files that Config names, at once: those of TLS, policy, seal keys and logins. What changed comes into force; a file
-// that cannot be used leaves in force what was loaded before. A running gateway looks at them every five seconds by itself.
+// Reload looks at once at the files that a gateway reads again when they change: those of TLS, the policy, seal keys, shared keys and the
+// credentials of tenants. A changed file comes into force; one that cannot be used leaves the loaded one in force. A running gateway looks
+// at them every five seconds by itself.
 func (g *Gateway) Reload() {
 	g.log.LogAttrs(context.Background(), slog.LevelInfo, "the files of the configuration are looked at")
 	g.files.Look()

@@ -48,7 +48,7 @@ type loginFile struct {
 	clients graphClients
 }
 
-// Reload implements reload.Looker. A change of the file is one change, whoever reads it.
+// Look implements reload.Looker. A change of the file is one change, whoever reads it.
 func (l loginFile) Look() {
 	changed, err := auth.Reload(l.clients.credential)
 	if l.clients.delegates != nil {

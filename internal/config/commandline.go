@@ -91,8 +91,9 @@ func (l lenient) IsBool() bool {
 	return ok && inner.IsBool()
 }
 
-// Parse reads arguments, environment and file. Of a verb with Loaded settings, the method Check returns everything that is wrong. Of
-// another verb, and where the arguments name no verb, Parse returns it.
+// Parse reads arguments, environment and file, and returns where the values came from. If the arguments cannot be parsed, it returns no
+// context and every mistake in them. Mistakes in values are in the error of Parse too, unless the verb has Loaded settings: its method
+// Check returns them then.
 func (c *CommandLine) Parse(args []string) (*kong.Context, Origins, error) {
 	parsed, errs := c.arguments(args)
 	if parsed == nil {

@@ -40,7 +40,7 @@ if not holder or holder == ARGV[1] then
 end
 return {false, redis.call('PTTL', KEYS[2])}`)
 
-// release ends a lease and tells everybody.
+// release ends a lease if this replica holds it. Release then publishes that the lease has ended.
 var release = rueidis.NewLuaScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1`)
@@ -68,7 +68,7 @@ func (s *Store) Claim(ctx context.Context, name string, lease time.Duration) (va
 	return value, held, err
 }
 
-// Release ends the lease that Claim took, and wakes the replicas that wait for it.
+// Release ends the lease that Claim took, if this replica still has it, and wakes the replicas that wait for it.
 func (s *Store) Release(ctx context.Context, name string) error {
 	return s.do(ctx, OpRelease, func(ctx context.Context, client rueidis.Client) (string, error) {
 		if err := release.Exec(ctx, client, []string{s.name("lease", name)}, []string{s.replicaID}).Error(); err != nil {
@@ -83,7 +83,7 @@ func (s *Store) Watch(name string) (ended <-chan struct{}, cancel func()) {
 	return s.leaseWaiters.watch(name)
 }
 
-// channel is where the ends of leases are told.
+// channel is the channel on which the ends of leases are published.
 func (s *Store) channel() string { return s.cfg.Prefix + ":released" }
 
 // listen receives the ends of leases until the store is closed.
@@ -92,7 +92,7 @@ func (s *Store) listen(client rueidis.Client) {
 		// The connection is one of its own, since not every server answers commands on one that subscribes. The error is that of a broken
 		// connection; whoever waits meanwhile goes on when the lease ends by itself.
 		_ = client.Dedicated(func(own rueidis.DedicatedClient) error {
-			return own.Receive(s.running, own.B().Subscribe().Channel(s.channel()).Build(), func(m rueidis.PubSubMessage) { s.leaseWaiters.tell(m.Message) })
+			return own.Receive(s.running, own.B().Subscribe().Channel(s.channel()).Build(), func(m rueidis.PubSubMessage) { s.leaseWaiters.wake(m.Message) })
 		})
 		if !s.pause(reconnect) {
 			return
@@ -106,44 +106,46 @@ type leaseWaiters struct {
 	waiting map[string]map[chan struct{}]struct{}
 }
 
-func (n *leaseWaiters) watch(name string) (ended <-chan struct{}, cancel func()) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.waiting == nil {
-		n.waiting = make(map[string]map[chan struct{}]struct{})
+// watch returns a channel that is closed when the lease ends. The function cancel ends the wait.
+func (w *leaseWaiters) watch(name string) (_ <-chan struct{}, cancel func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.waiting == nil {
+		w.waiting = make(map[string]map[chan struct{}]struct{})
 	}
-	if n.waiting[name] == nil {
-		n.waiting[name] = make(map[chan struct{}]struct{})
+	if w.waiting[name] == nil {
+		w.waiting[name] = make(map[chan struct{}]struct{})
 	}
-	told := make(chan struct{})
-	n.waiting[name][told] = struct{}{}
-	return told, func() {
-		n.mu.Lock()
-		defer n.mu.Unlock()
-		delete(n.waiting[name], told)
-		if len(n.waiting[name]) == 0 {
-			delete(n.waiting, name)
+	ended := make(chan struct{})
+	w.waiting[name][ended] = struct{}{}
+	return ended, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.waiting[name], ended)
+		if len(w.waiting[name]) == 0 {
+			delete(w.waiting, name)
 		}
 	}
 }
 
-func (n *leaseWaiters) tell(name string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for told := range n.waiting[name] {
-		close(told)
+// wake wakes those who wait for a lease.
+func (w *leaseWaiters) wake(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for ended := range w.waiting[name] {
+		close(ended)
 	}
-	delete(n.waiting, name)
+	delete(w.waiting, name)
 }
 
 // close wakes everybody.
-func (n *leaseWaiters) close() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, waiting := range n.waiting {
-		for told := range waiting {
-			close(told)
+func (w *leaseWaiters) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, waiting := range w.waiting {
+		for ended := range waiting {
+			close(ended)
 		}
 	}
-	n.waiting = nil
+	w.waiting = nil
 }

@@ -1,4 +1,4 @@
-// Package wait waits: for goroutines, but not for ever, and for the next time to do something.
+// Package wait waits for goroutines for a bounded time (Within), and calls a function at a fixed interval (Every).
 package wait
 
 import (
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Within waits for a group's tasks, for at most a time, and reports whether all of them have ended. The goroutine that it
-// leaves behind when they have not ends with them.
+// Within waits until a group's tasks have ended, for at most limit, and reports whether they have. If they have not, it leaves a goroutine
+// that ends with them.
 func Within(tasks *sync.WaitGroup, limit time.Duration) bool {
 	ended := make(chan struct{})
 	go func() {
