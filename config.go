@@ -152,7 +152,7 @@ type Limits struct {
 	CallerShare float64
 	// MaxDeadline is the longest deadline that a caller may ask for. Default: 2 minutes for lists and gets, 30 minutes for streams.
 	MaxDeadline time.Duration
-	// StreamStall is how long the reader of a stream may take nothing before the stream ends with its token. Default: 2 minutes.
+	// StreamStall is how long the client of a stream may take nothing before the stream ends with its token. Default: 2 minutes.
 	StreamStall time.Duration
 	// StreamAge is the age at which a stream ends with its token, to go on at once. Default: 30 minutes.
 	StreamAge time.Duration
@@ -162,7 +162,7 @@ type Limits struct {
 type Shutdown struct {
 	// Delay is how long the gateway still serves after /readyz and health say that it is not ready, so that balancers notice. Default: 0.
 	Delay time.Duration
-	// Timeout is how long open calls may go on after that before they are cut, where the context of Close has no deadline. Default:
+	// Timeout is how long open calls may go on after that before they are ended, where the context of Close has no deadline. Default:
 	// 20 seconds.
 	Timeout time.Duration
 }

@@ -84,11 +84,11 @@ type Settings struct {
 
 	CallerShare float64       `name:"caller-share" env:"PARLEY_CALLER_SHARE" default:"0.125" group:"Shares" help:"Part of all calls and streams at one time that one caller may hold while others wait, from 0.001 to 1; a policy rule may give its callers a weight. Who is alone may use all. Callers that are not asked who they are have no shares."`
 	MaxDeadline time.Duration `name:"max-deadline" env:"PARLEY_MAX_DEADLINE" group:"Shares" help:"Longest deadline that a caller may ask for; unset = 2m for lists and gets, 30m for streams."`
-	StreamStall time.Duration `name:"stream-stall" env:"PARLEY_STREAM_STALL" default:"2m" group:"Shares" help:"How long the reader of a stream may take nothing before the stream ends with its token."`
+	StreamStall time.Duration `name:"stream-stall" env:"PARLEY_STREAM_STALL" default:"2m" group:"Shares" help:"How long the client of a stream may take nothing before the stream ends with its token."`
 	StreamAge   time.Duration `name:"stream-age" env:"PARLEY_STREAM_AGE" default:"30m" group:"Shares" help:"Age at which a stream ends with its token, to go on at once."`
 
 	ShutdownDelay   time.Duration `name:"shutdown-delay" env:"PARLEY_SHUTDOWN_DELAY" group:"Shutdown" help:"How long a gateway that is told to stop still serves while /readyz and health say that it is not ready, so that balancers notice; 0 = not at all."`
-	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"20s" group:"Shutdown" help:"How long open calls may go on after that before they are cut."`
+	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"20s" group:"Shutdown" help:"How long open calls may go on after that before they are ended."`
 
 	LogLevel  string `name:"log-level" env:"PARLEY_LOG_LEVEL" default:"info" enum:"debug,info,warn,error" group:"Logs" help:"Least level that is logged: debug, info, warn, error."`
 	LogFormat string `name:"log-format" env:"PARLEY_LOG_FORMAT" default:"text" enum:"text,json" group:"Logs" help:"Form of log lines on standard error: text or json."`

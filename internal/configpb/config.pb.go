@@ -126,7 +126,7 @@ type Settings struct {
 	CallerShare *float64 `protobuf:"fixed64,50,opt,name=caller_share,json=callerShare,proto3,oneof" json:"caller_share,omitempty"`
 	// Longest deadline that a caller may ask for; unset = 2m for lists and gets, 30m for streams.
 	MaxDeadline *durationpb.Duration `protobuf:"bytes,51,opt,name=max_deadline,json=maxDeadline,proto3,oneof" json:"max_deadline,omitempty"`
-	// How long the reader of a stream may take nothing before the stream ends with its token.
+	// How long the client of a stream may take nothing before the stream ends with its token.
 	StreamStall *durationpb.Duration `protobuf:"bytes,52,opt,name=stream_stall,json=streamStall,proto3,oneof" json:"stream_stall,omitempty"`
 	// Age at which a stream ends with its token, to go on at once.
 	StreamAge *durationpb.Duration `protobuf:"bytes,53,opt,name=stream_age,json=streamAge,proto3,oneof" json:"stream_age,omitempty"`
@@ -140,7 +140,7 @@ type Settings struct {
 	// How long a gateway that is told to stop still serves while /readyz and health say that it is not ready, so that balancers
 	// notice; 0 = not at all.
 	ShutdownDelay *durationpb.Duration `protobuf:"bytes,57,opt,name=shutdown_delay,json=shutdownDelay,proto3,oneof" json:"shutdown_delay,omitempty"`
-	// How long open calls may go on after that before they are cut.
+	// How long open calls may go on after that before they are ended.
 	ShutdownTimeout *durationpb.Duration `protobuf:"bytes,58,opt,name=shutdown_timeout,json=shutdownTimeout,proto3,oneof" json:"shutdown_timeout,omitempty"`
 	// Part of each published limit of Graph that this replica may use, from 0.001 to 1: with three replicas for one application, 0.33.
 	GraphShare *float64 `protobuf:"fixed64,59,opt,name=graph_share,json=graphShare,proto3,oneof" json:"graph_share,omitempty"`

@@ -127,7 +127,7 @@ func (c *StreamCloser) SendFrame(part Part, token string, send func() error) err
 // Send runs send, which hands a part to the transport. If that waits for the client longer than the stall, the stream ends.
 func (c *StreamCloser) Send(send func() error) error {
 	if c.stall > 0 {
-		stalled := time.AfterFunc(c.stall, func() { c.force(ErrStreamEnded("the reader took nothing for " + c.stall.String())) })
+		stalled := time.AfterFunc(c.stall, func() { c.force(ErrStreamEnded("the client took nothing for " + c.stall.String())) })
 		defer stalled.Stop()
 	}
 	return send()

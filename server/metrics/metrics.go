@@ -103,7 +103,7 @@ func New(version, revision string) (*Metrics, error) {
 			Name: "parley_reload_last_success_timestamp_seconds", Help: "When files were last read with success, at the start or after a change, by what they hold.",
 		}, []string{"what"}),
 		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "parley_shed_total", Help: "Calls that were refused, and connections that were cut, because the gateway had no room, by cause: memory, calls, streams, read_ahead, open, connections.",
+			Name: "parley_shed_total", Help: "Calls that were refused, and connections that were closed, because the gateway had no room, by cause: memory, calls, streams, read_ahead, open, connections.",
 		}, []string{"cause"}),
 		calls: newCalls(),
 	}

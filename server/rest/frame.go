@@ -73,7 +73,7 @@ func (c *call) spill(b []byte) ([]byte, error) {
 // followed by an error: the connection breaks.
 func (c *call) lineError(err error) error {
 	if c.lines.spilled && !c.out.writeFailed {
-		c.logger.WarnContext(c.ctx, "a stream was cut within a frame")
+		c.logger.WarnContext(c.ctx, "a stream broke off within a frame")
 		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break a connection
 	}
 	return err

@@ -211,7 +211,7 @@ func (c *call) clientName(field string) string {
 func handleStreamError(ctx context.Context, err error) *status.Status {
 	c := callOf(ctx)
 	if c.method.download {
-		c.logger.WarnContext(ctx, "download was cut")
+		c.logger.WarnContext(ctx, "a download broke off")
 		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http's way to break a connection
 	}
 	return apierror.WithResumeToken(c.status(err), c.lines.token)
