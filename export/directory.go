@@ -240,7 +240,7 @@ func (e *Exporter) callOptions() parleyclient.Options {
 	return options
 }
 
-// addNotice adds a notice of the exporter's own to the manifest, once.
+// addNotice adds a notice to the manifest, once.
 func (e *Exporter) addNotice(code, message string) {
 	state := &e.journal.State
 	notice := journal.Notice{Code: code, Message: message}

@@ -1,8 +1,12 @@
 package export
 
 import (
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/parley-gateway/parley/export/internal/journal"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 )
 
@@ -25,5 +29,35 @@ func TestAUserWithAGapOfTheSourceIsARefusal(t *testing.T) {
 		if n := total.refusals[Failures{Reason: "START_BEFORE_KEPT", Source: "CALL"}]; n != int64(len(reports)-1) {
 			t.Errorf("%d users lack calls: %v", n, total.refusals)
 		}
+	}
+}
+
+// TestNoNoticeOfAStreamIsLost ends legs with the same notices, more than a hundred of them: the manifest has each once.
+func TestNoNoticeOfAStreamIsLost(t *testing.T) {
+	t.Parallel()
+	run, err := journal.Open(t.TempDir(), "run", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := run.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	summary := &parleyv1.TenantSummary{}
+	var want []journal.Notice
+	for i := range 120 {
+		notice := journal.Notice{Code: "END_CUT_TO_NOW", Message: fmt.Sprint("notice ", i)}
+		want = append(want, notice)
+		summary.Notices = append(summary.Notices, &parleyv1.Notice{Code: notice.Code, Message: notice.Message})
+	}
+	e := &Exporter{journal: run, summary: summary}
+	for range 2 {
+		if err := e.endLeg(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := run.State.Notices; !slices.Equal(got, want) {
+		t.Errorf("%d notices, want %d", len(got), len(want))
 	}
 }

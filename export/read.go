@@ -239,9 +239,7 @@ func (e *Exporter) endLeg() error {
 	state, summary := &e.journal.State, e.summary
 	state.ListIncomplete = state.ListIncomplete || listIncomplete(summary)
 	for _, notice := range summary.GetNotices() {
-		if len(state.Notices) < 100 {
-			state.Notices = append(state.Notices, journal.Notice{Code: notice.GetCode(), Message: notice.GetMessage()})
-		}
+		e.addNotice(notice.GetCode(), notice.GetMessage())
 	}
 	for _, report := range summary.GetSources() {
 		state.GraphRequests += report.GetCounts().GetGraphRequests()
