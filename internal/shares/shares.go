@@ -30,7 +30,7 @@ type Pool struct {
 	mu      sync.Mutex
 	used    int64
 	holders map[string]*holder
-	waiting list.List // of *guest, in turn
+	waiting list.List // of *waiter, in turn
 }
 
 // holder holds places or waits for one.
@@ -42,8 +42,8 @@ type holder struct {
 	places  list.List // of *Place, the newest last
 }
 
-// guest waits for a place.
-type guest struct {
+// waiter waits for a place.
+type waiter struct {
 	place *Place
 	ready chan struct{} // closed when the place is theirs
 }
@@ -86,39 +86,39 @@ func (p *Pool) Enter(ctx context.Context, name string, weight float64, cost int,
 		p.mu.Unlock()
 		return nil, ErrFull
 	}
-	g := &guest{place, make(chan struct{})}
-	at := p.waiting.PushBack(g)
+	w := &waiter{place, make(chan struct{})}
+	at := p.waiting.PushBack(w)
 	h.waiting++
 	evicted := p.makeRoom()
 	p.mu.Unlock()
 	for _, evict := range evicted {
 		evict()
 	}
-	return p.await(ctx, g, at)
+	return p.await(ctx, w, at)
 }
 
-// await returns the place of a guest who waits at an element of the queue, or removes the guest when the time for it ends first.
-func (p *Pool) await(ctx context.Context, g *guest, at *list.Element) (*Place, error) {
+// await returns the place of a waiter at an element of the queue, or removes the waiter when the time for it ends first.
+func (p *Pool) await(ctx context.Context, w *waiter, at *list.Element) (*Place, error) {
 	if p.MaxWait > 0 {
 		within, cancel := context.WithTimeout(ctx, p.MaxWait)
 		defer cancel()
 		ctx = within
 	}
 	select {
-	case <-g.ready:
-		return g.place, nil
+	case <-w.ready:
+		return w.place, nil
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-g.ready:
-		return g.place, nil
+	case <-w.ready:
+		return w.place, nil
 	default:
 	}
 	p.waiting.Remove(at)
-	g.place.holder.waiting--
-	p.forget(g.place.holder)
+	w.place.holder.waiting--
+	p.forget(w.place.holder)
 	p.admit()
 	return nil, ErrLate
 }
@@ -169,27 +169,27 @@ func (p *Pool) take(pl *Place) {
 	pl.at = pl.holder.places.PushBack(pl)
 }
 
-// admit gives free places to the waiting guests, in turn; the lock is held.
+// admit gives free places to the waiters, in turn; the lock is held.
 func (p *Pool) admit() {
 	for at := p.waiting.Front(); at != nil; at = p.waiting.Front() {
-		g, _ := at.Value.(*guest)
-		if p.used+g.place.cost > p.size {
+		w, _ := at.Value.(*waiter)
+		if p.used+w.place.cost > p.size {
 			return
 		}
 		p.waiting.Remove(at)
-		g.place.holder.waiting--
-		p.take(g.place)
-		close(g.ready)
+		w.place.holder.waiting--
+		p.take(w.place)
+		close(w.ready)
 	}
 }
 
-// makeRoom chooses work to end, so that the waiting guests find room; the lock is held. The newest work of the holder with most above
+// makeRoom chooses work to end, so that the waiters find room; the lock is held. The newest work of the holder with most above
 // a share goes first.
 func (p *Pool) makeRoom() (evicted []func()) {
 	need := p.used - p.size
 	for at := p.waiting.Front(); at != nil; at = at.Next() {
-		g, _ := at.Value.(*guest)
-		need += g.place.cost
+		w, _ := at.Value.(*waiter)
+		need += w.place.cost
 	}
 	over := make(map[*holder]int64)
 	for _, h := range p.holders {
