@@ -24,20 +24,21 @@ const (
 // With so little live data, garbage may take as much again; with very much, a part of it. Where collections come often, lists wait for them
 // (bars 16 and 17 of docs/performance.md).
 const (
-	smallHeap    = 8 << 20
-	leastPercent = 40
+	smallHeap  = 8 << 20
+	minPercent = 40
 )
 
-// Without work there is no collection for minutes, and what streams held before stays resident. So memory is given back when there was no
-// collection for a while and the last one found much beside the cache. If as much is found again, the next one waits twice as long.
+// Without work there is no collection for minutes, and what streams held before stays resident. So memory is released when there was no
+// collection for the release interval and the last one found more than releaseAbove beside the cache. If as much is found again, the
+// interval doubles.
 const (
-	muchBeside = 64 << 20
-	leastRest  = 10 * time.Second
-	mostRest   = 2 * time.Minute // the runtime collects by itself then
+	releaseAbove       = 64 << 20
+	minReleaseInterval = 10 * time.Second
+	maxReleaseInterval = 2 * time.Minute // the runtime collects by itself then
 )
 
 const (
-	lookEvery    = 250 * time.Millisecond // between two looks at the heap
+	checkEvery   = 250 * time.Millisecond // between two checks of the heap
 	collectEvery = time.Second            // between two collections that are asked for while memory is shed
 )
 
@@ -71,11 +72,11 @@ type Guard struct {
 	full int64 // the cache's limit without pressure
 
 	mu         sync.Mutex
-	looked     time.Time
-	collection uint64        // number of the collection that was looked at last
+	checked    time.Time
+	collection uint64        // number of the collection that the last check saw
 	collected  time.Time     // when that was seen first, or a collection was asked for
 	other      int64         // live bytes without the cache's
-	rest       time.Duration // without a collection, after which one is asked for
+	interval   time.Duration // the release interval
 	shedding   bool
 
 	tune    func(percent int) int // nil = the collector is left alone
@@ -85,7 +86,7 @@ type Guard struct {
 	done sync.WaitGroup
 }
 
-// New returns a Guard; Start makes it look by itself.
+// New returns a Guard; Start makes it check the heap by itself.
 func New(cfg Config) *Guard {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -99,7 +100,7 @@ func New(cfg Config) *Guard {
 	if cfg.Release == nil {
 		cfg.Release = debug.FreeOSMemory
 	}
-	g := &Guard{cfg: cfg, rest: leastRest}
+	g := &Guard{cfg: cfg, interval: minReleaseInterval}
 	if cfg.Cache != nil {
 		g.full = cfg.Cache.Limit()
 	}
@@ -110,14 +111,14 @@ func New(cfg Config) *Guard {
 // a large cache would let as much garbage gather as the cache is large. Call Tune before Start.
 func (g *Guard) Tune(set func(percent int) int) { g.tune = set }
 
-// Start looks at the heap from time to time until Close.
+// Start begins to check the heap, every checkEvery until Close.
 func (g *Guard) Start() {
 	if g == nil || g.cfg.Limit <= 0 && g.tune == nil {
 		return
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	g.stop = stop
-	g.done.Go(func() { wait.Every(ctx, lookEvery, g.tick) })
+	g.done.Go(func() { wait.Every(ctx, checkEvery, g.tick) })
 }
 
 // Close ends what Start began.
@@ -153,61 +154,61 @@ func (g *Guard) refuses(share float64) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if since := time.Since(g.looked); since >= lookEvery || since < 0 {
-		g.look()
+	if since := time.Since(g.checked); since >= checkEvery || since < 0 {
+		g.check()
 	}
 	if float64(g.other) <= share*float64(g.cfg.Limit) {
 		return false
 	}
-	if time.Since(g.collected) >= lookEvery {
+	if time.Since(g.collected) >= checkEvery {
 		g.collect(g.cfg.Collect)
 	}
 	return float64(g.other) > share*float64(g.cfg.Limit)
 }
 
-// tick looks at the heap. While memory is shed, it also finds out whether that is still needed, and after work has ended, what of it is
+// tick checks the heap. While memory is shed, it also finds out whether that is still needed, and after work has ended, what of it is
 // garbage.
 func (g *Guard) tick() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.look()
+	g.check()
 	since, before := time.Since(g.collected), g.other
 	switch {
 	case g.shedding && since >= collectEvery:
 		g.collect(g.cfg.Collect)
-	case before <= muchBeside:
-		g.rest = leastRest
-	case since >= g.rest:
+	case before <= releaseAbove:
+		g.interval = minReleaseInterval
+	case since >= g.interval:
 		g.collect(g.cfg.Release)
 		if g.other > before-before/8 {
-			g.rest = min(2*g.rest, mostRest)
+			g.interval = min(2*g.interval, maxReleaseInterval)
 		} else {
-			g.rest = leastRest
+			g.interval = minReleaseInterval
 		}
 	}
 }
 
-// collect runs a collection by one of the two functions of Config and looks again; the lock is held.
+// collect runs a collection by one of the two functions of Config and checks again; the lock is held.
 func (g *Guard) collect(run func()) {
 	run()
-	g.look()
+	g.check()
 	g.collected = time.Now()
 }
 
-// look compares live data with the limit and gives the cache what is left of its share; the lock is held.
-func (g *Guard) look() {
-	g.looked = time.Now()
+// check compares live data with the limit and gives the cache what is left of its share; the lock is held.
+func (g *Guard) check() {
+	g.checked = time.Now()
 	live, collection := g.cfg.Heap()
 	if collection == g.collection && !g.collected.IsZero() {
 		return // nothing new is known
 	}
-	g.collection, g.collected = collection, g.looked
+	g.collection, g.collected = collection, g.checked
 	var held int64
 	if g.cfg.Cache != nil {
 		held = g.cfg.Cache.Bytes()
 	}
 	g.other = max(live-held, 0)
-	g.pace(live)
+	g.setPercent(live)
 	if g.cfg.Limit <= 0 {
 		return
 	}
@@ -216,12 +217,12 @@ func (g *Guard) look() {
 	g.report(live, held)
 }
 
-// pace sets how much garbage may gather before the next collection; the lock is held.
-func (g *Guard) pace(live int64) {
+// setPercent sets how much garbage may gather before the next collection; the lock is held.
+func (g *Guard) setPercent(live int64) {
 	if g.tune == nil {
 		return
 	}
-	percent := int(min(leastPercent+100*smallHeap/max(live, 1), 100))
+	percent := int(min(minPercent+100*smallHeap/max(live, 1), 100))
 	if change := percent - g.percent; change > 5 || change < -5 {
 		g.percent = percent
 		g.tune(percent)
