@@ -57,22 +57,22 @@ func NewConnections(bounds Bounds, evicted func()) *Connections {
 
 // Connection is one connection. A nil one has no bounds.
 type Connection struct {
-	of     *Connections
+	all    *Connections
 	peer   string
 	hangUp func() // closes the connection without waiting
 
-	// The rest is guarded by of.mu.
+	// The rest is guarded by all.mu.
 	class   *class // nil = gone
 	group   string
 	at      *list.Element
 	open    map[*Request]struct{} // without an authenticated caller
-	counted int                   // of them, in of.pending
+	counted int                   // of them, in all.pending
 	watches int
 }
 
 // Enter adds a connection from an address, and may close others to make room. The function hangUp closes the connection without waiting.
 func (c *Connections) Enter(from net.Addr, hangUp func()) *Connection {
-	conn := &Connection{of: c, peer: peerOf(from), hangUp: hangUp, open: make(map[*Request]struct{})}
+	conn := &Connection{all: c, peer: peerOf(from), hangUp: hangUp, open: make(map[*Request]struct{})}
 	c.mu.Lock()
 	var gone *Connection
 	switch own := c.unauthenticated.groups[conn.peer]; {
@@ -93,9 +93,9 @@ func (k *Connection) Leave() {
 	if k == nil {
 		return
 	}
-	k.of.mu.Lock()
-	defer k.of.mu.Unlock()
-	k.of.leave(k)
+	k.all.mu.Lock()
+	defer k.all.mu.Unlock()
+	k.all.leave(k)
 }
 
 // Request is one request on a connection, and the context that it runs in. Each of its methods may be called on nil.
@@ -105,7 +105,7 @@ type Request struct {
 	conn  *Connection
 	timer *time.Timer // ends the context when the message does not come; nil = there is none to wait for
 
-	// The rest is guarded by conn.of.mu.
+	// The rest is guarded by conn.all.mu.
 	authenticated bool
 	watch         bool
 }
@@ -137,7 +137,7 @@ func (k *Connection) Begin(ctx context.Context, messageTimeout time.Duration) *R
 		inner, cancel := context.WithCancel(ctx) // the outer one ends with the request
 		r.Context, r.timer = inner, time.AfterFunc(messageTimeout, cancel)
 	}
-	c := k.of
+	c := k.all
 	c.mu.Lock()
 	if k.class == nil { // it was closed to make room, which its transport has not seen yet
 		c.mu.Unlock()
@@ -171,7 +171,7 @@ func (r *Request) Authenticate(caller string) {
 	if r == nil || r.conn == nil {
 		return
 	}
-	k, c := r.conn, r.conn.of
+	k, c := r.conn, r.conn.all
 	c.mu.Lock()
 	r.authenticated = true
 	delete(k.open, r)
@@ -198,8 +198,8 @@ func (r *Request) Authenticated() bool {
 	if r == nil || r.conn == nil {
 		return true
 	}
-	r.conn.of.mu.Lock()
-	defer r.conn.of.mu.Unlock()
+	r.conn.all.mu.Lock()
+	defer r.conn.all.mu.Unlock()
 	return r.authenticated
 }
 
@@ -208,7 +208,7 @@ func (r *Request) AddWatch() bool {
 	if r == nil || r.conn == nil {
 		return true
 	}
-	c := r.conn.of
+	c := r.conn.all
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r.conn.watches >= c.bounds.Watches {
@@ -225,7 +225,7 @@ func (r *Request) End() {
 		return
 	}
 	r.Received()
-	c := r.conn.of
+	c := r.conn.all
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(r.conn.open, r)

@@ -34,6 +34,9 @@ const (
 	HeaderFields = "parley-fields"
 )
 
+// FieldsParameter is the query parameter that stands for HeaderFields over REST. It is no field of a request: every method takes it.
+const FieldsParameter = "fields"
+
 // apiPrefix begins the methods of the API; health, reflection and channelz do not have it.
 const apiPrefix = "/parley.v1."
 

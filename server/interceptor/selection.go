@@ -18,9 +18,6 @@ import (
 	"github.com/parley-gateway/parley/timeline"
 )
 
-// queryFields is the query parameter that stands for the header.
-const queryFields = "fields"
-
 // selection leaves out of the resources of an answer the fields that the caller does not select. The view of the call is applied before; the
 // rest of an answer stays as it is.
 type selection struct{}
@@ -97,8 +94,8 @@ func (s *selectingStream) SendMsg(m any) error {
 	return s.ServerStream.SendMsg(m)
 }
 
-// requestWithView is a request that names a view.
-type requestWithView interface{ GetView() parleyv1.EventView }
+// viewRequest is a request that names a view.
+type viewRequest interface{ GetView() parleyv1.EventView }
 
 // selectedFields returns the fields that a call selects, as text, and the name of the header or parameter it was sent in. The text is empty for all.
 func selectedFields(ctx context.Context) (name, text string, err error) {
@@ -108,9 +105,9 @@ func selectedFields(ctx context.Context) (name, text string, err error) {
 		return name, text, nil
 	}
 	if text != "" {
-		return "", "", apierror.Invalid(queryFields, "is given as a query parameter and as the header parley-fields; send one of them")
+		return "", "", apierror.Invalid(callinfo.FieldsParameter, "is given as a query parameter and as the header parley-fields; send one of them")
 	}
-	return queryFields, rest.Fields, nil
+	return callinfo.FieldsParameter, rest.Fields, nil
 }
 
 // maskOf reads which fields a call selects; nil for all.
@@ -145,7 +142,7 @@ func maskOf(ctx context.Context, req any) (*view.Mask, error) {
 
 // shownView is the view of a call: the one that its request names, or the default of its method (view.OfList, view.OfOne). It is FULL where resources have no views.
 func shownView(req any) parleyv1.EventView {
-	withView, ok := req.(requestWithView)
+	withView, ok := req.(viewRequest)
 	if !ok {
 		return parleyv1.EventView_EVENT_VIEW_FULL
 	}

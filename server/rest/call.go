@@ -110,7 +110,7 @@ func (c *call) readPost(w http.ResponseWriter, r *http.Request, m *method) (url.
 		return nil, err
 	}
 	for name, given := range query {
-		if name != fieldsParameter {
+		if name != callinfo.FieldsParameter {
 			return nil, apierror.Invalid(printable(name), "is given as a query parameter; a POST has its request in the body")
 		}
 		values[name] = given

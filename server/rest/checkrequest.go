@@ -11,6 +11,7 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/callinfo"
 )
 
 // checkRequest is called by the mux before the generated handler of a path. It refuses verbs that the method does not have and query
@@ -87,22 +88,19 @@ func (c *call) checkParameters(r *http.Request) error {
 	return nil
 }
 
-// fieldsParameter selects fields of the answer. It is no field of a request: every method takes it.
-const fieldsParameter = "fields"
-
 // takeFields takes the selection of fields out of the query parameters. Several are joined.
 func takeFields(values url.Values) (string, error) {
-	given, ok := values[fieldsParameter]
+	given, ok := values[callinfo.FieldsParameter]
 	if !ok {
 		return "", nil
 	}
-	delete(values, fieldsParameter)
+	delete(values, callinfo.FieldsParameter)
 	fields := strings.Join(given, ",")
 	switch {
 	case fields == "":
-		return "", apierror.Invalid(fieldsParameter, "is empty; name fields, or leave it out")
+		return "", apierror.Invalid(callinfo.FieldsParameter, "is empty; name fields, or leave it out")
 	case len(fields) > maxFields:
-		return "", apierror.Invalid(fieldsParameter, "is too long: at most "+strconv.Itoa(maxFields)+" characters")
+		return "", apierror.Invalid(callinfo.FieldsParameter, "is too long: at most "+strconv.Itoa(maxFields)+" characters")
 	}
 	return fields, nil
 }

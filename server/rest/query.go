@@ -15,6 +15,7 @@ import (
 
 	"github.com/parley-gateway/parley/internal/nearmiss"
 	"github.com/parley-gateway/parley/server/apierror"
+	"github.com/parley-gateway/parley/server/callinfo"
 )
 
 const (
@@ -111,7 +112,7 @@ func isCamelCase(names []string) bool {
 // known says which query parameters there are, and which of them an unknown name may mean, in one of their two spellings.
 func (m *method) known(unknown string, camelCase bool) string {
 	names := m.names(camelCase)
-	names = append(names, fieldsParameter)
+	names = append(names, callinfo.FieldsParameter)
 	return nearmiss.Hint(unknown, names) + " known are " + strings.Join(names, ", ")
 }
 
