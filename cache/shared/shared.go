@@ -108,7 +108,8 @@ type job struct {
 	read    time.Time
 	expires time.Time
 	size    int64
-	encode  func() []byte // nil = the lease ends
+	encode  func() []byte
+	lease   string // name of the lease to end; empty = a value is put
 }
 
 // New returns Values over a store.
@@ -191,7 +192,7 @@ func (v *Values) Claim(ctx context.Context, key string, maxWait time.Duration) (
 			return v.accepted(ctx, ofBuild, sealed), done
 		case held <= 0:
 			v.hold(name)
-			return nil, func() { v.enqueue(job{key: ofBuild}) }
+			return nil, func() { v.enqueue(job{lease: name}) }
 		}
 		timer := time.NewTimer(min(held, lease))
 		select {
@@ -226,20 +227,21 @@ func (v *Values) renew() {
 	}
 }
 
-// Put puts a value that was true at a time, for a life since then. encode returns its bytes, of about the given size, and is called later.
+// Put puts a value that was true at a time, for a life since then. encode returns its bytes, of about the given size, or nil if there is
+// nothing to put; it is called later.
 func (v *Values) Put(key string, read time.Time, life time.Duration, size int64, encode func() []byte) {
 	expires := read.Add(life)
 	if time.Until(expires) <= 0 {
 		return
 	}
-	v.enqueue(job{v.buildKey(key), read, expires, size, encode})
+	v.enqueue(job{key: v.buildKey(key), read: read, expires: expires, size: size, encode: encode})
 }
 
 // enqueue adds a job to the queue, or drops it if the queue is full. A lease whose job was dropped ends by itself.
 func (v *Values) enqueue(j job) {
-	if j.encode == nil {
+	if j.lease != "" {
 		v.mu.Lock()
-		delete(v.held, v.cfg.Sealer.Name(j.key))
+		delete(v.held, j.lease)
 		v.mu.Unlock()
 	}
 	if v.queued.Add(j.size) <= maxQueuedBytes || j.size == 0 {
@@ -272,21 +274,24 @@ func (v *Values) write() {
 
 // run puts a value, or ends a lease. The store reports failures to its own Observer.
 func (v *Values) run(j job) {
-	name := v.cfg.Sealer.Name(j.key)
-	if j.encode == nil {
-		_ = v.cfg.Leases.Release(v.ctx, name)
+	if j.lease != "" {
+		_ = v.cfg.Leases.Release(v.ctx, j.lease)
 		return
 	}
 	left := time.Until(j.expires)
 	if left <= 0 {
 		return
 	}
-	sealed, err := v.seal(j)
+	value := j.encode()
+	if value == nil {
+		return
+	}
+	sealed, err := v.seal(j, value)
 	if err != nil || len(sealed) > MaxValue {
 		v.cfg.Observer.SharedRequest(opSet, resultDropped, 0)
 		return
 	}
-	_ = v.cfg.Store.Set(v.ctx, name, sealed, left)
+	_ = v.cfg.Store.Set(v.ctx, v.cfg.Sealer.Name(j.key), sealed, left)
 }
 
 // buildKey is a key of this build.
@@ -295,11 +300,11 @@ func (v *Values) buildKey(key string) string { return v.cfg.Build + "\x00" + key
 // head is the length of the times before a value.
 const head = 16
 
-// seal compresses and encrypts a value with its times.
-func (v *Values) seal(j job) ([]byte, error) {
+// seal compresses and encrypts the value of a job with its times.
+func (v *Values) seal(j job, value []byte) ([]byte, error) {
 	plain := binary.BigEndian.AppendUint64(make([]byte, 0, head+j.size), uint64(j.read.UnixNano()))
 	plain = binary.BigEndian.AppendUint64(plain, uint64(j.expires.UnixNano()))
-	plain = v.encoder.EncodeAll(j.encode(), plain)
+	plain = v.encoder.EncodeAll(value, plain)
 	return v.cfg.Sealer.SealBytes(plain, []byte(j.key))
 }
 

@@ -302,6 +302,43 @@ func TestReplicasMakeAValueOnce(t *testing.T) {
 	})
 }
 
+// rotated is a sealer whose keys change.
+type rotated struct{ shared.Sealer }
+
+// TestALeaseEndsAfterTheKeysHaveChanged holds that a replica lets go of a lease that it took under keys which have changed since.
+func TestALeaseEndsAfterTheKeysHaveChanged(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, before := newMemory(), fresh(t)
+		sealers := make([]shared.Sealer, 2)
+		for i, key := range [][]byte{before, fresh(t)} {
+			sealer, err := seal.New(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sealers[i] = sealer
+		}
+		keys, r := &rotated{sealers[0]}, &replica{m, map[string]int{}}
+		one, err := shared.New(shared.Config{Store: r, Leases: r, Sealer: keys, Build: "b", Observer: r})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer one.Close()
+		_, done := one.Claim(t.Context(), "key", time.Hour)
+		keys.Sealer = sealers[1]
+		done()
+		synctest.Wait()
+		time.Sleep(time.Minute) // renewals of what is held
+		other, _ := join(t, m, "b", before)
+		begin := time.Now()
+		_, done = other.Claim(t.Context(), "key", time.Hour)
+		defer done()
+		if waited := time.Since(begin); waited != 0 {
+			t.Errorf("waited %v for a lease that has ended", waited)
+		}
+	})
+}
+
 // TestValuesWithoutRoomAreDropped holds that values which nobody has time to put are dropped and counted, and those that are too long.
 func TestValuesWithoutRoomAreDropped(t *testing.T) {
 	t.Parallel()
@@ -309,10 +346,10 @@ func TestValuesWithoutRoomAreDropped(t *testing.T) {
 		m := newMemory()
 		v, counted := join(t, m, "b", fresh(t))
 		gate := make(chan struct{})
-		v.Put("first", time.Now(), time.Hour, 1, func() []byte { <-gate; return nil })
+		v.Put("first", time.Now(), time.Hour, 1, func() []byte { <-gate; return []byte{} })
 		synctest.Wait()
 		for range 300 {
-			v.Put("key", time.Now(), time.Hour, 1<<18, func() []byte { return nil })
+			v.Put("key", time.Now(), time.Hour, 1<<18, func() []byte { return []byte{} })
 		}
 		close(gate)
 		synctest.Wait()
@@ -328,8 +365,10 @@ func TestValuesWithoutRoomAreDropped(t *testing.T) {
 			t.Error(diff)
 		}
 		put(v, "old", "x", -time.Second)
+		v.Put("none", time.Now(), time.Hour, 1, func() []byte { return nil })
+		synctest.Wait()
 		if len(m.values) != 2 {
-			t.Error("a value without a life is put")
+			t.Error("a value without a life is put, or none")
 		}
 	})
 }
