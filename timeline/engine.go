@@ -65,7 +65,7 @@ type Engine struct {
 
 	cfg   Config
 	merge merge.Config
-	ahead aheadKept
+	ahead aheadStore
 }
 
 // New completes the configuration and returns an Engine.

@@ -45,7 +45,7 @@ func (e *Engine) StreamTenantBatches(
 	account.Add(frame.TargetBatch) // a batch is on its way
 	defer account.Add(-frame.TargetBatch)
 	ctx, s.cancel = context.WithCancel(ctx)
-	if s.ahead, err = e.openAhead(s, token != ""); err != nil {
+	if s.ahead, err = e.openAhead(s, token); err != nil {
 		return err
 	}
 	defer s.close()

@@ -20,7 +20,7 @@ import (
 // it, compressed, until they are opened. No request is added: a window that is being read when its user is opened is waited for.
 //
 // What is kept counts in an account of each source. When that is full, reading ahead waits until users are opened. While Graph gives no
-// answers, reading ahead rests: it would ask in vain, and pass over users whose windows it could read when Graph is back.
+// answers, reading ahead backs off: it would ask in vain, and pass over users whose windows it could read when Graph is back.
 
 const (
 	// aheadAtOnce is how many windows of a source are read ahead at a time.
@@ -29,9 +29,9 @@ const (
 	aheadReserve = 64 << 10
 	// aheadLinger is how long windows are kept for the call that goes on with a walk.
 	aheadLinger = time.Minute
-	// aheadRest is how long reading ahead rests when Graph begins to give no answers; it doubles up to maxAheadRest.
-	aheadRest    = time.Second
-	maxAheadRest = 30 * time.Second
+	// minAheadBackoff is how long reading ahead waits when Graph begins to give no answers; it doubles up to maxAheadBackoff.
+	minAheadBackoff = time.Second
+	maxAheadBackoff = 30 * time.Second
 )
 
 // tenantAhead is the windows that were read ahead of a walk. noteLeft and use of a nil one do nothing.
@@ -74,14 +74,14 @@ func aheadRoom(src parleyv1.Source, limits ledger.Config) int64 {
 	return room
 }
 
-// openAhead returns what an earlier call of the walk has read ahead, or an empty one; nil = the walk reads nothing ahead, because it does
-// not wait for calls.
-func (e *Engine) openAhead(s *tenantStream, resumed bool) (*tenantAhead, error) {
+// openAhead returns what an earlier call of the walk has read ahead, if token goes on with one, or an empty tenantAhead; nil = the walk reads
+// nothing ahead, because it does not wait for calls.
+func (e *Engine) openAhead(s *tenantStream, token string) (*tenantAhead, error) {
 	const call = parleyv1.Source_SOURCE_CALL
 	if _, unavailable := s.req.Unavailable[call]; unavailable || s.position.Finished || !slices.Contains(s.requested, call) || len(s.requested) == 1 {
 		return nil, nil //nolint:nilnil // nil reads nothing ahead
 	}
-	if resumed {
+	if token != "" {
 		if a := e.ahead.take(s.aheadKey()); a != nil {
 			return a, nil
 		}
@@ -112,7 +112,7 @@ func (e *Engine) closeAhead(s *tenantStream) {
 		a.close()
 	default:
 		a.began = false
-		e.ahead.keep(s.aheadKey(), a)
+		e.ahead.put(s.aheadKey(), a)
 	}
 }
 
@@ -150,7 +150,7 @@ func (s *tenantStream) readSourceAhead(ctx context.Context, from aheadSource, us
 	var group sync.WaitGroup
 	defer group.Wait()
 	slots := make(chan struct{}, aheadAtOnce)
-	var rest resting
+	var backoff aheadBackoff
 	for i, user := range users {
 		if from.src == parleyv1.Source_SOURCE_COPILOT && user.plan != source.PlanUnchecked {
 			continue
@@ -163,7 +163,7 @@ func (s *tenantStream) readSourceAhead(ctx context.Context, from aheadSource, us
 		if from.account.Acquire(ctx, aheadReserve, nil) != nil {
 			return
 		}
-		alone := rest.wait(ctx)
+		alone := backoff.wait(ctx)
 		name := aheadName{user.id, from.src}
 		kept := s.ahead.begin(name, len(users)-i)
 		if kept == nil {
@@ -174,7 +174,7 @@ func (s *tenantStream) readSourceAhead(ctx context.Context, from aheadSource, us
 		read := func() {
 			q, began := s.ofUser(user), time.Now()
 			size, answered := kept.Read(ctx, &s.engine.merge, s.sources, &q, from.src, from.account)
-			rest.note(began, answered)
+			backoff.note(began, answered)
 			s.ahead.finish(name, kept, size, from.account)
 			<-slots
 		}
@@ -186,33 +186,33 @@ func (s *tenantStream) readSourceAhead(ctx context.Context, from aheadSource, us
 	}
 }
 
-// resting is how reading ahead of a source rests while Graph gives no answers.
-type resting struct {
+// aheadBackoff is how long reading ahead of a source waits while Graph gives no answers.
+type aheadBackoff struct {
 	mu       sync.Mutex
-	length   time.Duration // of the present rest; 0 = Graph answers
+	length   time.Duration // of the present wait; 0 = Graph answers
 	until    time.Time
 	answered time.Time // when Graph last did
 }
 
 // note notes whether Graph answered a reading. One that failed while others were answered is the trouble of one user.
-func (r *resting) note(began time.Time, answered bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (b *aheadBackoff) note(began time.Time, answered bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	switch now := time.Now(); {
 	case answered:
-		r.length, r.answered = 0, now
-	case !r.answered.Before(began) || now.Before(r.until) && r.length > 0: // others were answered, or it failed with those that began the rest
+		b.length, b.answered = 0, now
+	case !b.answered.Before(began) || now.Before(b.until) && b.length > 0: // others were answered, or it failed with the one that began the wait
 	default:
-		r.length = min(max(2*r.length, aheadRest), maxAheadRest)
-		r.until = now.Add(r.length)
+		b.length = min(max(2*b.length, minAheadBackoff), maxAheadBackoff)
+		b.until = now.Add(b.length)
 	}
 }
 
-// wait waits until a rest is over, and reports whether there was one: the next reading is then to be made alone, to see whether Graph is back.
-func (r *resting) wait(ctx context.Context) bool {
-	r.mu.Lock()
-	length, until := r.length, r.until
-	r.mu.Unlock()
+// wait waits until the backoff is over, and reports whether there was one: the next reading is then to be made alone, to see whether Graph is back.
+func (b *aheadBackoff) wait(ctx context.Context) bool {
+	b.mu.Lock()
+	length, until := b.length, b.until
+	b.mu.Unlock()
 	if length == 0 {
 		return false
 	}
@@ -278,51 +278,51 @@ func (a *tenantAhead) use(m *merge.Merger, user string) {
 	}
 }
 
-// aheadKept keeps windows between two calls of a walk.
-type aheadKept struct {
+// aheadStore has the windows that were read ahead of walks, between two calls of each.
+type aheadStore struct {
 	mu    sync.Mutex
-	walks map[string]*keptWalk
+	walks map[string]*storedAhead
 }
 
-// keptWalk is the windows of a walk, and the timer that drops them.
-type keptWalk struct {
+// storedAhead is the windows of a walk, and the timer that drops them.
+type storedAhead struct {
 	*tenantAhead
 
 	timer *time.Timer
 }
 
-// keep keeps windows for a while.
-func (k *aheadKept) keep(key string, a *tenantAhead) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.walks == nil {
-		k.walks = map[string]*keptWalk{}
+// put stores the windows of a walk for aheadLinger.
+func (s *aheadStore) put(key string, a *tenantAhead) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.walks == nil {
+		s.walks = map[string]*storedAhead{}
 	}
-	if older := k.walks[key]; older != nil {
+	if older := s.walks[key]; older != nil {
 		older.timer.Stop()
 		older.close()
 	}
-	walk := &keptWalk{tenantAhead: a}
+	walk := &storedAhead{tenantAhead: a}
 	walk.timer = time.AfterFunc(aheadLinger, func() {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if k.walks[key] == walk {
-			delete(k.walks, key)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.walks[key] == walk {
+			delete(s.walks, key)
 			a.close()
 		}
 	})
-	k.walks[key] = walk
+	s.walks[key] = walk
 }
 
 // take returns the windows of a walk; nil = there are none.
-func (k *aheadKept) take(key string) *tenantAhead {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	walk := k.walks[key]
+func (s *aheadStore) take(key string) *tenantAhead {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	walk := s.walks[key]
 	if walk == nil {
 		return nil
 	}
 	walk.timer.Stop()
-	delete(k.walks, key)
+	delete(s.walks, key)
 	return walk.tenantAhead
 }

@@ -206,9 +206,9 @@ func TestFailedReadingAheadIsLeftToTheWalk(t *testing.T) {
 	})
 }
 
-// TestReadingAheadRestsInAnOutage has Graph give no answers for ten minutes, while the calls are read. The users who are open fail; of those
+// TestReadingAheadBacksOffInAnOutage has Graph give no answers for ten minutes, while the calls are read. The users who are open fail; of those
 // behind them few are asked about in vain, and all others are read ahead when Graph is back.
-func TestReadingAheadRestsInAnOutage(t *testing.T) {
+func TestReadingAheadBacksOffInAnOutage(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const users, open = 600, 64

@@ -20,7 +20,7 @@ type userList struct {
 	toBegin  []listedUser
 	toResume []listedUser // the open users of the token
 	total    int          // users of the whole walk
-	doubtful bool
+	doubtful bool         // the directory may have users that are not in the list
 	notices  []*parleyv1.Notice
 }
 
@@ -44,7 +44,7 @@ func (s *tenantStream) listUsers(ctx context.Context) (userList, error) {
 		list.add(s.req, listedUser{id: id})
 	}
 	if len(s.req.Users) == 0 {
-		if err := s.directory(ctx, &list); err != nil {
+		if err := s.addDirectory(ctx, &list); err != nil {
 			return list, err
 		}
 	}
@@ -73,8 +73,8 @@ func (s *tenantStream) listUsers(ctx context.Context) (userList, error) {
 // directoryPage is how many users are asked for at a time.
 const directoryPage = 1000
 
-// directory adds the users of the directory to a list.
-func (s *tenantStream) directory(ctx context.Context, list *userList) error {
+// addDirectory adds the users of the directory to a list.
+func (s *tenantStream) addDirectory(ctx context.Context, list *userList) error {
 	if s.sources.Users == nil {
 		return &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_NOT_IN_CLOUD, Source: parleyv1.Source_SOURCE_USER}
 	}

@@ -245,7 +245,7 @@ func (r *conversationRows) read(ctx context.Context, d *deriving) error {
 	}
 	comparing := r.req.ByLastMessage && !r.pos.Last.IsZero() && found.Complete && len(r.pos.Doubts) == 0
 	rows = slices.DeleteFunc(rows, func(c *parleyv1.Conversation) bool {
-		return !comparing && r.passed(c) || r.filter.MatchChat(c, false) != filter.True
+		return !comparing && r.passed(c) || r.filter.Match(c) != filter.True
 	})
 	if r.hasChats && r.pos.ChatsState == parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED && slices.ContainsFunc(rows, mayBeChat) {
 		chats, err := r.allChats(ctx, d)

@@ -1,6 +1,6 @@
 // Package window is the UTC grid of the timeline: spans of time, the widths that an interval is split by, how many rows an hour of
 // a source holds, and the plan that takes the next window off what is left. It reads nothing and
-// knows no source: package merge above it walks the plan, and package fetch reads the windows. Only the contract is below it.
+// knows no source: package merge above it takes one window after another off the plan, and package fetch reads the windows. Only the contract is below it.
 package window
 
 import "time"
