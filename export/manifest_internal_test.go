@@ -45,8 +45,8 @@ func TestNoNoticeOfAStreamIsLost(t *testing.T) {
 		}
 	})
 	summary := &parleyv1.TenantSummary{}
-	var want []journal.Notice
-	for i := range 120 {
+	want := make([]journal.Notice, 0, 120)
+	for i := range cap(want) {
 		notice := journal.Notice{Code: "END_CUT_TO_NOW", Message: fmt.Sprint("notice ", i)}
 		want = append(want, notice)
 		summary.Notices = append(summary.Notices, &parleyv1.Notice{Code: notice.Code, Message: notice.Message})
