@@ -205,7 +205,7 @@ func notInFunction(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 }
 
-// limit waits for the budgets and gates, and shuts the gates.
+// limit waits for the budgets and gates, and closes the gates.
 type limit struct {
 	budgets  *ratelimit.Budgets
 	observer graph.Observer

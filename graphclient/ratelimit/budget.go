@@ -27,9 +27,9 @@ const (
 	// aloneTime is how long it is remembered that a 429 was about a narrow
 	// limit alone.
 	aloneTime = 10 * time.Minute
-	// maxShut is how long background requests wait, all together, for a limit at
+	// maxClosed is how long background requests wait, all together, for a limit at
 	// which Graph does nothing but ask to wait.
-	maxShut = 10 * time.Minute
+	maxClosed = 10 * time.Minute
 )
 
 // budget is one limit for one tenant, user or resource, and its Retry-After
@@ -48,7 +48,7 @@ type budget struct {
 	sinceBackground int          // interactive grants since the last background one
 	timer           *time.Timer
 	until           time.Time // closed until then
-	shutSince       time.Time // since then no request that met the gate was answered; zero = it is not in question
+	closedSince     time.Time // since then no request that met the gate was answered; zero = it is not in question
 	halfOpen        bool      // new or closed lately, not yet proven open
 	probing         bool
 	probeEnd        time.Time
@@ -190,7 +190,7 @@ func (b *budget) closedTooLong(w *waiter, closed time.Duration, now time.Time) b
 	switch {
 	case closed <= 0:
 		return false
-	case w.priority == graph.Background && opens.Sub(b.shutSince) > maxShut:
+	case w.priority == graph.Background && opens.Sub(b.closedSince) > maxClosed:
 		return true
 	case w.deadline.IsZero():
 		return closed > w.patience
@@ -318,7 +318,7 @@ func (b *budget) release(probe, answered bool, sent time.Time) (alone *budget) {
 	defer b.mu.Unlock()
 	if answered && b.narrower != nil && sent.After(b.narrowerSent) && sent.Before(b.until) {
 		alone, b.narrower = b.narrower, nil
-		b.until, b.halfOpen, b.probing, b.strikes, b.shutSince = time.Time{}, false, false, 0, time.Time{}
+		b.until, b.halfOpen, b.probing, b.strikes, b.closedSince = time.Time{}, false, false, 0, time.Time{}
 		b.pump(time.Now())
 	}
 	if !probe {
@@ -326,13 +326,13 @@ func (b *budget) release(probe, answered bool, sent time.Time) (alone *budget) {
 	}
 	b.probing = false
 	if answered {
-		b.halfOpen, b.strikes, b.shutSince = false, 0, time.Time{}
+		b.halfOpen, b.strikes, b.closedSince = false, 0, time.Time{}
 	}
 	b.pump(time.Now())
 	return alone
 }
 
-// closeAsPrecaution shuts the gate because a narrower limit answered 429 to a request sent
+// closeAsPrecaution closes the gate because a narrower limit answered 429 to a request sent
 // at a time, unless it is known that this one is not meant.
 func (b *budget) closeAsPrecaution(narrow *budget, wait time.Duration, sent time.Time) {
 	b.mu.Lock()
@@ -341,7 +341,7 @@ func (b *budget) closeAsPrecaution(narrow *budget, wait time.Duration, sent time
 	if now.Before(b.until) {
 		return
 	}
-	b.noteShut(now)
+	b.noteClosed(now)
 	b.until = now.Add(min(wait, maxPrecaution))
 	b.halfOpen, b.probing = true, false
 	b.narrower, b.narrowerSent = narrow, sent
@@ -362,7 +362,7 @@ func (b *budget) knownAlone() bool {
 	return time.Now().Before(b.aloneUntil)
 }
 
-// close shuts the gate for the given time, or, with none given, for a growing
+// close closes the gate for the given time, or, with none given, for a growing
 // one, and refuses those waiting who cannot wait that long. It returns the
 // time for which the gate is closed now.
 func (b *budget) close(wait time.Duration) time.Duration {
@@ -375,19 +375,19 @@ func (b *budget) close(wait time.Duration) time.Duration {
 	if !now.Before(b.until) {
 		b.strikes++ // several answers to one burst are one strike
 	}
-	return b.shut(wait, now)
+	return b.closeFor(wait, now)
 }
 
-// shutWith shuts the gate as another process that shares the limit was asked to.
-func (b *budget) shutWith(wait time.Duration) {
+// closeByPool closes the gate as another process that shares the limit was asked to.
+func (b *budget) closeByPool(wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.shut(wait, time.Now())
+	b.closeFor(wait, time.Now())
 }
 
-// shut is close for a time that is known. The lock is held.
-func (b *budget) shut(wait time.Duration, now time.Time) time.Duration {
-	b.noteShut(now)
+// closeFor is close for a time that is known. The lock is held.
+func (b *budget) closeFor(wait time.Duration, now time.Time) time.Duration {
+	b.noteClosed(now)
 	if until := now.Add(wait); until.After(b.until) {
 		b.until = until
 	}
@@ -407,14 +407,14 @@ func (b *budget) shut(wait time.Duration, now time.Time) time.Duration {
 	return closed
 }
 
-// noteShut notes since when Graph does nothing but ask to wait. A gate that nobody met for a while begins anew.
-func (b *budget) noteShut(now time.Time) {
-	if b.shutSince.IsZero() || now.Sub(b.until) > MaxWait {
-		b.shutSince = now
+// noteClosed notes since when Graph does nothing but ask to wait. A gate that nobody met for a while begins anew.
+func (b *budget) noteClosed(now time.Time) {
+	if b.closedSince.IsZero() || now.Sub(b.until) > MaxWait {
+		b.closedSince = now
 	}
 }
 
-// closed reports whether the gate is shut.
+// closed reports whether the gate lets nobody through.
 func (b *budget) closed() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -118,10 +118,10 @@ func (s *Budgets) sweep() {
 	s.sweepAt = max(minSweep, 2*len(s.all))
 }
 
-// close shuts the gates that a throttled answer may speak of. Graph does not
+// close closes the gates that a throttled answer may speak of. Graph does not
 // say which limit was hit: the narrowest one is closed for the time told, the
 // wider ones for a while as a precaution, which ends when a request that was sent
-// after the throttled one is answered. When another narrow gate of the same row is shut already, the
+// after the throttled one is answered. When another narrow gate of the same row is closed already, the
 // whole tenant is throttled. It returns the gates, without names.
 func (s *Budgets) close(call Call, plan []*budget, wait time.Duration, sent time.Time) []Gate {
 	last := len(plan) - 1

@@ -58,9 +58,9 @@ type PoolBudget struct {
 // Gate is the gate of one budget in a Pool.
 type Gate struct {
 	Name string
-	// Wait is how long it is shut from now on; never for a shorter time than it is already.
+	// Wait is how long it is closed from now on; never for a shorter time than it is already.
 	Wait time.Duration
-	// Suspected marks a gate that is shut as a precaution. With a Wait of 0 it is open again; other gates end by time alone.
+	// Suspected marks a gate that is closed as a precaution. With a Wait of 0 it is open again; other gates end by time alone.
 	Suspected bool
 
 	budget int // its place in the plan
@@ -73,8 +73,8 @@ type Outcome int
 const (
 	// Granted: the slots are taken; the request is sent after the Wait.
 	Granted Outcome = iota
-	// Shut and Suspected: the gate of a budget is shut for the Wait. Nothing is taken.
-	Shut
+	// Closed and Suspected: the gate of a budget is closed for the Wait. Nothing is taken.
+	Closed
 	Suspected
 	// Later: a narrow budget has no slot as soon as the widest one. Nothing is taken; the request comes again after the Wait, when it
 	// goes before those that have not asked yet.

@@ -16,7 +16,7 @@ const noDeadlineWait = 24 * time.Hour
 // processes would keep their part while others use the whole limit.
 const poolPause = time.Second
 
-// recheckAfter is how long a gate that another process shut as a precaution is taken for shut before the pool is asked again.
+// recheckAfter is how long a gate that another process closed as a precaution is taken for closed before the pool is asked again.
 const recheckAfter = time.Second
 
 // Share makes the budgets take their slots from a Pool. It is called before the first request. While the pool is not there each process
@@ -128,9 +128,9 @@ func (t *Turn) slot(ctx context.Context) (done bool, err error) {
 		t.giveBack(len(t.plan) - 1) // others go on at the widest budget meanwhile
 		t.promised = true
 		return false, pause(ctx, grant.Wait)
-	case Shut:
+	case Closed:
 		t.giveBack(0)
-		t.plan[grant.Budget].shutWith(grant.Wait)
+		t.plan[grant.Budget].closeByPool(grant.Wait)
 	case Suspected:
 		t.giveBack(0)
 		t.plan[grant.Budget].closeAsPrecaution(nil, min(grant.Wait, recheckAfter), time.Now())

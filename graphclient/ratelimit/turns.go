@@ -93,7 +93,7 @@ func (t *Turn) enter(ctx context.Context) error {
 	}
 }
 
-// Answered learns from the answer to the request, and shuts the gates that it asks to.
+// Answered learns from the answer to the request, and closes the gates that it asks to.
 func (t *Turn) Answered(ctx context.Context, resp *http.Response) {
 	if wait := graph.RetryAfter(resp.Header, time.Now()); throttles(resp.StatusCode, wait) {
 		gates := t.budgets.close(t.call, t.plan, wait, t.sent)

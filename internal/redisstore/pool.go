@@ -39,7 +39,7 @@ func (p *Pool) name(budget string) string {
 
 // reserve takes a slot of the budgets KEYS, the narrowest first. Times are microseconds. ARGV: how long the request can wait, whether the request was told to
 // come now, the time within which slots are taken together, and for each budget every, burst, most, span, headroom and cold. A budget is a
-// hash: next (when a bucket without a burst gives the next slot), promised (when those that have not asked yet may have one), shut and
+// hash: next (when a bucket without a burst gives the next slot), promised (when those that have not asked yet may have one), closed and
 // suspected (its gates), slots (of one that counts). The answer is the outcome, the wait, and the place of the budget that makes it wait.
 //
 //nolint:dupword // Lua ends blocks one after the other
@@ -49,19 +49,19 @@ local now = time[1] * 1000000 + time[2]
 local maxWait, promised, together = tonumber(ARGV[1]), ARGV[2] == '1', tonumber(ARGV[3])
 local last = #KEYS
 local own, ready = {}, {}
-local shut, suspected, shutBy, suspectedBy = 0, 0, 0, 0
+local closed, suspected, closedBy, suspectedBy = 0, 0, 0, 0
 for i = 1, last do
   local a = 3 + (i - 1) * 6
   local b = {every = tonumber(ARGV[a + 1]), burst = tonumber(ARGV[a + 2]), most = tonumber(ARGV[a + 3]), span = tonumber(ARGV[a + 4]),
     headroom = tonumber(ARGV[a + 5]), cold = ARGV[a + 6] == '1', slots = {}}
-  local h = redis.call('HMGET', KEYS[i], 'next', 'promised', 'shut', 'suspected', 'slots')
+  local h = redis.call('HMGET', KEYS[i], 'next', 'promised', 'closed', 'suspected', 'slots')
   b.next = h[1] and tonumber(h[1])
   if not b.next then
     b.next = now
     if b.cold then b.next = now + (b.burst - 1) * b.every end
   end
-  b.promised, b.shut, b.suspected = tonumber(h[2] or '0'), tonumber(h[3] or '0'), tonumber(h[4] or '0')
-  if b.shut - now > shut then shut, shutBy = b.shut - now, i end
+  b.promised, b.closed, b.suspected = tonumber(h[2] or '0'), tonumber(h[3] or '0'), tonumber(h[4] or '0')
+  if b.closed - now > closed then closed, closedBy = b.closed - now, i end
   if b.suspected - now > suspected then suspected, suspectedBy = b.suspected - now, i end
   if b.most > 0 then
     for at in string.gmatch(h[5] or '', '%d+') do
@@ -76,7 +76,7 @@ for i = 1, last do
   end
   own[i] = b
 end
-if shut > 0 then return {1, shut, shutBy} end
+if closed > 0 then return {1, closed, closedBy} end
 if suspected > 0 then return {2, suspected, suspectedBy} end
 local slot, blocked, at = ready[last], 0, ready[last] + together
 for i = 1, last - 1 do
@@ -87,7 +87,7 @@ end
 if slot - now > maxWait then return {4, slot - now, math.max(blocked, 1)} end
 local function save(i, field, value)
   local b = own[i]
-  local left = math.max(b.next, b.promised, b.shut, b.suspected, slot + b.span) - now + b.burst * b.every
+  local left = math.max(b.next, b.promised, b.closed, b.suspected, slot + b.span) - now + b.burst * b.every
   if b.cold then left = left + 600000000 end
   redis.call('HSET', KEYS[i], field, value)
   redis.call('PEXPIRE', KEYS[i], string.format('%.0f', left / 1000 + 1000))
@@ -134,7 +134,7 @@ func (p *Pool) Reserve(ctx context.Context, req ratelimit.PoolRequest) (grant ra
 	return grant, err
 }
 
-// setGates changes the gates KEYS; ARGV has for each the field and for how long it is shut, or 0 to open it. Times are microseconds.
+// setGates changes the gates KEYS; ARGV has for each the field and for how long it is closed, or 0 to open it. Times are microseconds.
 //
 //nolint:dupword // Lua ends blocks one after the other
 var setGates = rueidis.NewLuaScript(`
@@ -158,7 +158,7 @@ func (p *Pool) SetGates(ctx context.Context, gates []ratelimit.Gate) error {
 	keys, args := make([]string, len(gates)), make([]string, 0, 2*len(gates))
 	for i, gate := range gates {
 		keys[i] = p.name(gate.Name)
-		field := "shut"
+		field := "closed"
 		if gate.Suspected {
 			field = "suspected"
 		}

@@ -125,10 +125,10 @@ func gates(one, other *process) {
 	narrow := ratelimit.PoolBudget{Name: "narrow gate", Every: hour, Burst: 9}
 	both := ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{narrow, b}}
 	one.tells(ratelimit.Gate{Name: "gate", Wait: 2 * hour}, ratelimit.Gate{Name: "narrow gate", Wait: hour})
-	other.asks(both, ratelimit.Shut, 2*hour)
+	other.asks(both, ratelimit.Closed, 2*hour)
 	other.tells(ratelimit.Gate{Name: "gate", Wait: hour}, ratelimit.Gate{Name: "gate", Suspected: true}, ratelimit.Gate{Name: "gate"})
-	one.asks(both, ratelimit.Shut, 2*hour)
-	one.asks(ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{narrow, {Name: "another", Burst: 1}}}, ratelimit.Shut, hour)
+	one.asks(both, ratelimit.Closed, 2*hour)
+	one.asks(ratelimit.PoolRequest{Budgets: []ratelimit.PoolBudget{narrow, {Name: "another", Burst: 1}}}, ratelimit.Closed, hour)
 }
 
 func gateAfterSlots(one, other *process) {
@@ -160,7 +160,7 @@ func suspicion(one, other *process) {
 	other.tells(ratelimit.Gate{Name: "suspected", Suspected: true})
 	one.granted(0, b)
 	one.tells(ratelimit.Gate{Name: "suspected", Wait: hour, Suspected: true}, ratelimit.Gate{Name: "suspected", Wait: hour})
-	other.asks(ask, ratelimit.Shut, hour)
+	other.asks(ask, ratelimit.Closed, hour)
 }
 
 func narrow(one, other *process) {

@@ -37,7 +37,7 @@ var _ Pools = (*Memory)(nil)
 type budget struct {
 	next      time.Time // when a bucket without a burst gives the next slot
 	promised  time.Time // when those that have not asked yet may have a slot
-	shut      time.Time
+	closed    time.Time
 	suspected time.Time
 	slots     []time.Time // in ascending order, of a budget that counts
 }
@@ -100,7 +100,7 @@ func (m *Memory) SetGates(_ context.Context, gates []ratelimit.Gate) error {
 		case gate.Suspected:
 			b.suspected = latest(b.suspected, until)
 		default:
-			b.shut = latest(b.shut, until)
+			b.closed = latest(b.closed, until)
 		}
 	}
 	return nil
@@ -120,7 +120,7 @@ func (m *Memory) Reserve(_ context.Context, req ratelimit.PoolRequest) (ratelimi
 		own[i] = m.known(limit, now)
 		ready[i] = own[i].ready(limit, now)
 	}
-	if grant, shut := gate(own, now); shut {
+	if grant, closed := gate(own, now); closed {
 		return grant, nil
 	}
 	last := len(own) - 1
@@ -190,19 +190,19 @@ func (m *Memory) known(limit ratelimit.PoolBudget, now time.Time) *budget {
 	return b
 }
 
-// gate returns the answer of a gate that is shut.
+// gate returns the answer of a gate that is closed.
 func gate(own []*budget, now time.Time) (ratelimit.Grant, bool) {
-	var shut, suspected ratelimit.Grant
+	var closed, suspected ratelimit.Grant
 	for i, b := range own {
-		if wait := b.shut.Sub(now); wait > shut.Wait {
-			shut = ratelimit.Grant{Outcome: ratelimit.Shut, Wait: wait, Budget: i}
+		if wait := b.closed.Sub(now); wait > closed.Wait {
+			closed = ratelimit.Grant{Outcome: ratelimit.Closed, Wait: wait, Budget: i}
 		}
 		if wait := b.suspected.Sub(now); wait > suspected.Wait {
 			suspected = ratelimit.Grant{Outcome: ratelimit.Suspected, Wait: wait, Budget: i}
 		}
 	}
-	if shut.Wait > 0 {
-		return shut, true
+	if closed.Wait > 0 {
+		return closed, true
 	}
 	return suspected, suspected.Wait > 0
 }

@@ -36,7 +36,7 @@ func TestALimitThatOnlyAsksToWaitIsGivenUp(t *testing.T) {
 			start := time.Now()
 			for n := 0; ; n++ {
 				waited, refused := meet()
-				if took := time.Since(start); refused && (n != 11 || waited != 0 || took != maxShut) || n > 11 {
+				if took := time.Since(start); refused && (n != 11 || waited != 0 || took != maxClosed) || n > 11 {
 					t.Errorf("refused: %t, after %d requests and %v, the last of which took %v", refused, n, took, waited)
 				}
 				if refused || n > 11 {
