@@ -89,10 +89,10 @@ func checkAuditFile(path string) (audit.Sink, error) {
 
 // auditSink returns the sink of a path. Empty is standard error.
 func auditSink(path string, openFile auditOpener) (audit.Sink, error) {
-	switch {
-	case path == "" || path == "/dev/stderr":
+	switch path {
+	case "", "/dev/stderr":
 		return audit.Stream{W: os.Stderr}, nil
-	case path == "/dev/stdout":
+	case "/dev/stdout":
 		// A link, which is not followed; but it is the name by which everybody knows this sink.
 		return audit.Stream{W: os.Stdout}, nil
 	default:

@@ -110,10 +110,7 @@ func (e *Engine) fillPage(ctx context.Context, events *eventPage, beside *merge.
 	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
 	defer account.Close()
 	m.Limit(listAhead, window.TargetRows, account)
-	m.SetListPage(events.size, func() bool { return !events.Empty() })
-	if beside != nil {
-		m.PlanBeside(beside)
-	}
+	m.SetListPage(events.size, func() bool { return !events.Empty() }, beside)
 	done := false
 	if events.size > 0 {
 		var err error

@@ -83,7 +83,7 @@ func (s *tenantStream) begin(token string) error {
 	if err := s.req.Check(now); err != nil {
 		return err
 	}
-	_, end, cut := s.req.Interval(now, window.Earlier(now, now.Add(-s.sources.ClockAhead())))
+	_, end, cut := s.req.Interval(now, window.Earlier(now, now.Add(-s.sources.ClockSkew())))
 	if cut {
 		s.notices = append(s.notices, query.EndCut())
 	}

@@ -14,7 +14,6 @@ import (
 const (
 	MaxOutOfWindow   = 7 // digests of rows that were delivered out of their window
 	maxSources       = 8
-	maxLongest       = 31 * 24 * time.Hour
 	maxClockLag      = 1 << 31 // seconds
 	maxAcceptedStart = 1 << 37 // seconds since 1970
 )
@@ -166,7 +165,7 @@ func decodeEvents(plain []byte) (*Events, error) {
 
 func unpackSource(now time.Time, m *cursorpb.Source) (Source, error) {
 	longest := time.Duration(m.GetLongest()) * time.Second
-	if m.GetState() > math.MaxUint8 || m.GetReason() > maxReason || m.GetLevel() > uint32(window.Era) || longest > maxLongest || m.GetRate() > window.MaxRate ||
+	if m.GetState() > math.MaxUint8 || m.GetReason() > maxReason || m.GetLevel() > uint32(window.Era) || longest > window.MaxLongest || m.GetRate() > window.MaxRate ||
 		m.GetAcceptedStart() < 0 || m.GetAcceptedStart() > maxAcceptedStart {
 		return Source{}, ErrMalformed
 	}

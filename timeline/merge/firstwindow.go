@@ -11,8 +11,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// The first window of a walk may be known better than by the grid: it is planned by a walk on the other side of an anchor (PlanBeside), or it
-// was read before the walk began (FirstWindow).
+// The first window of a walk may be known better than by the grid: it is planned by a walk on the other side of an anchor (SetListPage), or
+// it was read before the walk began (FirstWindow).
 
 // The first window of a walk that begins beside another one.
 const (
@@ -22,10 +22,9 @@ const (
 	unknownReach = 24 * time.Hour // its length where the other walk met no event of a chat
 )
 
-// PlanBeside plans the first window of each source so that it holds the page of a List, by the density of another walk, which ends where
+// planBeside plans the first window of each source so that it holds the page of a List, by the density of another walk, which ends where
 // this one begins. Graph sends the newest rows of a window first, and the page needs the oldest, so that the window must be read whole.
-// Call PlanBeside after SetListPage.
-func (m *Merger) PlanBeside(other *Merger) {
+func (m *Merger) planBeside(other *Merger) {
 	for i, r := range m.readers {
 		if i < len(other.readers) && other.readers[i].src == r.src {
 			r.planBeside(other.readers[i])

@@ -28,7 +28,7 @@ func Open(ctx context.Context, cfg *Config, sources query.Sources, req *query.Ev
 	}
 	m = &Merger{
 		cfg: cfg, req: req, desc: req.Descending(),
-		present: present{ofWalk: now, ofGraph: now.Add(-sources.ClockAhead()), skew: sources.ClockAhead},
+		present: present{ofWalk: now, ofGraph: now.Add(-sources.ClockSkew()), skew: sources.ClockSkew},
 		digest:  bytes.Clone(resolved.Digest[:]),
 	}
 	if m.filter, err = req.CompileFilter(); err != nil {
@@ -179,11 +179,15 @@ func (m *Merger) aheadOf(r *sourceReader) int {
 }
 
 // SetListPage has the walk read nothing beyond a window that holds size rows. A throttled source ends the page of a List in place of
-// being given up while patient returns true.
-func (m *Merger) SetListPage(size int, patient func() bool) {
+// being given up while patient returns true. Where another walk, beside, ends where this one begins, its density plans the first windows;
+// nil = there is none.
+func (m *Merger) SetListPage(size int, patient func() bool, beside *Merger) {
 	m.patient = patient
 	for _, r := range m.readers {
 		r.pageRows = size
+	}
+	if beside != nil {
+		m.planBeside(beside)
 	}
 }
 

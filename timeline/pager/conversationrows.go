@@ -100,7 +100,7 @@ func (l *Lister) openConversationRows(sources query.Sources, req *query.Conversa
 	if err := events.Check(now); err != nil {
 		return nil, err
 	}
-	_, end, cut := events.Interval(now, now.Add(-max(sources.ClockAhead(), 0)))
+	_, end, cut := events.Interval(now, now.Add(-max(sources.ClockSkew(), 0)))
 	if cut {
 		r.notices = append(r.notices, query.EndCut())
 	}

@@ -49,16 +49,16 @@ type Canary struct {
 	nobody string        // an object id that nobody has
 	asking chan struct{} // full while one call asks Graph
 
-	mu      sync.Mutex
-	ignored bool
-	until   time.Time // time when Graph is to be asked again
+	mu     sync.Mutex
+	answer bool      // the last one: Graph honours the filter
+	until  time.Time // time when Graph is to be asked again
 }
 
 // known returns the last answer; ok is false when Graph must be asked.
 func (c *Canary) known() (honours, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.ignored, time.Now().Before(c.until)
+	return c.answer, time.Now().Before(c.until)
 }
 
 // trusted reports whether Graph was found to evaluate the filter.
@@ -85,17 +85,18 @@ func (c *Canary) honours(ctx context.Context, r *fetch.Reader, s window.Span) bo
 	rows, err := r.Probe(ctx, s, c.nobody)
 	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, cache.ErrNotCached) {
-			c.found(false, canaryPause)
+			c.found(true, canaryPause)
 		}
 		return true
 	}
-	c.found(rows > 0, canaryLife)
-	return rows == 0
+	honours := rows == 0
+	c.found(honours, canaryLife)
+	return honours
 }
 
 // found stores an answer for a time.
-func (c *Canary) found(ignored bool, life time.Duration) {
+func (c *Canary) found(honours bool, life time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ignored, c.until = ignored, time.Now().Add(life)
+	c.answer, c.until = honours, time.Now().Add(life)
 }

@@ -29,8 +29,8 @@ type Sources struct {
 	Skew func() time.Duration
 }
 
-// ClockAhead is how far this machine's clock is ahead of Graph's.
-func (s *Sources) ClockAhead() time.Duration {
+// ClockSkew is Skew, and 0 where nobody measures it.
+func (s *Sources) ClockSkew() time.Duration {
 	if s.Skew == nil {
 		return 0
 	}

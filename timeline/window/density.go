@@ -44,15 +44,15 @@ func (d *Density) Observe(w Window, rows int) {
 // quick is the time within which a window must be read so that the next ones may be twice as long.
 const quick = 5 * time.Second
 
-// maxLongest is the longest time that Longest bounds windows to. Beyond it, they are not bounded.
-const maxLongest = 31 * 24 * time.Hour
+// MaxLongest is the longest time that Longest bounds windows to. Beyond it, they are not bounded.
+const MaxLongest = 31 * 24 * time.Hour
 
 // ObserveTime takes into account how long the reading of a window took.
 func (d *Density) ObserveTime(t time.Duration) {
 	if t >= quick || d.Longest == 0 {
 		return
 	}
-	if d.Longest *= 2; d.Longest > maxLongest {
+	if d.Longest *= 2; d.Longest > MaxLongest {
 		d.Longest = 0
 	}
 }
@@ -66,7 +66,7 @@ func (d *Density) Reset(l Level) {
 // LimitNext bounds the length of the next window, whatever the grid. The windows after it may be longer.
 func (d *Density) LimitNext(t time.Duration) {
 	d.Level = min(d.Level, Year)
-	d.Longest = min(max(t.Truncate(time.Second), time.Second), maxLongest)
+	d.Longest = min(max(t.Truncate(time.Second), time.Second), MaxLongest)
 }
 
 // LimitNextByRows bounds the next window to the time that is expected to hold a number of rows, at a rate of rows per hour.
