@@ -200,10 +200,10 @@ func getCall(x *exchange) (*reply, *refusal.Error) {
 		o = append(o, x.expandedParticipants(cl, path)...)
 	case expandSessions:
 		context += "(sessions())"
-		o = append(o, x.expandedSessions(cl, path, withoutSegments)...)
+		o = append(o, x.expandedSessions(cl, path, data.WithoutSegments)...)
 	case expandSegments:
 		context += "(sessions(segments()))"
-		o = append(o, x.expandedSessions(cl, path, withSegments)...)
+		o = append(o, x.expandedSessions(cl, path, data.WithSegments)...)
 	}
 	return &reply{context: context + "/$entity", entity: o}, nil
 }
@@ -220,9 +220,9 @@ func (x *exchange) expandedParticipants(cl *data.Call, path string) data.Object 
 }
 
 // expandedSessions returns the members of a call record that $expand=sessions adds: the first page, and the link to the next one.
-func (x *exchange) expandedSessions(cl *data.Call, path string, s segments) data.Object {
+func (x *exchange) expandedSessions(cl *data.Call, path string, s data.Segments) data.Object {
 	context, query := "sessions()", "?"
-	if s == withSegments {
+	if s == data.WithSegments {
 		context, query = "sessions(segments())", "?$expand=segments&"
 	}
 	total, size := x.world.SessionCount(cl), x.pageSize(x.sim.cfg.SessionPageSize)
@@ -236,30 +236,22 @@ func (x *exchange) expandedSessions(cl *data.Call, path string, s segments) data
 	return o
 }
 
-// segments says whether sessions have their segments.
-type segments bool
-
-const (
-	withSegments    segments = true
-	withoutSegments segments = false
-)
-
 // sessionRows returns some of the sessions of a call.
-func (x *exchange) sessionRows(cl *data.Call, from, to int, s segments) data.List {
+func (x *exchange) sessionRows(cl *data.Call, from, to int, s data.Segments) data.List {
 	rows := make(data.List, 0, to-from)
 	for i := from; i < to; i++ {
-		rows = append(rows, x.world.RenderSession(cl, i, bool(s), x.view))
+		rows = append(rows, x.world.RenderSession(cl, i, s, x.view))
 	}
 	return rows
 }
 
 func listSessions(x *exchange) (*reply, *refusal.Error) {
-	expanded := withoutSegments
+	expanded := data.WithoutSegments
 	if text, ok := x.query.get("$expand"); ok {
 		if !strings.EqualFold(strings.TrimSpace(text), "segments") {
 			return nil, refusal.BadRequest("Parsing OData Select and Expand failed: Could not find a property named '%s' on type 'microsoft.graph.callRecords.session'.", text)
 		}
-		expanded = withSegments
+		expanded = data.WithSegments
 	}
 	cl, g := x.callOf()
 	if g != nil {

@@ -79,7 +79,7 @@ func (d *deployment) exports(ctx context.Context, o options, users int) (best ex
 	}
 	defer func() { err = errors.Join(err, at.end()) }()
 	_, end := day(2)
-	r := &reading{GRPC: at.GRPC, CA: d.file("cert.pem"), Token: mustToken(d), Start: end.AddDate(0, 0, -exportDays), End: end, Sources: allSources()}
+	r := &reading{GRPC: at.GRPC, CA: d.file("cert.pem"), Token: d.streamToken, Start: end.AddDate(0, 0, -exportDays), End: end, Sources: allSources()}
 	first, _, err := readWhole(ctx, r)
 	if err != nil {
 		return best, err

@@ -28,8 +28,9 @@ import (
 
 // deployment is what gateways have around them in production: an issuer of tokens, TLS, a policy, audit records in a file.
 type deployment struct {
-	folder string
-	issuer *graphsim.Sim
+	folder      string
+	issuer      *graphsim.Sim
+	streamToken string // of the application that reads streams
 }
 
 func newDeployment(ctx context.Context) (d *deployment, err error) {
@@ -49,6 +50,9 @@ func newDeployment(ctx context.Context) (d *deployment, err error) {
 	}
 	token, err := d.token("night")
 	if err != nil {
+		return nil, err
+	}
+	if d.streamToken, err = d.token("streams"); err != nil {
 		return nil, err
 	}
 	secret := make([]byte, 64) // two keys

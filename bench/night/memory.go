@@ -69,7 +69,7 @@ func isFull(bytes float64, o options) bool { return bytes >= 0.95*float64(o.cach
 func (d *deployment) fill(ctx context.Context, o options, g *graph, at *gateway) (resident, ahead float64, took time.Duration, err error) {
 	_, end := day(1)
 	reader, err := startReader(ctx, &reading{
-		GRPC: at.GRPC, CA: d.file("cert.pem"), Token: mustToken(d), Start: end.AddDate(0, 0, -50), End: end, Sources: chats(),
+		GRPC: at.GRPC, CA: d.file("cert.pem"), Token: d.streamToken, Start: end.AddDate(0, 0, -50), End: end, Sources: chats(),
 		Users: g.Users[listUsers:], Lanes: tightStreams, Endless: true,
 	})
 	if err != nil {
@@ -100,11 +100,6 @@ func (d *deployment) fill(ctx context.Context, o options, g *graph, at *gateway)
 	return resident, ahead, took, err
 }
 
-func mustToken(d *deployment) string {
-	token, _ := d.token("streams") // the one in the file was made in the same way
-	return token
-}
-
 // tight measures a gateway with little memory.
 func (d *deployment) tight(ctx context.Context, o options, g *graph, t *table) error {
 	at, err := d.start(ctx, o, g, tightLimit)
@@ -113,7 +108,7 @@ func (d *deployment) tight(ctx context.Context, o options, g *graph, t *table) e
 	}
 	start, end := day(2)
 	r := &reading{
-		GRPC: at.GRPC, CA: d.file("cert.pem"), Token: mustToken(d), Start: start.AddDate(0, 0, -2), End: end, Sources: chats(),
+		GRPC: at.GRPC, CA: d.file("cert.pem"), Token: d.streamToken, Start: start.AddDate(0, 0, -2), End: end, Sources: chats(),
 		Lanes: tightStreams,
 	}
 	for len(r.Users) < tightStreams*tightReads {

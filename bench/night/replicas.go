@@ -122,7 +122,7 @@ func (d *deployment) pass(ctx context.Context, all []*gateway, pass int) (events
 	for shard := range readers {
 		at := all[(shard+pass)%len(all)]
 		if readers[shard], err = startReader(ctx, &reading{
-			GRPC: at.GRPC, CA: d.file("cert.pem"), Token: mustToken(d), Start: end.AddDate(0, 0, -1), End: end, Sources: allSources(),
+			GRPC: at.GRPC, CA: d.file("cert.pem"), Token: d.streamToken, Start: end.AddDate(0, 0, -1), End: end, Sources: allSources(),
 			Shards: shards, Shard: shard + 1,
 		}); err != nil {
 			return 0, err

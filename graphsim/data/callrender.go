@@ -119,8 +119,17 @@ func (w *World) SessionCount(cl *Call) int {
 	return 1
 }
 
-// RenderSession is one session of a call, with its segments or without.
-func (w *World) RenderSession(cl *Call, i int, segments bool, v View) Object {
+// Segments says whether a session has its segments.
+type Segments bool
+
+// The values of Segments.
+const (
+	WithSegments    Segments = true
+	WithoutSegments Segments = false
+)
+
+// RenderSession is one session of a call.
+func (w *World) RenderSession(cl *Call, i int, segments Segments, v View) Object {
 	people := w.Attendees(cl)
 	d := Dice(Hash3(cl.h, tagSegment, uint64(i)))
 	caller := people[i]
@@ -151,7 +160,7 @@ func (w *World) RenderSession(cl *Call, i int, segments bool, v View) Object {
 	if d.Chance(40) {
 		o.Set("failureInfo", Object{{"reason", "The media path was lost."}, {"stage", "midcall"}})
 	}
-	if !segments {
+	if segments == WithoutSegments {
 		return o
 	}
 	rows := List{}
