@@ -150,11 +150,13 @@ type Limits struct {
 	// CallerShare is the part of all calls and streams at one time that one authenticated caller may hold while others wait, at
 	// most 1; a rule of the policy may give its callers a weight. While nobody waits, one caller may hold all. Default: 0.125.
 	CallerShare float64
-	// MaxDeadline is the longest deadline that a caller may ask for. Default: 2 minutes for lists and gets, 30 minutes for streams.
+	// MaxDeadline is the longest deadline of lists and gets. Default: 2 minutes. Where it is set, streams grow no older than it, whatever
+	// StreamAge says.
 	MaxDeadline time.Duration
-	// StreamStall is how long the client of a stream may take nothing before the stream ends with its token. Default: 2 minutes.
+	// StreamStall is how long the client of a stream may take nothing before the stream ends with STREAM_ENDED and a resume token. Default: 2 minutes.
 	StreamStall time.Duration
-	// StreamAge is the age at which a stream ends with its token, to go on at once. Default: 30 minutes.
+	// StreamAge is the age at which a stream ends with STREAM_ENDED and a resume token; the client goes on with it at once. Default: 30
+	// minutes.
 	StreamAge time.Duration
 }
 
@@ -172,7 +174,7 @@ type Cache struct {
 	// Bytes is the memory for pages, at most half of the memory limit. Default: a quarter of the memory limit, at most 256 MiB;
 	// negative = nothing is kept.
 	Bytes int64
-	// MaxAge is the longest time that any page is kept. Default: 24 hours; negative = no bound but that of each kind of page.
+	// MaxAge is the longest time that any value is cached. Default: 24 hours; negative = no bound but that of each kind of value.
 	MaxAge time.Duration
 }
 

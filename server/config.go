@@ -45,7 +45,7 @@ type Config struct {
 	Audit *audit.Log
 	// CORSOrigins are the web origins whose pages may read answers; see httpmw.Origins.
 	CORSOrigins []string
-	// CallerRate is how many calls a second each caller may begin on average, CallerBurst how many at once; 0 = no bound.
+	// CallerRate is how many calls a second each caller may begin on average; 0 = no bound. CallerBurst is how many at once, at least 1.
 	CallerRate  float64
 	CallerBurst int
 	// Tenants are the tenants by alias; at least one.
@@ -71,8 +71,8 @@ type Config struct {
 	CallTime time.Duration
 	// MaxDeadline caps the deadlines of Lists and Gets; 0 = 2 min.
 	MaxDeadline time.Duration
-	// StreamAge is when a stream ends with its token, STREAM_ENDED; 0 = 30 min. StreamStall is how long its client may take
-	// nothing; 0 = 2 min.
+	// StreamAge is the age at which a stream ends with STREAM_ENDED and a resume token; 0 = 30 min. StreamStall is how long its client
+	// may take nothing; 0 = 2 min.
 	StreamAge, StreamStall time.Duration
 	// CallerShare is the part of MaxCalls and of MaxStreams that a caller may hold while others wait, times the weight that the
 	// policy gives the caller; 0 or less, or 1 or more = as much as there is. Without authentication there are no shares.

@@ -86,11 +86,11 @@ func (c *checker) checkListeners(authenticated bool) {
 			c.failf(l.addr, "%w", err)
 		case local || l.mayLeave && authenticated && secure:
 		case !l.mayLeave:
-			c.failf(l.addr, "%q is not a loopback address; metrics and profiles have no authentication", *l.addr)
+			c.failf(l.addr, "%q is not a loopback address; metrics and profiles have no authentication: use 127.0.0.1, and PARLEY_METRICS_ADDR for machines that watch the gateway", *l.addr)
 		case !authenticated:
-			c.failf(l.addr, "%q is not a loopback address; without caller authentication only 127.0.0.1 or [::1] may be listened on", *l.addr)
+			c.failf(l.addr, "%q is not a loopback address; set PARLEY_AUTH_MODE to let callers in over the network, or listen on 127.0.0.1 or [::1]", *l.addr)
 		default:
-			c.failf(l.addr, "%q is not a loopback address and there is no TLS; set PARLEY_TLS_CERT_FILE and _KEY_FILE, "+
+			c.failf(l.addr, "%q is not a loopback address and there is no TLS; set PARLEY_TLS_CERT_FILE and PARLEY_TLS_KEY_FILE, "+
 				"or PARLEY_TLS_TERMINATED=true where TLS ends in front of the gateway", *l.addr)
 		}
 	}

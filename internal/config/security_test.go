@@ -78,7 +78,7 @@ func TestCheckRefusesUnguardedSettings(t *testing.T) {
 		"TLS without callers": {func(s *config.Settings) {
 			*s = valid(t)
 			s.GRPCAddr, s.TLSCertFile, s.TLSKeyFile = ":1", anyFile, anyFile
-		}, "without caller authentication"},
+		}, "set PARLEY_AUTH_MODE"},
 		"a mode twice":           {func(s *config.Settings) { s.AuthMode = "oidc,oidc" }, "PARLEY_AUTH_MODE: \"oidc,oidc\" is unknown"},
 		"none and another":       {func(s *config.Settings) { s.AuthMode = "none,oidc" }, "PARLEY_AUTH_MODE: \"none,oidc\" is unknown"},
 		"no mode":                {func(s *config.Settings) { s.AuthMode = "" }, "PARLEY_AUTH_MODE: \"\" is unknown"},

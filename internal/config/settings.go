@@ -23,10 +23,10 @@ type Settings struct {
 
 	MetricsAddr string `name:"metrics-addr" env:"PARLEY_METRICS_ADDR" group:"Listeners" help:"Where /metrics, /livez and /readyz are served for machines that watch the gateway, host:port, such as 0.0.0.0:9464; unset = nowhere but on the other listeners."`
 
-	GraphCloud                string `name:"graph-cloud" env:"PARLEY_GRAPH_CLOUD" default:"global" group:"Microsoft Graph" help:"Cloud: global, us-l4, us-l5 or china. Drives authority, scope, base URL and allowed links."`
+	GraphCloud                string `name:"graph-cloud" env:"PARLEY_GRAPH_CLOUD" default:"global" group:"Microsoft Graph" help:"Cloud: global, us-l4, us-l5 or china. It decides the login service, the scope of tokens, Graph's base URL and which links are followed."`
 	GraphURL                  string `name:"graph-url" env:"PARLEY_GRAPH_URL" group:"Microsoft Graph" help:"Base URL in place of the cloud's own, scheme and host without a version."`
-	GraphAuthorityURL         string `name:"graph-authority-url" env:"PARLEY_GRAPH_AUTHORITY_URL" group:"Microsoft Graph" help:"Token authority in place of the cloud's own, https."`
-	GraphCAFile               string `name:"graph-ca-file" env:"PARLEY_GRAPH_CA_FILE" type:"path" group:"Microsoft Graph" help:"PEM file of certificate authorities to trust for Graph and its authority, beside the system's."`
+	GraphAuthorityURL         string `name:"graph-authority-url" env:"PARLEY_GRAPH_AUTHORITY_URL" group:"Microsoft Graph" help:"Login service in place of the cloud's own: an https URL of scheme and host."`
+	GraphCAFile               string `name:"graph-ca-file" env:"PARLEY_GRAPH_CA_FILE" type:"path" group:"Microsoft Graph" help:"PEM file of certificate authorities to trust for Graph and the login service, beside the system's."`
 	GraphVersion              string `name:"graph-version" env:"PARLEY_GRAPH_VERSION" default:"v1.0" group:"Microsoft Graph" help:"Generation of Graph to ask, v1.0 or beta."`
 	GraphVersionCopilot       string `name:"graph-version-copilot" env:"PARLEY_GRAPH_VERSION_COPILOT" group:"Microsoft Graph" help:"Generation for Copilot interactions, if another."`
 	GraphVersionChat          string `name:"graph-version-chat" env:"PARLEY_GRAPH_VERSION_CHAT" group:"Microsoft Graph" help:"Generation for chat messages, if another."`
@@ -49,18 +49,18 @@ type Settings struct {
 	SharedUsername     string        `name:"shared-username" env:"PARLEY_SHARED_USERNAME" group:"Replicas" help:"User of the shared store, if it has users."`
 	SharedPasswordFile string        `name:"shared-password-file" env:"PARLEY_SHARED_PASSWORD_FILE" type:"path" group:"Replicas" help:"File that holds the password of the shared store; read at each connection."`
 	SharedCAFile       string        `name:"shared-ca-file" env:"PARLEY_SHARED_CA_FILE" type:"path" group:"Replicas" help:"PEM file of certificate authorities to trust for the shared store, beside the system's."`
-	SharedKeysFile     string        `name:"shared-keys-file" env:"PARLEY_SHARED_KEYS_FILE" type:"path" group:"Replicas" help:"File of keys that seal what is put into the shared store, first seals, all open; needed with a shared store, the same for all replicas, in the form of the seal keys file."`
+	SharedKeysFile     string        `name:"shared-keys-file" env:"PARLEY_SHARED_KEYS_FILE" type:"path" group:"Replicas" help:"File of keys that seal what is put into the shared store, the first key seals, every key opens; needed with a shared store, the same for all replicas, in the form of the seal keys file."`
 	SharedPrefix       string        `name:"shared-prefix" env:"PARLEY_SHARED_PREFIX" default:"parley" group:"Replicas" help:"Beginning of all names in the shared store."`
 	SharedTimeout      time.Duration `name:"shared-timeout" env:"PARLEY_SHARED_TIMEOUT" default:"50ms" group:"Replicas" help:"Longest time of an operation on the shared store; the replica goes on by itself then."`
 
 	CacheSize   string        `name:"cache-size" env:"PARLEY_CACHE_SIZE" group:"Cache" help:"Memory for cached pages, such as 64MiB or 2GiB; unset = a quarter of the memory limit, at most 256MiB; above half of the limit is refused; 0 caches nothing."`
-	CacheMaxAge time.Duration `name:"cache-max-age" env:"PARLEY_CACHE_MAX_AGE" default:"24h" group:"Cache" help:"Longest time that any page is kept."`
+	CacheMaxAge time.Duration `name:"cache-max-age" env:"PARLEY_CACHE_MAX_AGE" default:"24h" group:"Cache" help:"Longest time that any value is cached; 0 = no bound but that of each kind of value."`
 
-	SettleCopilot time.Duration `name:"settle-copilot" env:"PARLEY_SETTLE_COPILOT" default:"1h" group:"Timeline" help:"Age from which no new Copilot interaction is expected."`
-	SettleChat    time.Duration `name:"settle-chat" env:"PARLEY_SETTLE_CHAT" default:"15m" group:"Timeline" help:"Age from which no new chat message is expected."`
-	SettleCall    time.Duration `name:"settle-call" env:"PARLEY_SETTLE_CALL" default:"36h" group:"Timeline" help:"Age from which no new or corrected call record is expected."`
+	SettleCopilot time.Duration `name:"settle-copilot" env:"PARLEY_SETTLE_COPILOT" default:"1h" group:"Timeline" help:"Age from which Copilot interactions are settled: no new one is expected, and they are cached for longer; 0 = the default."`
+	SettleChat    time.Duration `name:"settle-chat" env:"PARLEY_SETTLE_CHAT" default:"15m" group:"Timeline" help:"Age from which chat messages are settled: no new one is expected, and they are cached for longer; 0 = the default."`
+	SettleCall    time.Duration `name:"settle-call" env:"PARLEY_SETTLE_CALL" default:"36h" group:"Timeline" help:"Age from which call records are settled: no new or corrected one is expected; 0 = the default."`
 
-	SealKeysFile string `name:"seal-keys-file" env:"PARLEY_SEAL_KEYS_FILE" type:"path" group:"Security" help:"File of keys that seal page and resume tokens, first seals, all open; unset = random keys, and tokens end with the process."`
+	SealKeysFile string `name:"seal-keys-file" env:"PARLEY_SEAL_KEYS_FILE" type:"path" group:"Security" help:"File of keys that seal page and resume tokens, the first key seals, every key opens; unset = random keys, and tokens end with the process."`
 
 	AuthMode         string        `name:"auth-mode" env:"PARLEY_AUTH_MODE" default:"none" group:"Security" help:"How callers are known: oidc (access tokens), mtls (client certificates), oidc,mtls (a token decides where there is one), or none (loopback listeners only)."`
 	OIDCIssuer       string        `name:"oidc-issuer" env:"PARLEY_OIDC_ISSUER" group:"Security" help:"Issuer of accepted access tokens, an https URL; {tid} stands for the configured tenants, as in https://login.microsoftonline.com/{tid}/v2.0."`
@@ -76,16 +76,16 @@ type Settings struct {
 	AuditFile        string        `name:"audit-file" env:"PARLEY_AUDIT_FILE" type:"path" group:"Security" help:"File that audit records are appended to; unset = standard error."`
 	CORSOrigins      string        `name:"cors-origins" env:"PARLEY_CORS_ORIGINS" group:"Security" help:"Web origins whose pages may read answers, separated by commas, such as https://chats.contoso.example; loopback = pages that this machine serves, on any port."`
 	Reflection       string        `name:"reflection" env:"PARLEY_REFLECTION" default:"auto" group:"Security" help:"gRPC reflection on the public listener: on, off, or auto, which is on where callers are not asked who they are."`
-	Explorer         string        `name:"explorer" env:"PARLEY_EXPLORER" default:"off" group:"Security" help:"The explorer at /explorer, a page that shows in a browser what its reader may read: on or off."`
-	CallerRate       int           `name:"caller-rate" env:"PARLEY_CALLER_RATE" default:"50" group:"Security" help:"Calls a second that each authenticated caller may begin on average; 0 = no bound."`
-	CallerBurst      int           `name:"caller-burst" env:"PARLEY_CALLER_BURST" default:"100" group:"Security" help:"Calls that each authenticated caller may begin at once."`
+	Explorer         string        `name:"explorer" env:"PARLEY_EXPLORER" default:"off" group:"Security" help:"The explorer at /explorer, a page that shows in a browser what its user may read: on or off."`
+	CallerRate       int           `name:"caller-rate" env:"PARLEY_CALLER_RATE" default:"50" group:"Limits" help:"Calls a second that each authenticated caller may begin on average; 0 = no bound."`
+	CallerBurst      int           `name:"caller-burst" env:"PARLEY_CALLER_BURST" default:"100" group:"Limits" help:"Calls that each authenticated caller may begin at once, at least 1."`
 
-	CallerGraphRequests int `name:"caller-graph-requests" env:"PARLEY_CALLER_GRAPH_REQUESTS" group:"Security" help:"Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica, or with a shared store on all together; 0 = no bound."`
+	CallerGraphRequests int `name:"caller-graph-requests" env:"PARLEY_CALLER_GRAPH_REQUESTS" group:"Limits" help:"Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica, or with a shared store on all together; 0 = no bound."`
 
-	CallerShare float64       `name:"caller-share" env:"PARLEY_CALLER_SHARE" default:"0.125" group:"Shares" help:"Part of all calls and streams at one time that one caller may hold while others wait, from 0.001 to 1; a policy rule may give its callers a weight. Who is alone may use all. Callers that are not asked who they are have no shares."`
-	MaxDeadline time.Duration `name:"max-deadline" env:"PARLEY_MAX_DEADLINE" group:"Shares" help:"Longest deadline that a caller may ask for; unset = 2m for lists and gets, 30m for streams."`
-	StreamStall time.Duration `name:"stream-stall" env:"PARLEY_STREAM_STALL" default:"2m" group:"Shares" help:"How long the client of a stream may take nothing before the stream ends with its token."`
-	StreamAge   time.Duration `name:"stream-age" env:"PARLEY_STREAM_AGE" default:"30m" group:"Shares" help:"Age at which a stream ends with its token, to go on at once."`
+	CallerShare float64       `name:"caller-share" env:"PARLEY_CALLER_SHARE" default:"0.125" group:"Limits" help:"Part of all calls and streams at one time that one caller may hold while others wait, from 0.001 to 1; a policy rule may give its callers a weight. Who is alone may use all. Callers that are not asked who they are have no shares."`
+	MaxDeadline time.Duration `name:"max-deadline" env:"PARLEY_MAX_DEADLINE" group:"Limits" help:"Longest deadline of lists and gets, 2m where it is unset. Where it is set, streams grow no older than it, whatever --stream-age says."`
+	StreamStall time.Duration `name:"stream-stall" env:"PARLEY_STREAM_STALL" default:"2m" group:"Limits" help:"How long the client of a stream may take nothing before the stream ends with STREAM_ENDED and a resume token."`
+	StreamAge   time.Duration `name:"stream-age" env:"PARLEY_STREAM_AGE" default:"30m" group:"Limits" help:"Age at which a stream ends with STREAM_ENDED and a resume token; the client goes on with it at once."`
 
 	ShutdownDelay   time.Duration `name:"shutdown-delay" env:"PARLEY_SHUTDOWN_DELAY" group:"Shutdown" help:"How long a gateway that is told to stop still serves while /readyz and health say that it is not ready, so that balancers notice; 0 = not at all."`
 	ShutdownTimeout time.Duration `name:"shutdown-timeout" env:"PARLEY_SHUTDOWN_TIMEOUT" default:"20s" group:"Shutdown" help:"How long open calls may go on after that before they are ended."`

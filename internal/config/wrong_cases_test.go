@@ -309,23 +309,23 @@ func wrongConfigurations() map[string]wrong {
 		},
 		"across: an open listener without callers": {
 			args: loopback + " " + "--http-addr=0.0.0.0:8080",
-			want: "--http-addr: PARLEY_HTTP_ADDR: \"0.0.0.0:8080\" is not a loopback address; without caller authentication only 127.0.0.1 or [::1] may be listened on",
+			want: "--http-addr: PARLEY_HTTP_ADDR: \"0.0.0.0:8080\" is not a loopback address; set PARLEY_AUTH_MODE to let callers in over the network, or listen on 127.0.0.1 or [::1]",
 		},
 		"across: an open listener from the environment": {
 			env: "PARLEY_GRPC_ADDR=:9090", args: loopback,
-			want: "PARLEY_GRPC_ADDR: \":9090\" is not a loopback address; without caller authentication only 127.0.0.1 or [::1] may be listened on",
+			want: "PARLEY_GRPC_ADDR: \":9090\" is not a loopback address; set PARLEY_AUTH_MODE to let callers in over the network, or listen on 127.0.0.1 or [::1]",
 		},
 		"across: an open listener in the file": {
 			file: "http_addr: '[::]:8080'\n", args: loopback,
-			want: "parley.yaml:1:12: http_addr: \"[::]:8080\" is not a loopback address; without caller authentication only 127.0.0.1 or [::1] may be listened on",
+			want: "parley.yaml:1:12: http_addr: \"[::]:8080\" is not a loopback address; set PARLEY_AUTH_MODE to let callers in over the network, or listen on 127.0.0.1 or [::1]",
 		},
 		"across: an admin listener for everybody": {
 			file: "admin_addr: :9091\n", args: loopback,
-			want: "parley.yaml:1:13: admin_addr: \":9091\" is not a loopback address; metrics and profiles have no authentication",
+			want: "parley.yaml:1:13: admin_addr: \":9091\" is not a loopback address; metrics and profiles have no authentication: use 127.0.0.1, and PARLEY_METRICS_ADDR for machines that watch the gateway",
 		},
 		"across: tokens in the clear": {
 			file: "auth_mode: oidc\noidc_issuer: https://id.example\noidc_audience: x\npolicy_file: some.pem\ngrpc_addr: :9090\n", args: loopback,
-			want: "parley.yaml:5:12: grpc_addr: \":9090\" is not a loopback address and there is no TLS; set PARLEY_TLS_CERT_FILE and _KEY_FILE, or PARLEY_TLS_TERMINATED=true where TLS ends in front of the gateway",
+			want: "parley.yaml:5:12: grpc_addr: \":9090\" is not a loopback address and there is no TLS; set PARLEY_TLS_CERT_FILE and PARLEY_TLS_KEY_FILE, or PARLEY_TLS_TERMINATED=true where TLS ends in front of the gateway",
 		},
 		"across: tokens without an issuer": {
 			env: "PARLEY_AUTH_MODE=oidc", args: loopback,
@@ -428,10 +428,10 @@ func wrongConfigurations() map[string]wrong {
 			want: "--settle-call: PARLEY_SETTLE_CALL: is not a duration; write one such as 90s, 15m or 36h\n" +
 				"PARLEY_CALLER_BURST: is not a whole number, such as 50\n" +
 				"PARLEY_GRPC_ADR: is no setting; did you mean PARLEY_GRPC_ADDR?\n" +
-				"--admin-addr: PARLEY_ADMIN_ADDR: \":1\" is not a loopback address; metrics and profiles have no authentication\n" +
+				"--admin-addr: PARLEY_ADMIN_ADDR: \":1\" is not a loopback address; metrics and profiles have no authentication: use 127.0.0.1, and PARLEY_METRICS_ADDR for machines that watch the gateway\n" +
 				"parley.yaml:1:1: unknown key \"log_levl\"; did you mean log_level?\n" +
 				"parley.yaml:2:14: caller_rate: is not a whole number, such as 50\n" +
-				"parley.yaml:3:12: http_addr: \"0.0.0.0:1\" is not a loopback address; without caller authentication only 127.0.0.1 or [::1] may be listened on\n" +
+				"parley.yaml:3:12: http_addr: \"0.0.0.0:1\" is not a loopback address; set PARLEY_AUTH_MODE to let callers in over the network, or listen on 127.0.0.1 or [::1]\n" +
 				"parley.yaml:4:17: seal_keys_file: no such file or directory; give the path of a file that the gateway may read",
 		},
 	}

@@ -33,13 +33,13 @@ type Settings struct {
 	HttpAddr *string `protobuf:"bytes,2,opt,name=http_addr,json=httpAddr,proto3,oneof" json:"http_addr,omitempty"`
 	// Where metrics, pprof and channelz are served, host:port; loopback only.
 	AdminAddr *string `protobuf:"bytes,3,opt,name=admin_addr,json=adminAddr,proto3,oneof" json:"admin_addr,omitempty"`
-	// Cloud: global, us-l4, us-l5 or china. Drives authority, scope, base URL and allowed links.
+	// Cloud: global, us-l4, us-l5 or china. It decides the login service, the scope of tokens, Graph's base URL and which links are followed.
 	GraphCloud *string `protobuf:"bytes,4,opt,name=graph_cloud,json=graphCloud,proto3,oneof" json:"graph_cloud,omitempty"`
 	// Base URL in place of the cloud's own, scheme and host without a version.
 	GraphUrl *string `protobuf:"bytes,5,opt,name=graph_url,json=graphUrl,proto3,oneof" json:"graph_url,omitempty"`
-	// Token authority in place of the cloud's own, https.
+	// Login service in place of the cloud's own: an https URL of scheme and host.
 	GraphAuthorityUrl *string `protobuf:"bytes,6,opt,name=graph_authority_url,json=graphAuthorityUrl,proto3,oneof" json:"graph_authority_url,omitempty"`
-	// PEM file of certificate authorities to trust for Graph and its authority, beside the system's.
+	// PEM file of certificate authorities to trust for Graph and the login service, beside the system's.
 	GraphCaFile *string `protobuf:"bytes,7,opt,name=graph_ca_file,json=graphCaFile,proto3,oneof" json:"graph_ca_file,omitempty"`
 	// Generation of Graph to ask, v1.0 or beta.
 	GraphVersion *string `protobuf:"bytes,8,opt,name=graph_version,json=graphVersion,proto3,oneof" json:"graph_version,omitempty"`
@@ -70,15 +70,16 @@ type Settings struct {
 	// Memory for cached pages, such as 64MiB or 2GiB; unset = a quarter of the memory limit, at most 256MiB; above half of the limit is
 	// refused; 0 caches nothing.
 	CacheSize *string `protobuf:"bytes,21,opt,name=cache_size,json=cacheSize,proto3,oneof" json:"cache_size,omitempty"`
-	// Longest time that any page is kept.
+	// Longest time that any value is cached; 0 = no bound but that of each kind of value.
 	CacheMaxAge *durationpb.Duration `protobuf:"bytes,22,opt,name=cache_max_age,json=cacheMaxAge,proto3,oneof" json:"cache_max_age,omitempty"`
-	// Age from which no new Copilot interaction is expected.
+	// Age from which Copilot interactions are settled: no new one is expected, and they are cached for longer; 0 = the default.
 	SettleCopilot *durationpb.Duration `protobuf:"bytes,23,opt,name=settle_copilot,json=settleCopilot,proto3,oneof" json:"settle_copilot,omitempty"`
-	// Age from which no new chat message is expected.
+	// Age from which chat messages are settled: no new one is expected, and they are cached for longer; 0 = the default.
 	SettleChat *durationpb.Duration `protobuf:"bytes,24,opt,name=settle_chat,json=settleChat,proto3,oneof" json:"settle_chat,omitempty"`
-	// Age from which no new or corrected call record is expected.
+	// Age from which call records are settled: no new or corrected one is expected; 0 = the default.
 	SettleCall *durationpb.Duration `protobuf:"bytes,25,opt,name=settle_call,json=settleCall,proto3,oneof" json:"settle_call,omitempty"`
-	// File of keys that seal page and resume tokens, first seals, all open; unset = random keys, and tokens end with the process.
+	// File of keys that seal page and resume tokens, the first key seals, every key opens; unset = random keys, and tokens end with the
+	// process.
 	SealKeysFile *string `protobuf:"bytes,26,opt,name=seal_keys_file,json=sealKeysFile,proto3,oneof" json:"seal_keys_file,omitempty"`
 	// How callers are known: oidc (access tokens), mtls (client certificates), oidc,mtls (a token decides where there is one), or none (loopback listeners only).
 	AuthMode *string `protobuf:"bytes,27,opt,name=auth_mode,json=authMode,proto3,oneof" json:"auth_mode,omitempty"`
@@ -110,7 +111,7 @@ type Settings struct {
 	CorsOrigins *string `protobuf:"bytes,37,opt,name=cors_origins,json=corsOrigins,proto3,oneof" json:"cors_origins,omitempty"`
 	// Calls a second that each authenticated caller may begin on average; 0 = no bound.
 	CallerRate *int64 `protobuf:"varint,38,opt,name=caller_rate,json=callerRate,proto3,oneof" json:"caller_rate,omitempty"`
-	// Calls that each authenticated caller may begin at once.
+	// Calls that each authenticated caller may begin at once, at least 1.
 	CallerBurst *int64 `protobuf:"varint,39,opt,name=caller_burst,json=callerBurst,proto3,oneof" json:"caller_burst,omitempty"`
 	// Requests to Graph that one caller may cause a day, midnight to midnight UTC, on each replica, or with a shared store on all together; 0 = no bound.
 	CallerGraphRequests *int64 `protobuf:"varint,40,opt,name=caller_graph_requests,json=callerGraphRequests,proto3,oneof" json:"caller_graph_requests,omitempty"`
@@ -124,15 +125,15 @@ type Settings struct {
 	// Part of all calls and streams at one time that one caller may hold while others wait, from 0.001 to 1; a policy rule may give its
 	// callers a weight. Who is alone may use all. Callers that are not asked who they are have no shares.
 	CallerShare *float64 `protobuf:"fixed64,50,opt,name=caller_share,json=callerShare,proto3,oneof" json:"caller_share,omitempty"`
-	// Longest deadline that a caller may ask for; unset = 2m for lists and gets, 30m for streams.
+	// Longest deadline of lists and gets, 2m where it is unset. Where it is set, streams grow no older than it, whatever --stream-age says.
 	MaxDeadline *durationpb.Duration `protobuf:"bytes,51,opt,name=max_deadline,json=maxDeadline,proto3,oneof" json:"max_deadline,omitempty"`
-	// How long the client of a stream may take nothing before the stream ends with its token.
+	// How long the client of a stream may take nothing before the stream ends with STREAM_ENDED and a resume token.
 	StreamStall *durationpb.Duration `protobuf:"bytes,52,opt,name=stream_stall,json=streamStall,proto3,oneof" json:"stream_stall,omitempty"`
-	// Age at which a stream ends with its token, to go on at once.
+	// Age at which a stream ends with STREAM_ENDED and a resume token; the client goes on with it at once.
 	StreamAge *durationpb.Duration `protobuf:"bytes,53,opt,name=stream_age,json=streamAge,proto3,oneof" json:"stream_age,omitempty"`
 	// gRPC reflection on the public listener: on, off, or auto, which is on where callers are not asked who they are.
 	Reflection *string `protobuf:"bytes,54,opt,name=reflection,proto3,oneof" json:"reflection,omitempty"`
-	// The explorer at /explorer, a page that shows in a browser what its reader may read: on or off.
+	// The explorer at /explorer, a page that shows in a browser what its user may read: on or off.
 	Explorer *string `protobuf:"bytes,55,opt,name=explorer,proto3,oneof" json:"explorer,omitempty"`
 	// Where /metrics, /livez and /readyz are served for machines that watch the gateway, host:port, such as 0.0.0.0:9464; unset =
 	// nowhere but on the other listeners.
@@ -153,8 +154,8 @@ type Settings struct {
 	SharedPasswordFile *string `protobuf:"bytes,62,opt,name=shared_password_file,json=sharedPasswordFile,proto3,oneof" json:"shared_password_file,omitempty"`
 	// PEM file of certificate authorities to trust for the shared store, beside the system's.
 	SharedCaFile *string `protobuf:"bytes,63,opt,name=shared_ca_file,json=sharedCaFile,proto3,oneof" json:"shared_ca_file,omitempty"`
-	// File of keys that seal what is put into the shared store, first seals, all open; needed with a shared store, the same for all
-	// replicas, in the form of the seal keys file.
+	// File of keys that seal what is put into the shared store, the first key seals, every key opens; needed with a shared store, the same
+	// for all replicas, in the form of the seal keys file.
 	SharedKeysFile *string `protobuf:"bytes,64,opt,name=shared_keys_file,json=sharedKeysFile,proto3,oneof" json:"shared_keys_file,omitempty"`
 	// Beginning of all names in the shared store.
 	SharedPrefix *string `protobuf:"bytes,65,opt,name=shared_prefix,json=sharedPrefix,proto3,oneof" json:"shared_prefix,omitempty"`
@@ -641,13 +642,13 @@ func (x *Settings) GetTenants() map[string]*Tenant {
 // rules of Settings hold for what comes out.
 type Tenant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Cloud: global, us-l4, us-l5 or china. Drives authority, scope, base URL and allowed links.
+	// Cloud: global, us-l4, us-l5 or china. It decides the login service, the scope of tokens, Graph's base URL and which links are followed.
 	GraphCloud *string `protobuf:"bytes,1,opt,name=graph_cloud,json=graphCloud,proto3,oneof" json:"graph_cloud,omitempty"`
 	// Base URL in place of the cloud's own, scheme and host without a version.
 	GraphUrl *string `protobuf:"bytes,2,opt,name=graph_url,json=graphUrl,proto3,oneof" json:"graph_url,omitempty"`
-	// Token authority in place of the cloud's own, https.
+	// Login service in place of the cloud's own: an https URL of scheme and host.
 	GraphAuthorityUrl *string `protobuf:"bytes,3,opt,name=graph_authority_url,json=graphAuthorityUrl,proto3,oneof" json:"graph_authority_url,omitempty"`
-	// PEM file of certificate authorities to trust for Graph and its authority, beside the system's.
+	// PEM file of certificate authorities to trust for Graph and the login service, beside the system's.
 	GraphCaFile *string `protobuf:"bytes,4,opt,name=graph_ca_file,json=graphCaFile,proto3,oneof" json:"graph_ca_file,omitempty"`
 	// Generation of Graph to ask, v1.0 or beta.
 	GraphVersion *string `protobuf:"bytes,5,opt,name=graph_version,json=graphVersion,proto3,oneof" json:"graph_version,omitempty"`
