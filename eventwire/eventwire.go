@@ -1,4 +1,5 @@
-// Package eventwire is the path of encoded events: a source encodes each event once, and every floor above hands on the bytes.
+// Package eventwire reads and writes the bytes of encoded events. A source encodes each event once, and the packages above it hand the
+// bytes on undecoded, so that a wrong number here is a wrong answer that no type check finds.
 //
 // A list of events is the bytes of the field `events` of EventBatch and of ListEventsResponse, so that the bytes with the rest
 // of the message beside them are the message. This package holds the numbers of the fields that Go code encodes or reads by

@@ -2,6 +2,7 @@
 //
 // Each API has a file that says how it is asked: [Copilot], [Chat], [RetainedChat], [Call], [Conversations], [Usage] and [Users]. The
 // table in api.go has the properties by which other packages treat it: budget, kinds of events, page size, settle time and clouds.
+// [HostedContents] downloads the pictures in messages; it is no API of its own in the table.
 //
 // Its packages are
 //
@@ -10,7 +11,7 @@
 //	graphmap   the table that maps properties of Graph to fields of the model
 //	plaintext  the readable text of message bodies and their attachments
 //	summary    one line about a note of Teams or a call
-//	quality    how the line of a call was
+//	quality    how good the audio connection of a call was
 //
 // What becomes of a request and its answer:
 //

@@ -12,6 +12,9 @@
 //     version. A user's calls come out of them.
 //   - An answer is found by the digest of its request, its page size and its token ([Answers]). The timeline makes it of windows.
 //
+// [Plans] caches no answer. It remembers which users have no plan for Copilot, so that a reading of many users asks about each of them at
+// most once a week.
+//
 // Errors are not cached, but for refusals of a user ([Refusals]), for names that nobody has, and for the answer that a user took no part in a
 // call.
 //

@@ -1,4 +1,6 @@
-// Command parley serves the conversation data of a Microsoft 365 tenant over one gRPC and REST API.
+// Command parley serves the conversation data of Microsoft 365 tenants over one gRPC and REST API (serve, or demo over a simulated tenant).
+// It also runs the simulator (sim), checks and shows the configuration (config), asks a gateway whether it is ready (healthcheck) and checks
+// audit records (audit verify). Package internal/cli has the verbs.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Package refusal has the errors of the simulated Graph, in Graph's own shape. It imports package data alone, so that every other room of the
-// simulator can refuse.
+// Package refusal has the errors of the simulated Graph, in Graph's own shape. It imports package data alone, so that every other
+// package of the simulator can refuse.
 package refusal
 
 import (

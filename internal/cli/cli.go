@@ -24,7 +24,7 @@ const (
 )
 
 type commandLine struct {
-	Serve       serveVerb       `cmd:"" help:"Serve the API for a tenant."`
+	Serve       serveVerb       `cmd:"" help:"Serve the API for one or more tenants."`
 	Demo        demoVerb        `cmd:"" help:"Serve the API over a simulated tenant in the same process, and print what to try."`
 	Sim         simVerb         `cmd:"" help:"Run the Microsoft Graph and Entra ID simulator alone."`
 	Config      configVerb      `cmd:"" help:"Check or show the configuration."`

@@ -1,4 +1,5 @@
-// Package lru holds values up to a limit and forgets those that were used least recently.
+// Package lru holds values whose costs add up to at most a limit, and forgets those that were used least recently. It does not lock; its
+// owner does.
 package lru
 
 import "iter"

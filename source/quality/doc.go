@@ -1,4 +1,4 @@
-// Package quality sums up how the line of a call was, by Microsoft's classification of audio streams: Graph sends the figures of each
+// Package quality says how good the audio connection of a call was, by Microsoft's classification of audio streams: Graph sends the figures of each
 // stream and no classification.
 //
 // [Of] reads the sessions and segments of a whole call record. It adds each audio stream to the tally of the call and to those of

@@ -1,4 +1,5 @@
-// Command parley-export writes what happened in a tenant into files of tables, from a Parley gateway.
+// Command parley-export reads what happened in a tenant from a Parley gateway and writes it into Parquet or NDJSON files in a folder or
+// bucket. Package export does the work; docs/nightly.md says how the command is used.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Package dataset has the tables of an export: their columns, how events become rows, and how rows become files.
+// Package dataset has the tables of an export: their columns, and how messages of the API become rows of Parquet or NDJSON files. Messages
+// enter; finished files leave through a StoreFunc. Queries of users depend on names and types of columns: none is ever removed or changed.
 package dataset
 
 import (

@@ -1,4 +1,4 @@
-// Package pooltest has a Pool in memory, and the contract to which tests hold every Pool.
+// Package pooltest has a ratelimit.Pool and DayPool in memory for tests, and Contract, the tests that every implementation must pass.
 package pooltest
 
 import (
