@@ -117,14 +117,7 @@ func parseEnvelope(body []byte) (envelope, error) {
 		case keyError:
 			env.fault, err = readFaultValue(dec, body)
 		default:
-			if _, isLink := NextLinkOf(key); !isLink {
-				err = dec.SkipValue()
-				break
-			}
-			var url string
-			var bad error
-			url, bad, err = readString(dec)
-			links.note(key, url, bad)
+			err = links.read(dec, key)
 		}
 		if err != nil {
 			return env, err
@@ -142,6 +135,16 @@ func parseEnvelope(body []byte) (envelope, error) {
 		return env, errNotEnvelope
 	}
 	return env, nil
+}
+
+// read reads the value of a member that is a link, and passes over that of any other.
+func (l *pageLinks) read(dec *jsontext.Decoder, member string) error {
+	if _, isLink := NextLinkOf(member); !isLink {
+		return dec.SkipValue()
+	}
+	url, bad, err := readString(dec)
+	l.note(member, url, bad)
+	return err
 }
 
 // readEnd reads the closing brace and makes sure that nothing follows it.

@@ -28,8 +28,8 @@ const (
 )
 
 // Event implements EventGetter: the record with all pages of its sessions, their segments, and its participants. The
-// user must have taken part or be the organizer, unless the owner is resource.AnyUser. A record that is whole says how the line
-// was. The errors include ErrUserIDRequired and ErrNotParticipant.
+// user must have taken part or be the organizer, unless the owner is resource.AnyUser. A record that is whole says how good the
+// connection was. The errors include ErrUserIDRequired and ErrNotParticipant.
 func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv1.Event, error) {
 	if owner != resource.AnyUser && (user == "" || strings.Contains(user, "@")) {
 		return nil, ErrUserIDRequired
@@ -48,11 +48,11 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 		return nil, err
 	}
 	sessions, err := c.sessions(ctx, path, ref.ID, record)
-	switch {
-	case err == nil:
-	case verified || ctx.Err() != nil:
+	if err != nil && (verified || ctx.Err() != nil) {
 		return nil, err
-	default:
+	}
+	if err != nil {
+		// Another error would tell who is not known to be in the call that there is such a call.
 		return nil, notFound("nothing that could be read of the call names the user")
 	}
 	record = append(withoutList(record, sessionsProperty), property{name: sessionsProperty, value: array(sessions)})
@@ -70,7 +70,7 @@ func (c *Call) Event(ctx context.Context, owner, user string, ref Ref) (*parleyv
 		}
 	}
 	if err := c.segments(ctx, ref.ID, whole, event); err != nil {
-		return event, err
+		return nil, err
 	}
 	if hasAllSessions(event) {
 		event.GetCall().Quality = quality.Of(event.GetCall())

@@ -36,6 +36,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 	q := r.queryFor(req.Window.Span)
 	opts := coalesce.Options{Urgent: req.Urgent, Since: cache.ControlOf(ctx).Since()}
 	if cache.ControlOf(ctx).OnlyIfCached {
+		// Graph is not asked: where no replica has the window either, readings.Read answers ErrNotCached.
 		stored, done := r.fromReplica(ctx, req.Window)
 		defer done()
 		if stored != nil {
@@ -43,17 +44,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 		}
 	}
 	for {
-		value, joined, err := readings.Read(ctx, r.Store.WindowKey(&q), opts, func(ctx context.Context) any {
-			if cached := r.Cached(ctx, req.Window); req.accepts(cached) {
-				return cached // another reading has ended since this one was wanted
-			}
-			stored, done := r.fromReplica(ctx, req.Window)
-			defer done()
-			if req.accepts(stored) {
-				return stored
-			}
-			return r.read(ctx, &Request{Window: req.Window, Urgent: coalesce.Urgent(ctx), Unbounded: req.Unbounded})
-		})
+		value, joined, err := readings.Read(ctx, r.Store.WindowKey(&q), opts, func(ctx context.Context) any { return r.findOrRead(ctx, &req) })
 		from, _ := value.(*Result)
 		if err != nil || from == nil {
 			return r.Abandon(&Result{Window: req.Window}, err)
@@ -67,6 +58,20 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 		r.countCached(from.Chunk)
 		return from.copyForCall()
 	}
+}
+
+// findOrRead returns the window if another reading of it has ended since this one was wanted, or if another replica has read it; else it
+// reads the window.
+func (r *Reader) findOrRead(ctx context.Context, req *Request) *Result {
+	if cached := r.Cached(ctx, req.Window); req.accepts(cached) {
+		return cached
+	}
+	stored, done := r.fromReplica(ctx, req.Window)
+	defer done()
+	if req.accepts(stored) {
+		return stored
+	}
+	return r.read(ctx, &Request{Window: req.Window, Urgent: coalesce.Urgent(ctx), Unbounded: req.Unbounded})
 }
 
 // mustReadAgain reports whether the result of another call's reading is of no use to this call: the other caller's own limit ended the reading, or

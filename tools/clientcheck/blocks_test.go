@@ -23,8 +23,8 @@ func TestReadClients(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(client{})); diff != "" {
 		t.Errorf("clients (-want +got):\n%s", diff)
 	}
-	if got[0].run() != "run a" {
-		t.Errorf("the last line is %q", got[0].run())
+	if got[0].lastLine() != "run a" {
+		t.Errorf("the last line is %q", got[0].lastLine())
 	}
 	for name, broken := range map[string]string{
 		"an open fence":        "## A\n```sh a\nrun\n",
@@ -51,8 +51,8 @@ func TestHandbook(t *testing.T) {
 	names := make([]string, 0, len(clients))
 	for _, c := range clients {
 		names = append(names, c.name)
-		if c.name != "php-ruby" && !strings.Contains(c.run(), "$PARLEY_") {
-			t.Errorf("%s runs %q", c.name, c.run())
+		if c.name != "php-ruby" && !strings.Contains(c.lastLine(), "$PARLEY_") {
+			t.Errorf("%s runs %q", c.name, c.lastLine())
 		}
 	}
 	want := []string{

@@ -18,6 +18,20 @@ snake_case. A stream answers one JSON frame per line and ends with a summary fra
 
 // finish turns the joined document into the one that is served.
 func finish(doc *document, methods map[string]protoreflect.MethodDescriptor, errorPage []byte, examples object) error {
+	if err := describe(doc, errorPage); err != nil {
+		return err
+	}
+	if err := finishPaths(doc, methods, examples); err != nil {
+		return err
+	}
+	fixSchemas(doc.Components.Schemas, methods)
+	doc.Components.Schemas = usedSchemas(doc.Paths, doc.Components.Responses, doc.Components.Schemas)
+	orderProperties(doc.Components.Schemas, methods)
+	return shortenNames(doc)
+}
+
+// describe fills in what the document says beside its paths: who speaks, how callers are known, headers, errors and their reasons.
+func describe(doc *document, errorPage []byte) error {
 	doc.Info = object{
 		"title": "Parley", "version": "v1", "description": description,
 		"contact": object{"name": "Parley", "url": "https://github.com/parley-gateway/parley"},
@@ -41,7 +55,11 @@ func finish(doc *document, methods map[string]protoreflect.MethodDescriptor, err
 	doc.Components.Schemas[errorName] = errorSchema()
 	doc.Components.Schemas[detailName] = detailSchema()
 	slices.SortFunc(doc.Tags, func(a, b object) int { return strings.Compare(text(a["name"]), text(b["name"])) })
+	return nil
+}
 
+// finishPaths gives each path and operation its final name, parameters, headers, answers and example.
+func finishPaths(doc *document, methods map[string]protoreflect.MethodDescriptor, examples object) error {
 	paths := object{}
 	for path, item := range doc.Paths {
 		newPath, renamed := renameParameters(path)
@@ -66,10 +84,7 @@ func finish(doc *document, methods map[string]protoreflect.MethodDescriptor, err
 		paths[newPath] = item
 	}
 	doc.Paths = paths
-	fixSchemas(doc.Components.Schemas, methods)
-	doc.Components.Schemas = usedSchemas(doc.Paths, doc.Components.Responses, doc.Components.Schemas)
-	orderProperties(doc.Components.Schemas, methods)
-	return shortenNames(doc)
+	return nil
 }
 
 // fixSummary leaves the first sentence of an RPC's comment as its summary and moves the whole to the description.

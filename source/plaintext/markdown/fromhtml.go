@@ -156,6 +156,7 @@ func (w *converter) lineEnd() {
 	}
 }
 
+// start writes the mark of Markdown that means the same as a start tag.
 func (w *converter) start(t *html.Token) {
 	switch t.Tag {
 	case html.TagBlock, html.TagTable:
@@ -194,11 +195,12 @@ func (w *converter) start(t *html.Token) {
 		w.block = false
 	case html.TagA:
 		w.endLink()
+		// Only an address that Markdown reads back whole; of any other link the text stays.
 		if _, n := LinkTarget("(" + t.Attr.Href + ")"); n == len(t.Attr.Href)+2 {
 			w.href, w.block = t.Attr.Href, false
 			w.put("[")
 		}
-	case html.TagAt:
+	case html.TagAt: // Markdown has no mark of a mention; package markdown reads this one. The id is not needed.
 		w.put(`<at id="0">`)
 		w.block = false
 	case html.TagEmoji, html.TagImg, html.TagVideo, html.TagAudio:

@@ -52,7 +52,7 @@ func isProse(c byte) bool {
 	return c >= ' '
 }
 
-// special writes what starts at s[i] and gives its length.
+// special writes what starts at s[i] and gives its length. A case that does not return has found no mark: the byte is text.
 func (m *Writer) special(s string, i int) int {
 	switch c := s[i]; c {
 	case '\\':

@@ -100,33 +100,9 @@ func run(ctx context.Context, arguments []string, in *bufio.Reader, out io.Write
 	lines := json.NewEncoder(out)
 	show := func(item map[string]any) error { return lines.Encode(item) }
 	stream := parleyclient.Events(parleyv1.NewEventServiceClient(conn), request, given.options(show))
-	end, taken := map[string]any{"state": "stopped"}, 0
-	stopped := false
-	for event, err := range stream.All(ctx) {
-		if err != nil {
-			end = failure(err)
-			stopped = true
-			break
-		}
-		taken++
-		item := map[string]any{"uid": event.GetUid(), "version": strconv.FormatInt(event.GetVersion(), 10)}
-		if event.GetDeleteTime() != nil {
-			item["deleted"] = true
-		}
-		if err := show(map[string]any{"event": item}); err != nil {
-			return err
-		}
-		if taken == given.HoldAfter {
-			if _, err := in.ReadBytes('\n'); err != nil {
-				return err
-			}
-		}
-		if stopped = taken == given.StopAfter; stopped {
-			break
-		}
-	}
-	if !stopped {
-		end = finish(stream.Summary())
+	end, err := given.take(ctx, stream, in, show)
+	if err != nil {
+		return err
 	}
 	if token := stream.ResumeToken(); token != "" {
 		end["resumeToken"] = token
@@ -136,6 +112,35 @@ func run(ctx context.Context, arguments []string, in *bufio.Reader, out io.Write
 	}
 	_, err = io.Copy(io.Discard, in) // the runner looks whether the call has ended before this process does
 	return err
+}
+
+// take takes events until the stream ends or fails, or StopAfter were taken, and returns what the driver says of the end.
+func (c *client) take(
+	ctx context.Context, stream *parleyclient.Stream[*parleyv1.StreamEventsResponse, *parleyv1.Event], in *bufio.Reader, show func(map[string]any) error,
+) (map[string]any, error) {
+	taken := 0
+	for event, err := range stream.All(ctx) {
+		if err != nil {
+			return failure(err), nil
+		}
+		taken++
+		item := map[string]any{"uid": event.GetUid(), "version": strconv.FormatInt(event.GetVersion(), 10)}
+		if event.GetDeleteTime() != nil {
+			item["deleted"] = true
+		}
+		if err := show(map[string]any{"event": item}); err != nil {
+			return nil, err
+		}
+		if taken == c.HoldAfter {
+			if _, err := in.ReadBytes('\n'); err != nil {
+				return nil, err
+			}
+		}
+		if taken == c.StopAfter {
+			return map[string]any{"state": "stopped"}, nil
+		}
+	}
+	return finish(stream.Summary()), nil
 }
 
 func failure(err error) map[string]any {

@@ -30,10 +30,10 @@ type scene struct {
 	folder string
 	graph  string
 
-	stream query               // what the streams read
-	list   query               // what the lists read: windows that the gate never holds
-	stops  [replaced]time.Time // the gate is before each of them until a replica is replaced
-	behind time.Time
+	stream query // what the streams read
+	list   query // what the lists read: windows that the gate never holds
+	// gates are where the gate stands: before the first replacement, before the second, and after the last one, behind everything.
+	gates  [replaced + 1]time.Time
 	users  []string
 	want   map[string]versions // an undisturbed stream of each user
 	listed versions            // an undisturbed list
@@ -60,8 +60,8 @@ func rollout(ctx context.Context, from, to string) (string, error) {
 	defer graph.kill()
 	today := time.Now().UTC().Truncate(24 * time.Hour)
 	s := &scene{
-		folder: folder, graph: at, behind: today.AddDate(1, 0, 0), want: make(map[string]versions),
-		stops:  [replaced]time.Time{today.AddDate(0, 0, -110), today.AddDate(0, 0, -50)},
+		folder: folder, graph: at, want: make(map[string]versions),
+		gates:  [replaced + 1]time.Time{today.AddDate(0, 0, -110), today.AddDate(0, 0, -50), today.AddDate(1, 0, 0)},
 		stream: query{start: today.AddDate(0, 0, -170), end: today.AddDate(0, 0, -2)},
 		list:   query{start: today.AddDate(0, 0, -170), end: today.AddDate(0, 0, -120)},
 	}
@@ -108,7 +108,7 @@ func (s *scene) read(ctx context.Context, binary string) error {
 
 // replace starts the old replicas and the load, and replaces one replica after the other.
 func (s *scene) replace(ctx context.Context, from, to string) (string, error) {
-	g, err := newGate(ctx, s.graph, s.stops[0])
+	g, err := newGate(ctx, s.graph, s.gates[0])
 	if err != nil {
 		return "", err
 	}
@@ -140,6 +140,7 @@ func (s *scene) replace(ctx context.Context, from, to string) (string, error) {
 	}
 	l := &load{scene: s, board: newBoard(), balance: balance}
 	ctx, cancel := context.WithCancel(ctx)
+	// Deferred calls run in reverse: the load is told to stop, it ends, and only then do its replicas.
 	defer l.tasks.Wait()
 	defer cancel()
 	if err := l.start(ctx); err != nil {
@@ -152,12 +153,8 @@ func (s *scene) replace(ctx context.Context, from, to string) (string, error) {
 		if err := l.stop(ctx, old[i]); err != nil {
 			return "", fmt.Errorf("replica %d: %w", i+1, err)
 		}
-		until := s.behind
-		if i+1 < replaced {
-			until = s.stops[i+1]
-		}
-		g.move(until)
-		if err := l.board.wait(ctx, l.streams, func(st state) bool { return st.done || !st.latest.Before(s.stops[i]) }); err != nil {
+		g.move(s.gates[i+1])
+		if err := l.board.wait(ctx, l.streams, func(st state) bool { return st.done || !st.latest.Before(s.gates[i]) }); err != nil {
 			return "", err
 		}
 	}
