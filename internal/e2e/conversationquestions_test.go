@@ -144,7 +144,7 @@ func TestConversationQuestions(t *testing.T) { //nolint:tparallel // one after t
 				t.Errorf("%d events, want %d", got, want)
 			}
 		},
-		"Who was in this call, and how was the line?": func(t *testing.T, g *tenantUnderTest, path string) {
+		"Who was in this call, and how good was the connection?": func(t *testing.T, g *tenantUnderTest, path string) {
 			t.Helper()
 			var whole parleyv1.Event
 			if status, body := g.get(t, path, &whole); status != http.StatusOK || len(whole.GetCall().GetParticipants()) == 0 {

@@ -113,7 +113,7 @@ type Call struct {
 	CallType             string     `parquet:"call_type,optional,id(8)" json:"call_type,omitempty" doc:"peer to peer, or a group call"`
 	IdentityID           string     `parquet:"identity_id,optional,id(9)" json:"identity_id,omitempty" doc:"object id, telephone number or guest id"`
 	DisplayName          string     `parquet:"display_name,optional,id(10)" json:"display_name,omitempty" doc:"name of the participant, if Graph sent one"`
-	Classification       string     `parquet:"classification,optional,id(11)" json:"classification,omitempty" doc:"how the line was"`
+	Classification       string     `parquet:"classification,optional,id(11)" json:"classification,omitempty" doc:"how good the audio connection was"`
 	WorstPacketLossRate  *float64   `parquet:"worst_packet_loss_rate,id(12)" json:"worst_packet_loss_rate,omitempty" doc:"worst mean loss of an audio stream, 0 to 1"`
 	WorstJitterSeconds   *float64   `parquet:"worst_jitter_seconds,id(13)" json:"worst_jitter_seconds,omitempty" doc:"worst mean jitter"`
 	WorstRoundTripSecond *float64   `parquet:"worst_round_trip_seconds,id(14)" json:"worst_round_trip_seconds,omitempty" doc:"worst mean round trip"`

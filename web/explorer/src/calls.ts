@@ -25,7 +25,7 @@ export function showCalls(root: HTMLElement, place: Place, leave: AbortSignal): 
   const banner = h("div", { role: "status" });
   const figures = h("div", { class: "figures" });
   const place_ = h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Calls" });
-  root.append(heading(place), h("p", { class: "lead" }, `The calls of the last ${days} days, each with the worst figures of its sound.`), banner, figures, place_);
+  root.append(heading(place), h("p", { class: "lead" }, `The calls of the last ${days} days, each with the worst figures of its audio.`), banner, figures, place_);
   const calls: Event[] = [];
   let planned = 0;
   const draw = (): void => {

@@ -1137,7 +1137,7 @@ func (VideoCodec) EnumDescriptor() ([]byte, []int) {
 	return file_parley_v1_call_proto_rawDescGZIP(), []int{13}
 }
 
-// What the audio streams say about the line, by Microsoft's classification of streams: a stream of more than 500 packets is judged,
+// What the audio streams say about the connection, by Microsoft's classification of streams: a stream of more than 500 packets is judged,
 // and is poor if one of its means passes a limit of `QualityThreshold`. As Microsoft says, that does not mean that somebody heard it.
 type QualityClassification int32
 
@@ -1149,7 +1149,7 @@ const (
 	// At least one audio stream that was judged passes a limit.
 	QualityClassification_QUALITY_CLASSIFICATION_POOR QualityClassification = 2
 	// No audio stream was judged: there is none, or each has 500 packets or fewer, no number of packets or none of the three means. It says
-	// nothing about the line.
+	// nothing about the connection.
 	QualityClassification_QUALITY_CLASSIFICATION_UNCLASSIFIED QualityClassification = 3
 )
 
@@ -3087,8 +3087,8 @@ func (x *PassedThreshold) GetStreamId() string {
 	return ""
 }
 
-// Quality of the line of a whole call or of one participant, summed up from audio streams. A stream is one of audio if the label of its
-// media contains `audio`, or if there is no label and the stream has an audio codec and no video codec. Video and shared screens do not
+// Quality of the audio connection of a whole call or of one participant, summed up from audio streams. A stream is one of audio if the
+// label of its media contains `audio`, or if there is no label and the stream has an audio codec and no video codec. Video and shared screens do not
 // count. Figures that are negative or not numbers are taken as not sent.
 type Quality struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3231,7 +3231,7 @@ func (x *Quality) GetFeedbackRatingOther() string {
 	return ""
 }
 
-// Quality of the line of one participant: of all audio that the participant sent and received. In a call of two, both have the same
+// Quality of the audio connection of one participant: of all audio that the participant sent and received. In a call of two, both have the same
 // streams.
 type ParticipantQuality struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3318,7 +3318,7 @@ func (x *ParticipantQuality) GetRenderDeviceNames() []string {
 	return nil
 }
 
-// How the line of a call was, for all and for each participant.
+// How good the audio connection of a call was, for all and for each participant.
 type CallQuality struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Quality of the whole call: POOR as soon as one stream of anybody is. Parley's own.
@@ -3409,9 +3409,9 @@ type CallDetail struct {
 	// Number that Graph raises whenever it issues the record again with later or corrected figures. Graph:
 	// `callRecords.callRecord.version`.
 	RecordVersion *int64 `protobuf:"varint,15,opt,name=record_version,json=recordVersion,proto3,oneof" json:"record_version,omitempty"`
-	// How the line was, judged by Microsoft's thresholds. Present where all sessions and segments were read: in GetEvent and in streams of
-	// the view FULL. Absent in lists, in other streams, and where Graph did not give all of them; its absence says nothing about the line.
-	// The view METADATA does not have it. Parley's own, from `callRecords.callRecord.sessions`.
+	// How good the audio connection was, judged by Microsoft's thresholds. Present where all sessions and segments were read: in GetEvent and
+	// in streams of the view FULL. Absent in lists, in other streams, and where Graph did not give all of them; its absence says nothing about
+	// the connection. The view METADATA does not have it. Parley's own, from `callRecords.callRecord.sessions`.
 	Quality       *CallQuality `protobuf:"bytes,16,opt,name=quality,proto3" json:"quality,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

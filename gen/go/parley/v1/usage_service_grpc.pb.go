@@ -44,12 +44,13 @@ type CopilotUsageServiceClient interface {
 	// the end. Errors: those of ListCopilotUsage, sent as by StreamEvents.
 	StreamCopilotUsage(ctx context.Context, in *StreamCopilotUsageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamCopilotUsageResponse], error)
 	// Counts the users who have Copilot and those who use it, in each application over a period. Nobody is named.
-	// Graph: getMicrosoft365CopilotUserCountSummary.
+	// Graph: getMicrosoft365CopilotUserCountSummary. Errors: those that every method has (`ErrorReason`).
 	SummarizeCopilotUsage(ctx context.Context, in *SummarizeCopilotUsageRequest, opts ...grpc.CallOption) (*SummarizeCopilotUsageResponse, error)
 	// Lists the counts of SummarizeCopilotUsage for each day of a period, a page at a time. Nobody is named.
-	// Graph: getMicrosoft365CopilotUserCountTrend.
+	// Graph: getMicrosoft365CopilotUserCountTrend. Errors: those that every method has (`ErrorReason`).
 	ListCopilotUsageTrends(ctx context.Context, in *ListCopilotUsageTrendsRequest, opts ...grpc.CallOption) (*ListCopilotUsageTrendsResponse, error)
 	// Downloads a report as CSV (`text/csv`), byte for byte as Graph gives it, in chunks of at most 64 KiB.
+	// Errors: those that every method has (`ErrorReason`), sent as by StreamEvents.
 	DownloadCopilotUsage(ctx context.Context, in *DownloadCopilotUsageRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
 }
 
@@ -144,12 +145,13 @@ type CopilotUsageServiceServer interface {
 	// the end. Errors: those of ListCopilotUsage, sent as by StreamEvents.
 	StreamCopilotUsage(*StreamCopilotUsageRequest, grpc.ServerStreamingServer[StreamCopilotUsageResponse]) error
 	// Counts the users who have Copilot and those who use it, in each application over a period. Nobody is named.
-	// Graph: getMicrosoft365CopilotUserCountSummary.
+	// Graph: getMicrosoft365CopilotUserCountSummary. Errors: those that every method has (`ErrorReason`).
 	SummarizeCopilotUsage(context.Context, *SummarizeCopilotUsageRequest) (*SummarizeCopilotUsageResponse, error)
 	// Lists the counts of SummarizeCopilotUsage for each day of a period, a page at a time. Nobody is named.
-	// Graph: getMicrosoft365CopilotUserCountTrend.
+	// Graph: getMicrosoft365CopilotUserCountTrend. Errors: those that every method has (`ErrorReason`).
 	ListCopilotUsageTrends(context.Context, *ListCopilotUsageTrendsRequest) (*ListCopilotUsageTrendsResponse, error)
 	// Downloads a report as CSV (`text/csv`), byte for byte as Graph gives it, in chunks of at most 64 KiB.
+	// Errors: those that every method has (`ErrorReason`), sent as by StreamEvents.
 	DownloadCopilotUsage(*DownloadCopilotUsageRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
 	mustEmbedUnimplementedCopilotUsageServiceServer()
 }
