@@ -7,7 +7,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// attempt is one way to ask for a first page.
+// attempt is one way to ask for a page. A page behind a link mostly has a single one: the link repeats what its first page asked for.
 type attempt struct {
 	// name says in a log line what the attempt leaves out.
 	name    string
@@ -16,8 +16,8 @@ type attempt struct {
 	unfiltered, unbounded, unordered bool
 }
 
-// firstPage returns the normalized page of firstAnswer with the flags of the attempt that was answered, and the attempt's index.
-func firstPage[T any](ctx context.Context, b *base, attempts []attempt, normalize func(record []byte) (T, error)) (*Page[T], int, error) {
+// answeredPage returns the page of the first attempt that Graph answers, normalized and with the flags of the attempt, and its index.
+func answeredPage[T any](ctx context.Context, b *base, attempts []attempt, normalize func(record []byte) (T, error)) (*Page[T], int, error) {
 	answer, taken, err := b.firstAnswer(ctx, attempts)
 	if err != nil {
 		return nil, 0, err

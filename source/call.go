@@ -46,7 +46,7 @@ func (c *Call) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 	if err != nil {
 		return nil, err
 	}
-	page, taken, err := c.firstPage(ctx, q, attempts)
+	page, taken, err := c.answeredPage(ctx, q, attempts)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (c *Call) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 	if link == "" && taken < last && attempts[last].unbounded && anyOutOfBounds(q, page.Items) {
 		c.logFallback(ctx, attempts[last].name, nil)
 		requests := page.Requests
-		if page, _, err = c.firstPage(ctx, q, attempts[last:]); err != nil {
+		if page, _, err = c.answeredPage(ctx, q, attempts[last:]); err != nil {
 			return nil, err
 		}
 		page.Requests += requests
@@ -62,9 +62,9 @@ func (c *Call) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 	return page, nil
 }
 
-// firstPage is the page of the first attempt that Graph answers, and the place of the attempt.
-func (c *Call) firstPage(ctx context.Context, q EventQuery, attempts []attempt) (*Page[Item], int, error) {
-	return firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) { return c.listItem(q.Owner, record) })
+// answeredPage is the page of the first attempt that Graph answers, and the index of the attempt.
+func (c *Call) answeredPage(ctx context.Context, q EventQuery, attempts []attempt) (*Page[Item], int, error) {
+	return answeredPage(ctx, &c.base, attempts, func(record []byte) (Item, error) { return c.listItem(q.Owner, record) })
 }
 
 func (c *Call) attempts(ctx context.Context, q EventQuery, link string) ([]attempt, error) {

@@ -41,7 +41,7 @@ func (c *Call) CallRows(ctx context.Context, start, end time.Time, link string) 
 		return nil, err
 	}
 	// The link is not announced: whoever reads ahead in a user's chain of pages must not ask for this one.
-	page, _, err := firstPage(context.WithValue(ctx, announceKey{}, nil), &c.base, attempts, c.row)
+	page, _, err := answeredPage(context.WithValue(ctx, announceKey{}, nil), &c.base, attempts, c.row)
 	return page, err
 }
 

@@ -48,7 +48,7 @@ func (c *Chat) Events(ctx context.Context, q EventQuery, link string) (*Page[Ite
 	if err != nil {
 		return nil, err
 	}
-	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) {
+	page, _, err := answeredPage(ctx, &c.base, attempts, func(record []byte) (Item, error) {
 		item, err := c.item(q.Owner, q.Conversation, record)
 		if q.ByCreateTime {
 			item.timeByCreation()

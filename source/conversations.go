@@ -43,7 +43,7 @@ func (c *Conversations) Conversations(ctx context.Context, q ConversationQuery, 
 	if err != nil {
 		return nil, err
 	}
-	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (*parleyv1.Conversation, error) {
+	page, _, err := answeredPage(ctx, &c.base, attempts, func(record []byte) (*parleyv1.Conversation, error) {
 		chat, err := c.conversation(q.Owner, record)
 		if err == nil {
 			chat.MembersTruncated = len(chat.GetMembers()) >= maxListMembers || isTruncated(record, expandMembers)

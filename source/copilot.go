@@ -42,7 +42,7 @@ func (c *Copilot) Events(ctx context.Context, q EventQuery, link string) (*Page[
 	if err != nil {
 		return nil, err
 	}
-	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) {
+	page, _, err := answeredPage(ctx, &c.base, attempts, func(record []byte) (Item, error) {
 		return c.item(q.Owner, record)
 	})
 	return page, err

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// EventQuery says which events of one Graph API are asked for. It is comparable by its Key and holds nothing of the caller.
+// EventQuery says which events of one Graph API are asked for. Package cache/readers makes a key of it. It holds nothing of the caller.
 type EventQuery struct {
 	// Owner is the user segment of the names of the events: an object id, a user principal name that could not be
 	// resolved, or "-" for the whole tenant.

@@ -23,7 +23,7 @@ func (c *RetainedChat) Events(ctx context.Context, q EventQuery, link string) (*
 	if err != nil {
 		return nil, err
 	}
-	page, _, err := firstPage(ctx, &c.base, attempts, func(record []byte) (Item, error) {
+	page, _, err := answeredPage(ctx, &c.base, attempts, func(record []byte) (Item, error) {
 		return c.item(q.Owner, "", record)
 	})
 	return page, err

@@ -52,7 +52,7 @@ func (u *Users) Users(ctx context.Context, q UserQuery, link string) (*Page[*par
 	if link == "" && !q.IsZero() {
 		attempts = append(attempts, attempt{name: "all users", request: newRequest(""), unfiltered: true})
 	}
-	page, _, err := firstPage(ctx, &u.base, attempts, u.user)
+	page, _, err := answeredPage(ctx, &u.base, attempts, u.user)
 	return page, err
 }
 

@@ -216,7 +216,7 @@ func TestCallsShareCachedWindows(t *testing.T) {
 			}
 			take := func(b *timeline.Batch) error {
 				var again parleyv1.EventBatch
-				err := proto.Unmarshal(slices.Concat(b.Pieces...), &again)
+				err := proto.Unmarshal(slices.Concat(b.Runs...), &again)
 				events += len(again.GetEvents())
 				return err
 			}

@@ -119,7 +119,7 @@ func (e *Engine) each(
 	defer m.Close()
 	account, release := e.account(ctx)
 	defer release()
-	m.Limit(ahead, usualAhead, account)
+	m.Limit(ahead, usualStreamRows, account)
 	for {
 		switch m.Step() {
 		case frame.Ready:

@@ -81,7 +81,7 @@ func New(cfg Config) (*Engine, error) {
 	cfg.CallsKept = cmp.Or(max(cfg.CallsKept, 0), 30*24*time.Hour)
 	cfg.Ahead = cmp.Or(max(cfg.Ahead, 0), 16)
 	if cfg.Ledger == nil {
-		cfg.Ledger = ledger.New(ledger.Config{Limit: defaultAhead, Each: defaultEach})
+		cfg.Ledger = ledger.New(ledger.Config{Limit: defaultLedgerBytes, Each: defaultStreamBytes})
 	}
 	cfg.MaxPages = cmp.Or(max(cfg.MaxPages, 0), 10000)
 	cfg.Heartbeat = cmp.Or(max(cfg.Heartbeat, 0), 15*time.Second)
@@ -96,11 +96,11 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// Default bounds of what is read ahead, by all streams and by each.
+// Default bounds of the bytes that are read ahead, by all streams and by each.
 const (
-	defaultAhead = 1 << 30
-	defaultEach  = 14 << 20
-	usualAhead   = 9000 // rows of the usual size that a stream may read ahead
+	defaultLedgerBytes = 1 << 30
+	defaultStreamBytes = 14 << 20
+	usualStreamRows    = 9000 // rows of the usual size that fit into defaultStreamBytes
 )
 
 // account returns the account of a stream's context, or a new one.
@@ -112,8 +112,8 @@ func (e *Engine) account(ctx context.Context) (_ *ledger.Account, release func()
 	return account, account.Close
 }
 
-// Finished reports whether a token is a stream's last one: all of the interval had been delivered when it was sealed.
-// A token that does not open is not finished.
+// Finished reports whether a token is that of a stream's summary: the stream had nothing more to send. It may lack what its summary
+// told. A token that does not open is not finished.
 func (e *Engine) Finished(sources query.Sources, req query.Events, token string) bool {
 	resolved, err := req.Resolve(sources)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-// TestModelLeaving: rows leave between the calls of a walk, over a Graph that pages by place and a cache that several engines
+// TestRowsThatLeaveCostNoOthers: rows leave between the calls of a walk, over a Graph that pages by place and a cache that several engines
 // share. Whatever way the walk is cut, each row that stays is delivered, no version comes twice, and what is not is told.
-func TestModelLeaving(t *testing.T) {
+func TestRowsThatLeaveCostNoOthers(t *testing.T) {
 	t.Parallel()
 	forSeeds(t, func(t *testing.T, w *world) {
 		t.Helper()

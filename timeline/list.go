@@ -61,8 +61,8 @@ type listCall struct {
 	size     int
 }
 
-// cacheEntry returns the entry for the page of a call. A request with a filter, for a source that cannot be asked, or up to the present
-// is answered anew each time.
+// cacheEntry returns the entry for the page of a call. A request with a filter, for a source that cannot be asked, or for the first page
+// up to the present is answered anew each time. Of later pages, the token says where the interval ends.
 func (c *listCall) cacheEntry() cacheEntry {
 	if c.req.Filter != "" || len(c.req.Unavailable) > 0 || c.req.End.IsZero() && c.token == "" {
 		return cacheEntry{}
@@ -129,16 +129,16 @@ func (e *Engine) fillPage(ctx context.Context, events *eventPage, beside *merge.
 
 // eventPage collects the encoded events of a List.
 type eventPage struct {
-	m      *merge.Merger
-	size   int  // events at most
-	room   int  // bytes at most, unless it is a single event
-	begun  bool // the answer has events beside these: it is not empty without them, and a single event has no more room than others
-	count  int
-	pieces [][]byte
+	m     *merge.Merger
+	size  int  // events at most
+	room  int  // bytes at most, unless it is a single event
+	begun bool // the answer has events beside these: it is not empty without them, and a single event has no more room than others
+	count int
+	runs  [][]byte
 	// bySource are the events by their sources.
 	bySource SourceCounts
-	length   int        // bytes of the pieces together
-	in       chunkRange // run of the events of the first piece
+	length   int        // bytes of the runs together
+	in       chunkRange // run of the events of the first one
 }
 
 // Empty implements frame.Page.
@@ -158,31 +158,31 @@ func (p *eventPage) Add() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if len(p.pieces) == 0 && at != chunk.NotInChunk {
+	if len(p.runs) == 0 && at != chunk.NotInChunk {
 		p.in = chunkRange{in, at, at + n}
 	}
-	p.pieces = append(p.pieces, events)
+	p.runs = append(p.runs, events)
 	p.count += n
 	p.bySource.add(src, n)
 	p.length += len(events)
 	return true, nil
 }
 
-// joined returns the pieces as one list field.
+// joined returns the runs as one list field.
 func (p *eventPage) joined() []byte {
-	switch len(p.pieces) {
+	switch len(p.runs) {
 	case 0:
 		return nil
 	case 1:
-		return p.pieces[0]
+		return p.runs[0]
 	default:
-		return slices.Concat(p.pieces...)
+		return slices.Concat(p.runs...)
 	}
 }
 
 // chunkRange returns the run of all events of the page, if they are one run.
 func (p *eventPage) chunkRange() chunkRange {
-	if len(p.pieces) != 1 {
+	if len(p.runs) != 1 {
 		return chunkRange{}
 	}
 	return p.in

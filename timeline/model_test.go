@@ -136,8 +136,8 @@ func forSeeds(t *testing.T, check func(t *testing.T, w *world)) {
 	}
 }
 
-// TestModelStill: on data that stands still every way to read is the oracle's answer, exactly.
-func TestModelStill(t *testing.T) {
+// TestEveryWayToReadGivesTheSameEvents: on data that stands still every way to read is the oracle's answer, exactly.
+func TestEveryWayToReadGivesTheSameEvents(t *testing.T) {
 	t.Parallel()
 	forSeeds(t, func(t *testing.T, w *world) {
 		t.Helper()
@@ -158,9 +158,9 @@ func TestModelStill(t *testing.T) {
 	})
 }
 
-// TestModelEdits: rows come and change while the walk goes on. What stood still is delivered once and in order, and no
+// TestRowsThatStandStillComeOnceWhileOthersChange: rows come and change while the walk goes on. What stood still is delivered once and in order, and no
 // version comes twice.
-func TestModelEdits(t *testing.T) {
+func TestRowsThatStandStillComeOnceWhileOthersChange(t *testing.T) {
 	t.Parallel()
 	forSeeds(t, func(t *testing.T, w *world) {
 		t.Helper()
@@ -211,9 +211,9 @@ func TestModelEdits(t *testing.T) {
 	})
 }
 
-// TestModelOutside: Graph's filter believes some rows to be elsewhere. Each row that Graph hands out is delivered once,
+// TestRowsOutOfTheirWindowComeOnce: Graph's filter believes some rows to be elsewhere. Each row that Graph hands out is delivered once,
 // complete is false if one was far outside, and the others keep their order.
-func TestModelOutside(t *testing.T) {
+func TestRowsOutOfTheirWindowComeOnce(t *testing.T) {
 	t.Parallel()
 	forSeeds(t, func(t *testing.T, w *world) {
 		t.Helper()

@@ -116,9 +116,9 @@ func TestStartALittleLateIsKept(t *testing.T) {
 	}
 }
 
-// TestNeverAskedIsNotRead: a source is not READ and complete for an interval for which Graph was never asked.
+// TestSourceIsReadOnlyWhereGraphWasAsked: a source is not READ and complete for an interval for which Graph was never asked.
 // However far back or forth the interval lies, Graph is asked for it.
-func TestNeverAskedIsNotRead(t *testing.T) {
+func TestSourceIsReadOnlyWhereGraphWasAsked(t *testing.T) {
 	t.Parallel()
 	for _, src := range []parleyv1.Source{chat, copilot, call} {
 		for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {

@@ -23,8 +23,8 @@ const (
 
 // Batch is a batch of encoded events: the frame EventBatch of a stream.
 type Batch struct {
-	// Pieces make the list field of an EventBatch when they are put one after the other. The bytes never change.
-	Pieces [][]byte
+	// Runs make the list field of an EventBatch when they are put one after the other. The bytes never change.
+	Runs [][]byte
 	// Count is the number of events.
 	Count int
 	// BySource are the same events by their sources.
@@ -33,7 +33,7 @@ type Batch struct {
 
 // With returns a batch of the same events that has other bytes of them.
 func (b *Batch) With(events []byte) *Batch {
-	return &Batch{Pieces: [][]byte{events}, Count: b.Count, BySource: b.BySource}
+	return &Batch{Runs: [][]byte{events}, Count: b.Count, BySource: b.BySource}
 }
 
 // StreamEvents emits the whole interval as frames. emit may block: reading stops with it. After the first checkpoint
@@ -43,7 +43,7 @@ func (e *Engine) StreamEvents(
 ) error {
 	return e.StreamBatches(ctx, sources, req, token, func(b *Batch) error {
 		batch := &parleyv1.EventBatch{}
-		if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(slices.Concat(b.Pieces...), batch); err != nil {
+		if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(slices.Concat(b.Runs...), batch); err != nil {
 			return fmt.Errorf("decode events: %w", err)
 		}
 		return emit(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}})
@@ -51,7 +51,7 @@ func (e *Engine) StreamEvents(
 }
 
 // StreamBatches is StreamEvents with encoded events: take receives the batches, and emit all other frames. A batch and its list of
-// pieces are used again after take has returned.
+// runs are used again after take has returned.
 func (e *Engine) StreamBatches(
 	ctx context.Context, sources query.Sources, req query.Events, token string,
 	take func(*Batch) error, emit func(*parleyv1.StreamEventsResponse) error,
@@ -71,7 +71,7 @@ func (e *Engine) StreamBatches(
 	defer m.Close()
 	account, release := e.account(ctx)
 	defer release()
-	m.Limit(e.cfg.Ahead, usualAhead, account)
+	m.Limit(e.cfg.Ahead, usualStreamRows, account)
 	account.Add(frame.TargetBatch) // a batch is on its way
 	defer account.Add(-frame.TargetBatch)
 	m.ReadWhole(sources)
@@ -117,11 +117,11 @@ func (b *eventBatch) Add() (frame.Fit, error) {
 	if err != nil {
 		return frame.DoesNotFit, err
 	}
-	b.Pieces = append(b.Pieces, events)
+	b.Runs = append(b.Runs, events)
 	b.size += len(events)
 	b.Count += n
 	b.BySource.add(src, n)
-	if b.size >= frame.TargetBatch || len(b.Pieces) == 1 && b.size >= minRun {
+	if b.size >= frame.TargetBatch || len(b.Runs) == 1 && b.size >= minRun {
 		return frame.Full, nil
 	}
 	return frame.Added, nil
@@ -142,7 +142,7 @@ func (b *eventBatch) Send() error {
 	if err := frame.Emit(b.take, &b.Batch); err != nil {
 		return err
 	}
-	clear(b.Pieces)
-	b.Pieces, b.Count, b.BySource, b.size = b.Pieces[:0], 0, SourceCounts{}, 0
+	clear(b.Runs)
+	b.Runs, b.Count, b.BySource, b.size = b.Runs[:0], 0, SourceCounts{}, 0
 	return nil
 }

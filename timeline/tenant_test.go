@@ -175,7 +175,7 @@ func newNight() *night { return &night{users: map[string]*parleyv1.UserSummary{}
 
 func (n *night) take(b *timeline.Batch) error {
 	batch := &parleyv1.EventBatch{}
-	if err := proto.Unmarshal(slices.Concat(b.Pieces...), batch); err != nil {
+	if err := proto.Unmarshal(slices.Concat(b.Runs...), batch); err != nil {
 		return err
 	}
 	if len(batch.GetEvents()) != b.Count {

@@ -67,7 +67,7 @@ type aheadWindow struct {
 // aheadRoom is the memory of the windows of one source: an eighth of what all calls may hold for Copilot, whose limit is the narrowest of
 // all, and a fourth of that for each other source.
 func aheadRoom(src parleyv1.Source, limits ledger.Config) int64 {
-	room := cmp.Or(max(limits.Limit, 0), defaultAhead) / 8
+	room := cmp.Or(max(limits.Limit, 0), defaultLedgerBytes) / 8
 	if src != parleyv1.Source_SOURCE_COPILOT {
 		room /= 4
 	}

@@ -84,7 +84,7 @@ func (o *outgoing) full() bool {
 // userMessage is a message of an open user: events with the position behind them, or the end.
 type userMessage struct {
 	user     *openUser
-	pieces   []piece
+	runs     []sourceRun
 	token    string
 	progress []*parleyv1.SourceProgress
 
@@ -95,8 +95,8 @@ type userMessage struct {
 	stopped  error // why some sources of the user could not be read, if others were
 }
 
-// piece is a list of events of one source.
-type piece struct {
+// sourceRun is a list of events of one source.
+type sourceRun struct {
 	events []byte
 	count  int
 	source parleyv1.Source
@@ -204,7 +204,7 @@ func (s *tenantStream) nextCheckpoint() time.Time {
 // handle takes a message of an open user.
 func (s *tenantStream) handle(message userMessage) error {
 	size := 0
-	for _, p := range message.pieces {
+	for _, p := range message.runs {
 		size += len(p.events)
 	}
 	if s.out.size > 0 && s.out.size+size > frame.MaxBatch {
@@ -216,7 +216,7 @@ func (s *tenantStream) handle(message userMessage) error {
 		s.out.began = time.Now()
 	}
 	user := message.user
-	for _, p := range message.pieces {
+	for _, p := range message.runs {
 		if err := s.add(p); err != nil {
 			return err
 		}
@@ -239,8 +239,8 @@ func (s *tenantStream) handle(message userMessage) error {
 	return nil
 }
 
-// add adds a piece to what goes out.
-func (s *tenantStream) add(p piece) error {
+// add adds a run to what goes out.
+func (s *tenantStream) add(p sourceRun) error {
 	parts, count := [][]byte{p.events}, p.count
 	if s.copies != nil && tenant.HasCopies(p.source) {
 		var copies []*parleyv1.EventCopy
@@ -251,7 +251,7 @@ func (s *tenantStream) add(p piece) error {
 		s.out.copies = append(s.out.copies, copies...)
 	}
 	for _, part := range parts {
-		s.out.Pieces = append(s.out.Pieces, part)
+		s.out.Runs = append(s.out.Runs, part)
 		s.out.size += len(part)
 	}
 	s.out.Count += count
@@ -325,8 +325,8 @@ func (s *tenantStream) flush() error {
 			return err
 		}
 	}
-	clear(s.out.Pieces)
-	s.out = outgoing{Batch: Batch{Pieces: s.out.Pieces[:0]}}
+	clear(s.out.Runs)
+	s.out = outgoing{Batch: Batch{Runs: s.out.Runs[:0]}}
 	return nil
 }
 

@@ -73,8 +73,8 @@ func (u *openUser) emit(ctx context.Context, f userFrame) error {
 	case f.summary != nil:
 		return u.send(ctx, userMessage{done: true, complete: f.summary.GetComplete(), reports: f.summary.GetSources(), stopped: u.merger.Err()})
 	case f.checkpoint != nil:
-		message := userMessage{pieces: u.batch.pieces, token: f.checkpoint.GetResumeToken(), progress: f.checkpoint.GetSources()}
-		u.batch.pieces = nil
+		message := userMessage{runs: u.batch.bySourceRuns, token: f.checkpoint.GetResumeToken(), progress: f.checkpoint.GetSources()}
+		u.batch.bySourceRuns = nil
 		return u.send(ctx, message)
 	default:
 		return nil
@@ -96,15 +96,15 @@ func (u *openUser) send(ctx context.Context, message userMessage) error {
 type userBatch struct {
 	eventBatch
 
-	pieces []piece
+	bySourceRuns []sourceRun
 }
 
 // Add implements frame.Batch.
 func (b *userBatch) Add() (frame.Fit, error) {
-	src, pieces, count := b.m.HeadSource(), len(b.Pieces), b.Count
+	src, runs, count := b.m.HeadSource(), len(b.Runs), b.Count
 	fit, err := b.eventBatch.Add()
-	if len(b.Pieces) > pieces {
-		b.pieces = append(b.pieces, piece{b.Pieces[pieces], b.Count - count, src})
+	if len(b.Runs) > runs {
+		b.bySourceRuns = append(b.bySourceRuns, sourceRun{b.Runs[runs], b.Count - count, src})
 	}
 	return fit, err
 }

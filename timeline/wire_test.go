@@ -42,7 +42,7 @@ func batches(t *testing.T, s query.Sources, req query.Events, encoded bool) (all
 	}
 	take := func(b *timeline.Batch) error {
 		batch := &parleyv1.EventBatch{}
-		batch.ProtoReflect().SetUnknown(slices.Concat(b.Pieces...))
+		batch.ProtoReflect().SetUnknown(slices.Concat(b.Runs...))
 		if n := countEvents(batch.ProtoReflect().GetUnknown()); n != b.Count {
 			t.Errorf("a batch of %d events says %d", n, b.Count)
 		}
@@ -155,7 +155,7 @@ func TestPiecesOfABatchAreTheBatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		take := func(b *timeline.Batch) error {
-			got = append(got, slices.Concat(b.Pieces...)...)
+			got = append(got, slices.Concat(b.Runs...)...)
 			return nil
 		}
 		err = e.StreamBatches(t.Context(), have, req, "", take, func(f *parleyv1.StreamEventsResponse) error {

@@ -77,11 +77,11 @@ func (s *selectingStream) SendMsg(m any) error {
 	switch frame := m.(type) {
 	case *timeline.Batch:
 		size := 0
-		for _, piece := range frame.Pieces {
+		for _, piece := range frame.Runs {
 			size += len(piece)
 		}
 		events := make([]byte, 0, size/4)
-		for _, piece := range frame.Pieces {
+		for _, piece := range frame.Runs {
 			var err error
 			if events, err = s.mask.AppendList(events, piece); err != nil {
 				return fmt.Errorf("select fields: %w", err)

@@ -93,7 +93,7 @@ type frame struct {
 // readFrame returns the frame of a stream message, or of an encoded batch.
 func readFrame(part any) (frame, error) {
 	if batch, ok := part.(*timeline.Batch); ok {
-		return frame{kind: "batch", pieces: batch.Pieces}, nil
+		return frame{kind: "batch", pieces: batch.Runs}, nil
 	}
 	message, ok := part.(proto.Message)
 	if !ok {

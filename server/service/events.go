@@ -68,7 +68,7 @@ func (e *events) prepare(ctx context.Context, req eventsRequest, around *anchor)
 	if namesAsked(req.GetEnrich()) {
 		q.BoundTo += " names"
 	}
-	q.Owner, q.User, q.Unavailable, q.Narrow = access.owner, access.graphUser(), access.tenant.Unavailable, !access.allUsers
+	q.Owner, q.User, q.Narrow = access.owner, access.graphUser(), !access.allUsers
 	if err := setSources(access, &q); err != nil {
 		return nil, q, err
 	}
@@ -82,36 +82,43 @@ func (e *events) prepare(ctx context.Context, req eventsRequest, around *anchor)
 }
 
 // setSources sets the sources of the query that can be asked about the parent of the request, and those that cannot. It refuses a request
-// that names sources which its parent does not have.
+// that names sources which its parent does not have. A source that the request names stays, even if it is not configured.
 func setSources(access *accessGrant, q *query.Events) error {
-	const call = parleyv1.Source_SOURCE_CALL
-	only := func(src parleyv1.Source) bool {
-		return !slices.ContainsFunc(q.Sources, func(s parleyv1.Source) bool { return s != src })
-	}
-	switch {
-	case access.owner == resource.AnyUser:
-		if !only(call) {
-			return access.refuseWildcard(fieldParent)
-		}
-		if q.Conversation != "" {
-			q.Sources = []parleyv1.Source{call}
-		}
-	case q.Conversation != "" && len(q.Sources) == 0:
-		q.Sources = access.scope.sources
-		configured := slices.DeleteFunc(slices.Clone(q.Sources), func(src parleyv1.Source) bool {
-			_, unavailable := q.Unavailable[src]
-			return !unavailable && access.sources.Events[src] == nil
-		})
-		if len(configured) > 0 {
-			q.Sources = configured
-		}
-	}
 	if access.owner == resource.AnyUser {
-		return nil
+		return setTenantSources(access, q)
+	}
+	if q.Conversation != "" && len(q.Sources) == 0 {
+		q.Sources = configuredSources(access)
 	}
 	var err error
 	q.Unavailable, err = access.unavailable(q.Sources)
 	return err
+}
+
+// setTenantSources is setSources for the users of the tenant together, of whom only the calls can be read.
+func setTenantSources(access *accessGrant, q *query.Events) error {
+	const call = parleyv1.Source_SOURCE_CALL
+	if slices.ContainsFunc(q.Sources, func(src parleyv1.Source) bool { return src != call }) {
+		return access.refuseWildcard(fieldParent)
+	}
+	if q.Conversation != "" {
+		q.Sources = []parleyv1.Source{call}
+	}
+	q.Unavailable = access.tenant.Unavailable
+	return nil
+}
+
+// configuredSources are the sources that the caller may read and the gateway has, or that its cloud lacks. Where there is none, all are
+// returned, and the engine refuses them.
+func configuredSources(access *accessGrant) []parleyv1.Source {
+	configured := slices.DeleteFunc(slices.Clone(access.scope.sources), func(src parleyv1.Source) bool {
+		_, unavailable := access.tenant.Unavailable[src]
+		return !unavailable && access.sources.Events[src] == nil
+	})
+	if len(configured) == 0 {
+		return access.scope.sources
+	}
+	return configured
 }
 
 // unavailable returns the sources that cannot be asked, with the states to report: those that the cloud lacks, and the calls of a user

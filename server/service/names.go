@@ -70,7 +70,7 @@ func namedPage(ctx context.Context, access *accessGrant, q *query.Events, page *
 func namedBatches(ctx context.Context, access *accessGrant, q *query.Events, out *eventSender) func(*timeline.Batch) error {
 	filler, noticeSent := access.names(q.Conversation, q.ShownView()), false
 	return func(batch *timeline.Batch) error {
-		events, complete, err := filler.List(ctx, slices.Concat(batch.Pieces...))
+		events, complete, err := filler.List(ctx, slices.Concat(batch.Runs...))
 		if err != nil {
 			return err
 		}

@@ -1,10 +1,10 @@
 // Package chunk holds the events of one window as they are cached and delivered: encoded, sorted, and side by side in one array,
-// with an index of their times and keys. Calls share a chunk, and its rows never change. Package fetch above it makes chunks, and package
+// with an index of their times and keys. Requests share a chunk, and its rows never change. Package fetch above it makes chunks, and package
 // merge delivers their entries; below it, package eventwire knows how an event is encoded.
 //
 //   - chunk.go is the chunk, entry.go one event of it.
 //   - list.go gives the events out as ranges of a list field, in each view; shrink.go truncates an event that is too large for an answer.
-//   - participants.go is what is known of the user's part in the calls of a chunk.
+//   - participants.go is what is known of the user's part in the call records of a chunk.
 //   - codec.go encodes a whole chunk for other replicas, and for windows that are kept compressed.
 package chunk
 

@@ -12,7 +12,7 @@ import (
 
 // Bounds of what a token holds.
 const (
-	MaxOutOfWindow   = 7 // digests of rows that were delivered out of their window
+	MaxOutOfWindow   = 7 // hashes of rows that were delivered out of their window
 	maxSources       = 8
 	maxClockLag      = 1 << 31 // seconds
 	maxAcceptedStart = 1 << 37 // seconds since 1970
@@ -29,7 +29,7 @@ type Events struct {
 	Finished bool
 	// Sources are the requested sources, in the order of the enum parleyv1.Source.
 	Sources []Source
-	// OutOfWindow are digests of the latest rows that were delivered out of their window.
+	// OutOfWindow are the hashes (chunk.Hash, mixed with the source) of the latest rows that were delivered out of their window.
 	OutOfWindow []uint64
 }
 
@@ -57,7 +57,7 @@ type Source struct {
 	Gaps []window.Gap
 	// AcceptedStart is the start that Graph accepted after it refused the start of the interval, a whole second; zero = it refused none.
 	AcceptedStart time.Time
-	// Fingerprint is the sum of the digests of the rows that a resumed reading brings again.
+	// Fingerprint is the sum of the hashes of the rows that a resumed reading returns again; package merge makes it (resumeFingerprint).
 	Fingerprint uint64
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// TestReasonsTravel: a gap says why, also across a resume. Every reason comes out of a token as it went in.
-func TestReasonsTravel(t *testing.T) {
+// TestTokenKeepsTheReasonsOfGaps: a gap says why, also across a resume. Every reason comes out of a token as it went in.
+func TestTokenKeepsTheReasonsOfGaps(t *testing.T) {
 	t.Parallel()
 	for number, name := range parleyv1.ErrorReason_name {
 		reason := parleyv1.ErrorReason(number)

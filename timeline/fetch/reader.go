@@ -10,6 +10,9 @@
 //   - packed.go keeps a window, compressed, that is read before its walk begins.
 //   - account.go counts the memory of all of this.
 //
+// A record is what Graph sent, and source.Item the record as an event. A row is an item of a page, which may come again. An entry is a row
+// at its position in a chunk.
+//
 // What Graph does wrong on the way becomes a gap of the result, with a reason.
 package fetch
 

@@ -21,16 +21,17 @@ const (
 	InPieces
 	// InHalves: an earlier call could not read the window in its time.
 	InHalves
-	// BoundsIgnored: the window is read without bounds, because Graph did not honour them.
+	// BoundsIgnored: Graph did not honour the bounds. The rest of the interval is read as one window; the bounds are sent as before, and
+	// rows out of them are left out.
 	BoundsIgnored
-	// BoundsUnsent: the window is read without bounds, because they were not sent beside the clause of the caller.
+	// BoundsUnsent: the source did not send the bounds, because Graph takes none beside the participant. The rest is read as one window, too.
 	BoundsUnsent
 )
 
 // Split reports whether the window is read in parts.
 func (way Reread) Split() bool { return way == InPieces || way == InHalves }
 
-// Unbounded reports whether the window is read without bounds.
+// Unbounded reports whether the rest of the interval is read as one window, whose bounds Graph does not keep.
 func (way Reread) Unbounded() bool { return way == BoundsIgnored || way == BoundsUnsent }
 
 // Result is the result of reading one window.

@@ -33,8 +33,8 @@ type rowSet struct {
 type rowBounds struct {
 	wholeWindow   bool        // a whole window is read, not a page of an ordered chain
 	span          window.Span // span of the rows that the result holds: the window, or the part of a chain that a page shows
-	wantUnbounded bool        // the reading was asked for without bounds: it is everything that is left of the source
-	unbounded     bool        // Graph is asked without bounds, or does not honour them: rows out of the span are expected and left out
+	wantUnbounded bool        // the request says so (Request.Unbounded): the window is everything that is left of the source
+	unbounded     bool        // wantUnbounded, or a page said so: rows out of the span are expected and left out
 	// newestExpected is the time of the oldest row that earlier pages of an ordered chain had: a newer row breaks the order. Zero = there
 	// was no such row.
 	newestExpected time.Time

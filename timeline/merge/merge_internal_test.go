@@ -98,8 +98,8 @@ func (m *testMerger) deliver(n int) (keys []string) {
 	for len(keys) < n && m.Step() == frame.Ready {
 		head := m.Head()
 		keys = append(keys, head.Key)
-		m.addSeen(head, m.first.src)
-		m.first.advance(1)
+		m.addSeen(head, m.headReader.src)
+		m.headReader.advance(1)
 	}
 	return keys
 }

@@ -52,16 +52,16 @@ type Config struct {
 
 // Merger is the k-way merge of the sources of one call into the total order (event time, source, key).
 type Merger struct {
-	cfg     *Config
-	req     *query.Events
-	filter  *filter.Filter // nil = everything
-	desc    bool
-	span    window.Span // the requested interval; a zero start is open
-	readers []*sourceReader
-	first   *sourceReader // reader of the next event
-	pool    *readPool
-	ahead   int      // windows of a source that are read at a time
-	seen    seen.Set // versions that were delivered
+	cfg        *Config
+	req        *query.Events
+	filter     *filter.Filter // nil = everything
+	desc       bool
+	span       window.Span // the requested interval; a zero start is open
+	readers    []*sourceReader
+	headReader *sourceReader // reader of the next event
+	pool       *readPool
+	ahead      int      // windows of a source that are read at a time
+	seen       seen.Set // versions that were delivered
 
 	present   present
 	extended  bool // a finished walk goes on with the rows that came since
@@ -69,7 +69,7 @@ type Merger struct {
 
 	notices notices
 	digest  []byte      // digest that tokens are bound to
-	patient func() bool // reports whether a throttled source ends the page in place of being given up; nil = never
+	pauses  func() bool // reports whether a throttled source ends the page (frame.Paused); nil, or false = the source is given up
 }
 
 // InInterval reports whether a time lies in the requested interval.
@@ -79,21 +79,21 @@ func (m *Merger) InInterval(at time.Time) bool { return m.span.Has(at) }
 func (m *Merger) Close() { m.pool.close() }
 
 // Head is the next event, after Step has returned Ready.
-func (m *Merger) Head() *chunk.Entry { return m.first.head() }
+func (m *Merger) Head() *chunk.Entry { return m.headReader.head() }
 
 // HeadChunk is the chunk of the next event, after Step has returned Ready.
-func (m *Merger) HeadChunk() *chunk.Chunk { return m.first.current.Chunk }
+func (m *Merger) HeadChunk() *chunk.Chunk { return m.headReader.current.Chunk }
 
 // HeadSource is the source of the next event, after Step has returned Ready.
-func (m *Merger) HeadSource() parleyv1.Source { return m.first.src }
+func (m *Merger) HeadSource() parleyv1.Source { return m.headReader.src }
 
 // End is the end of the requested interval.
 func (m *Merger) End() time.Time { return m.span.End }
 
-// Step implements frame.Rows. When it returns Ready, the next event is the head of first.
+// Step implements frame.Rows. When it returns Ready, the next event is the head of headReader.
 func (m *Merger) Step() frame.State {
 	var state frame.State
-	m.first, state = m.step()
+	m.headReader, state = m.step()
 	return state
 }
 
@@ -111,7 +111,7 @@ func (m *Merger) step() (*sourceReader, frame.State) {
 					return r, state
 				}
 				again = true
-			case r.head() == nil:
+			case r.head() == nil: // finished
 			case m.isDuplicate(r, r.head()):
 				r.skipDuplicate()
 				again = true
@@ -131,9 +131,10 @@ func (m *Merger) step() (*sourceReader, frame.State) {
 	}
 }
 
-// acceptStop makes the stop of a source final, unless the stop ends the page or the call: then state says so.
+// acceptStop decides what the stop of a source means. While another source can be or was read, the stop is final: the rest is a gap. Where
+// none is left, the call fails (Broken). A throttled source may end a page instead (Paused). state counts only with ends.
 func (m *Merger) acceptStop(r *sourceReader) (state frame.State, ends bool) {
-	if r.stop.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && m.patient != nil && m.patient() {
+	if r.stop.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && m.pauses != nil && m.pauses() {
 		return frame.Paused, true
 	}
 	if m.lacksPlan(r) {
@@ -210,8 +211,8 @@ func (m *Merger) isDuplicate(r *sourceReader, e *chunk.Entry) bool {
 	return m.seen.Has(e.Hash^uint64(r.src)) || e.OutOfWindow && slices.Contains(r.fingerprint.redated, e.Hash)
 }
 
-// cannotRepeat reports whether no entry of the current window can have been delivered before: so far there were cached windows only,
-// each with the rows of its own time.
+// cannotRepeat reports whether no entry of the current window can have been delivered before: so far there were cached windows only, each
+// with the rows of its own time, and no walk has met a version of this one in another window.
 func (m *Merger) cannotRepeat(r *sourceReader) bool {
 	return r.current.CacheKey != "" && m.seen.Empty() && !r.current.Chunk.Repeats.Load()
 }
@@ -240,7 +241,7 @@ func (r *sourceReader) advance(n int) {
 // run has at most maxEvents events and, unless it is a single event, at most maxBytes bytes. The bytes are shared and must not be
 // changed.
 func (m *Merger) NextRun(maxEvents, maxBytes int) (events []byte, n int, err error) {
-	r := m.first
+	r := m.headReader
 	head := r.head()
 	if head.At == chunk.NotInChunk {
 		events, err = head.AppendTo(nil, m.req.ShownView(), chunk.MaxFrameEvents)
@@ -271,7 +272,7 @@ func (m *Merger) addSeen(e *chunk.Entry, src parleyv1.Source) {
 
 // runLength returns the number of events of the next run, and adds these events to the delivered ones.
 func (m *Merger) runLength(list *chunk.List, maxEvents, maxBytes int) int {
-	r := m.first
+	r := m.headReader
 	entries, src := r.current.Entries[r.next:], uint64(r.src)
 	head := &entries[0]
 	runnerUp, cannotRepeat := m.runnerUp(r), m.cannotRepeat(r)
@@ -282,7 +283,7 @@ func (m *Merger) runLength(list *chunk.List, maxEvents, maxBytes int) int {
 	for ; n < len(entries) && n < maxEvents; n++ {
 		e := &entries[n]
 		if e.At != head.At+n || list.PartSize(head.At, e.At+1) > maxBytes || runnerUp != nil && !m.earlier(r, e, runnerUp) ||
-			!cannotRepeat && !m.seen.First(e.Hash^src) {
+			!cannotRepeat && !m.seen.AddNew(e.Hash^src) { // last, because it adds the version
 			break
 		}
 	}
@@ -305,7 +306,8 @@ func (m *Merger) Wait(ctx context.Context, timer <-chan time.Time) error {
 	}
 }
 
-// Err implements frame.Rows. It returns the error of a call whose sources have all stopped. An error that may go away comes first.
+// Err implements frame.Rows. It returns the error of the sources that stopped or could not be asked, the one most likely to go away first;
+// nil = there is none. It ends the call only where Step says so.
 func (m *Merger) Err() error {
 	var worst *failure.Error
 	var all []*failure.Error

@@ -156,7 +156,7 @@ func (m *Merger) checkParticipants(sources query.Sources) {
 }
 
 // Limit bounds what is read ahead: the windows of each source, and the bytes by the account. rows is the number of rows of the usual size
-// that fit into the account.
+// that fit into the account; it counts for one chat's messages alone.
 func (m *Merger) Limit(windows, rows int, account *ledger.Account) {
 	m.ahead = windows
 	for _, r := range m.readers {
@@ -179,10 +179,10 @@ func (m *Merger) aheadOf(r *sourceReader) int {
 }
 
 // SetListPage has the walk read nothing beyond a window that holds size rows. A throttled source ends the page of a List in place of
-// being given up while patient returns true. Where another walk, beside, ends where this one begins, its density plans the first windows;
+// being given up while pauses returns true. Where another walk, beside, ends where this one begins, its density plans the first windows;
 // nil = there is none.
-func (m *Merger) SetListPage(size int, patient func() bool, beside *Merger) {
-	m.patient = patient
+func (m *Merger) SetListPage(size int, pauses func() bool, beside *Merger) {
+	m.pauses = pauses
 	for _, r := range m.readers {
 		r.pageRows = size
 	}

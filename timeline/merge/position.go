@@ -11,8 +11,9 @@ import (
 
 // position is a position inside a window: after the last entry that was delivered, or at the beginning.
 //
-// A resumed walk reads the window of the token's position again, whole or in pieces. While it is in a piece before the position, it is
-// catching up: its entries in order were delivered, and the position of the token stays until a piece reaches it.
+// A resumed walk reads the window of the token's position again. Where it was one window then and is split now, the pieces before the
+// position hold delivered rows only, but for rows out of their window: in these pieces the walk is catching up. The position of the token
+// stays until a piece reaches it.
 type position struct {
 	window      window.Window // empty = between two pieces of the token's window; see betweenPieces
 	delivered   bool          // an entry was delivered; else the position is the beginning of the window
@@ -46,18 +47,18 @@ func (r *sourceReader) setPosition(e *chunk.Entry) {
 }
 
 // enterPosition moves the position into the current window, and skips the entries that were delivered before the walk was resumed.
-// rereads says that the window is the token's window or a piece of it.
-func (r *sourceReader) enterPosition(rereads bool) {
+// inTokenWindow says that the window is the token's window or a piece of it.
+func (r *sourceReader) enterPosition(inTokenWindow bool) {
 	res, from := r.current, r.resumeFrom
 	r.position = &position{window: res.Window}
 	if from == nil || !from.delivered {
 		return
 	}
-	r.next = r.firstUndelivered(res, rereads)
+	r.next = r.firstUndelivered(res, inTokenWindow)
 	switch {
 	case r.catchingUp(res.Span):
 		*r.position = r.resumePosition(res.Window)
-	case from.outOfWindow && rereads, !from.outOfWindow && res.Has(from.time):
+	case from.outOfWindow && inTokenWindow, !from.outOfWindow && res.Has(from.time):
 		*r.position = *from
 		r.position.window = res.Window
 	}
@@ -93,6 +94,7 @@ func (r *sourceReader) catchingUp(s window.Span) bool {
 func (r *sourceReader) resumePosition(w window.Window) position {
 	p := position{window: w, delivered: true, time: r.resumeFrom.time, key: r.resumeFrom.key}
 	if r.resumeFrom.outOfWindow {
+		// Every entry in order came before it: the bound at which the walk leaves the window is after them all.
 		p.time, p.key = r.resumeFrom.window.End, ""
 		if r.desc {
 			p.time = r.resumeFrom.window.Start
@@ -101,12 +103,12 @@ func (r *sourceReader) resumePosition(w window.Window) position {
 	return p
 }
 
-// wasDelivered reports whether an entry was delivered before the walk was resumed. rereads says that the window is the token's window or
+// wasDelivered reports whether an entry was delivered before the walk was resumed. inTokenWindow says that the window is the token's window or
 // a piece of it.
-func (r *sourceReader) wasDelivered(e *chunk.Entry, rereads bool) bool {
+func (r *sourceReader) wasDelivered(e *chunk.Entry, inTokenWindow bool) bool {
 	switch from := r.resumeFrom; {
 	case e.OutOfWindow:
-		return rereads && from.outOfWindow && e.Key <= from.key
+		return inTokenWindow && from.outOfWindow && e.Key <= from.key
 	case from.outOfWindow:
 		return from.window.Has(e.Time)
 	default:
@@ -115,12 +117,12 @@ func (r *sourceReader) wasDelivered(e *chunk.Entry, rereads bool) bool {
 }
 
 // firstUndelivered is the index of the first entry that was not delivered before the walk was resumed.
-func (r *sourceReader) firstUndelivered(res *fetch.Result, rereads bool) int {
+func (r *sourceReader) firstUndelivered(res *fetch.Result, inTokenWindow bool) int {
 	if !r.resumeFrom.outOfWindow {
-		return sort.Search(len(res.Entries), func(i int) bool { return !r.wasDelivered(&res.Entries[i], rereads) })
+		return sort.Search(len(res.Entries), func(i int) bool { return !r.wasDelivered(&res.Entries[i], inTokenWindow) })
 	}
 	next := 0
-	for next < len(res.Entries) && r.wasDelivered(&res.Entries[next], rereads) {
+	for next < len(res.Entries) && r.wasDelivered(&res.Entries[next], inTokenWindow) {
 		next++
 	}
 	return next

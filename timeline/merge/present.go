@@ -12,7 +12,7 @@ import (
 // not be missed.
 type present struct {
 	ofWalk  time.Time            // the walk's present, by this machine's clock
-	saved   time.Time            // the walk's present by the earlier one of both clocks, from a token; zero = this call is the first
+	earlier time.Time            // the walk's present by the earlier one of both clocks, from a token; zero = this call is the first
 	ofToken time.Time            // the walk's present as the token has it, from before this call extends the walk; zero = no token
 	ofGraph time.Time            // the present of this call, by Graph's clock
 	skew    func() time.Duration // time by which this machine's clock is ahead of Graph's
@@ -21,8 +21,8 @@ type present struct {
 // earliest is the walk's present, by the earlier one of both clocks. Rows that Graph dates later are still to come.
 func (p *present) earliest() time.Time {
 	at := p.ofWalk.Add(-max(p.skew(), 0))
-	if !p.saved.IsZero() {
-		at = window.Earlier(at, p.saved)
+	if !p.earlier.IsZero() {
+		at = window.Earlier(at, p.earlier)
 	}
 	return at
 }

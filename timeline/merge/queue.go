@@ -51,7 +51,7 @@ func (p *pendingRead) ready() bool {
 }
 
 // resultAsNext makes the window the one that is delivered next, so that its reading waits for memory no longer, unless the walk yields
-// memory. It returns the result; nil = the call must wait for it.
+// memory. It returns the result; nil = it is not there yet, or fillQueue puts other readings in its place.
 func (p *pendingRead) resultAsNext(pool *readPool) *fetch.Result {
 	if p == nil || !p.hasBegun() {
 		return nil
@@ -228,7 +228,7 @@ func (r *sourceReader) replace(pool *readPool, i int) bool {
 	switch read := r.queue[i].read; {
 	case !read.ready():
 		return false
-	case i == 0 && read.result.Reread.Unbounded():
+	case i == 0 && read.result.Reread.Unbounded(): // not before its turn: the whole queue is replaced
 		r.readUnbounded(pool, read)
 		return true
 	case read.result.Reread.Split():

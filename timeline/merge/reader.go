@@ -141,8 +141,8 @@ func (r *sourceReader) head() *chunk.Entry {
 
 // enter makes a window the current one.
 func (r *sourceReader) enter(res *fetch.Result) {
-	rereads := r.resumeFrom != nil && !res.Start.Before(r.resumeFrom.window.Start) && !res.End.After(r.resumeFrom.window.End)
-	if !rereads {
+	inTokenWindow := r.resumeFrom != nil && !res.Start.Before(r.resumeFrom.window.Start) && !res.End.After(r.resumeFrom.window.End)
+	if !inTokenWindow {
 		r.counts.Duplicates += int64(res.Duplicates)
 		r.counts.OutOfWindow += int64(res.OutOfWindow)
 		r.counts.LeftOut += int64(res.Trimmed + r.edgeRows(res))
@@ -156,7 +156,7 @@ func (r *sourceReader) enter(res *fetch.Result) {
 	if r.pageRows > 0 {
 		r.used = append(r.used, UsedWindow{Store: r.fetch.Store, Key: res.CacheKey, Chunk: res.Chunk})
 	}
-	r.enterPosition(rereads)
+	r.enterPosition(inTokenWindow)
 	r.enterFingerprint(res)
 	r.queueRest(res.Chain)
 	r.classifyResult(res)

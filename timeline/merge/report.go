@@ -16,11 +16,12 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// Complete reports whether everything that there is to read was read without a doubt.
+// Complete reports whether every source was read to its end without a gap, or does not apply to the user. The rest of a source that
+// stopped is no entry of gaps, but its state tells. Coverage gaps do not count: no reading could close them.
 func (m *Merger) Complete() bool {
 	for _, r := range m.readers {
-		read := r.state == parleyv1.SourceState_SOURCE_STATE_READ || r.state == parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE
-		if !read || len(r.gaps) > 0 || !r.finished {
+		readable := r.state == parleyv1.SourceState_SOURCE_STATE_READ || r.state == parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE
+		if !readable || len(r.gaps) > 0 || !r.finished {
 			return false
 		}
 	}
@@ -216,9 +217,10 @@ func (m *Merger) CachedWindows(first bool) (windows []UsedWindow, until time.Tim
 			return nil, until, false
 		case r.src == parleyv1.Source_SOURCE_CALL && m.span.Start.IsZero():
 			return nil, until, false
-		case first && m.settled(r.src).Before(m.span.End):
+		case first && m.settled(r.src).Before(m.span.End): // later pages have the present of their token
 			return nil, until, false
-		case r.src == parleyv1.Source_SOURCE_CALL:
+		}
+		if r.src == parleyv1.Source_SOURCE_CALL {
 			until = m.span.Start.Add(m.cfg.CallsKept)
 		}
 		for _, u := range r.used {

@@ -54,7 +54,7 @@ func (m *Merger) resume(sources query.Sources, requested []parleyv1.Source, toke
 	if now := window.Earlier(m.present.ofWalk, m.present.ofGraph); saved.Finished && m.req.End.IsZero() && !m.desc && now.After(saved.End) {
 		m.extend(saved, requested, now)
 	} else {
-		m.present.ofWalk, m.present.saved = saved.Present, saved.EarlierPresent
+		m.present.ofWalk, m.present.earlier = saved.Present, saved.EarlierPresent
 		m.span = window.Span{Start: saved.Start, End: saved.End}
 	}
 	m.newReaders(sources, requested, saved.Sources)

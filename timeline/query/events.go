@@ -143,12 +143,12 @@ func (r *Events) Check(now time.Time) error {
 	return nil
 }
 
-// Interval returns the span of a new walk, and whether its end was cut to now. settling is the present by the earlier of both
-// clocks: rows that Graph dates after it are left to the next walk.
-func (r *Events) Interval(now, settling time.Time) (start, end time.Time, cut bool) {
+// Interval returns the span of a new walk, and whether its end was cut to now. earlier is the present by the earlier of this
+// machine's and Graph's clocks: rows that Graph dates after it are left to the next walk.
+func (r *Events) Interval(now, earlier time.Time) (start, end time.Time, cut bool) {
 	start, end = r.Start.UTC(), r.End.UTC()
-	if r.End.IsZero() && settling.After(start) {
-		return start, settling, false
+	if r.End.IsZero() && earlier.After(start) {
+		return start, earlier, false
 	}
 	if r.End.IsZero() {
 		return start, now, false

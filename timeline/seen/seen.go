@@ -11,7 +11,7 @@ const (
 	MostOfChain    = 1 << 14 // hashes in each generation for a chain, which has no other order to recognize repetitions by
 )
 
-// Set remembers delivered versions: the latest 2048 rows out of their window, and the latest of the others. It has two generations of hashes,
+// Set remembers delivered versions of rows by their hashes: the latest 2048 rows out of their window, and the latest of the others. It has two generations of hashes,
 // and forgets the previous one after the current one is full.
 type Set struct {
 	// Most is the number of hashes in each generation; at least 4096.
@@ -29,8 +29,8 @@ type run struct {
 	source uint64 // mixed into the hashes: two sources may have equal ones
 }
 
-// AddRun adds rows of a cached window. Cached windows never share a version, so the rows stay out of the generations until a row of
-// another kind comes; Flush puts them there.
+// AddRun adds rows of a cached window that is not known to share a version with another one. The rows stay out of the generations until
+// a row of another kind comes; Flush puts them there.
 func (s *Set) AddRun(hashes []uint64, source uint64) {
 	s.runs = append(s.runs, run{hashes, source})
 	s.inRuns += len(hashes)
@@ -55,30 +55,30 @@ func (s *Set) Flush() {
 func (s *Set) Empty() bool { return s.current.used+s.previous.used == 0 }
 
 // Has reports whether a version was delivered, as far as the generations remember.
-func (s *Set) Has(id uint64) bool { return s.current.Has(id) || s.previous.Has(id) }
+func (s *Set) Has(hash uint64) bool { return s.current.Has(hash) || s.previous.Has(hash) }
 
-// First adds a version in its place in the order, and reports whether it is new.
-func (s *Set) First(id uint64) bool {
+// AddNew adds a version, and reports whether it was new.
+func (s *Set) AddNew(hash uint64) bool {
 	s.makeRoom() // before the look-up: it may move the version into the previous generation
-	if s.previous.Has(id) {
+	if s.previous.Has(hash) {
 		return false
 	}
-	return s.current.Add(id)
+	return s.current.Add(hash)
 }
 
 // Add adds a version.
-func (s *Set) Add(id uint64) {
+func (s *Set) Add(hash uint64) {
 	s.makeRoom()
-	s.current.Add(id)
+	s.current.Add(hash)
 }
 
 // AddOutOfWindow adds a version of a row out of its window.
-func (s *Set) AddOutOfWindow(id uint64) {
-	s.Add(id)
+func (s *Set) AddOutOfWindow(hash uint64) {
+	s.Add(hash)
 	if len(s.outOfWindow) >= maxOutOfWindow {
 		s.outOfWindow = s.outOfWindow[1:]
 	}
-	s.outOfWindow = append(s.outOfWindow, id)
+	s.outOfWindow = append(s.outOfWindow, hash)
 }
 
 // makeRoom begins a new generation when the current one is full. Rows out of their window are in every generation.
@@ -88,8 +88,8 @@ func (s *Set) makeRoom() {
 	}
 	s.previous, s.current = s.current, s.previous
 	s.current.reset()
-	for _, id := range s.outOfWindow {
-		s.current.Add(id)
+	for _, hash := range s.outOfWindow {
+		s.current.Add(hash)
 	}
 }
 
@@ -97,7 +97,7 @@ func (s *Set) makeRoom() {
 func (s *Set) OutOfWindow(n int) []uint64 { return s.outOfWindow[max(0, len(s.outOfWindow)-n):] }
 
 // HasOutOfWindow reports whether a version was added as a row out of its window.
-func (s *Set) HasOutOfWindow(id uint64) bool { return slices.Contains(s.outOfWindow, id) }
+func (s *Set) HasOutOfWindow(hash uint64) bool { return slices.Contains(s.outOfWindow, hash) }
 
 // Hashes is a set of hashes: an open-addressing table whose size is a power of two, at most half full. A map would take as long
 // as everything else that a cached event costs.
@@ -106,31 +106,31 @@ type Hashes struct {
 	used  int
 }
 
-// find returns the slot that holds id, or the empty slot for it.
-func (h *Hashes) find(id uint64) int {
+// find returns the slot that holds hash, or the empty slot for it.
+func (h *Hashes) find(hash uint64) int {
 	mask := uint64(len(h.slots) - 1)
-	at := (id ^ id>>32) & mask
-	for h.slots[at] != 0 && h.slots[at] != id {
+	at := (hash ^ hash>>32) & mask
+	for h.slots[at] != 0 && h.slots[at] != hash {
 		at = (at + 1) & mask
 	}
 	return int(at)
 }
 
-// Has reports whether id is in the set.
-func (h *Hashes) Has(id uint64) bool {
-	return h.used > 0 && h.slots[h.find(max(id, 1))] != 0
+// Has reports whether hash is in the set.
+func (h *Hashes) Has(hash uint64) bool {
+	return h.used > 0 && h.slots[h.find(max(hash, 1))] != 0
 }
 
-// Add adds id, and reports whether it is new.
-func (h *Hashes) Add(id uint64) bool {
-	id = max(id, 1)
+// Add adds hash, and reports whether it is new.
+func (h *Hashes) Add(hash uint64) bool {
+	hash = max(hash, 1)
 	if 2*(h.used+1) > len(h.slots) {
 		h.grow()
 	}
-	at := h.find(id)
+	at := h.find(hash)
 	fresh := h.slots[at] == 0
 	if fresh {
-		h.slots[at] = id
+		h.slots[at] = hash
 		h.used++
 	}
 	return fresh
@@ -140,9 +140,9 @@ func (h *Hashes) grow() {
 	const least = 64
 	old := h.slots
 	h.slots = make([]uint64, max(least, 2*len(old)))
-	for _, id := range old {
-		if id != 0 {
-			h.slots[h.find(id)] = id
+	for _, hash := range old {
+		if hash != 0 {
+			h.slots[h.find(hash)] = hash
 		}
 	}
 }

@@ -15,10 +15,10 @@ func TestSetRemembersTheLatestVersions(t *testing.T) {
 	var s seen.Set
 	s.AddOutOfWindow(1)
 	for id := uint64(2); id < 4*generation; id++ {
-		if !s.First(id) {
+		if !s.AddNew(id) {
 			t.Fatalf("version %d is new, and was taken for a repetition", id)
 		}
-		if latest := max(2, int64(id)-generation+2); !s.Has(uint64(latest)) || s.First(uint64(latest)) {
+		if latest := max(2, int64(id)-generation+2); !s.Has(uint64(latest)) || s.AddNew(uint64(latest)) {
 			t.Fatalf("version %d was forgotten at version %d", latest, id)
 		}
 	}

@@ -34,7 +34,7 @@ func (c *Copies) Split(list []byte) (parts [][]byte, n int, copies []*parleyv1.E
 			return nil, 0, nil, err
 		}
 		end := at + eventwire.FramedSize(len(event))
-		if c.seen.First(c.hash(event)) {
+		if c.seen.AddNew(c.hash(event)) {
 			n++
 		} else {
 			if begin < at {

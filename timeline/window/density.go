@@ -34,10 +34,10 @@ func (d *Density) Rate() int {
 // RowsPerHour returns the estimated number of rows per hour; 0 = nothing is known.
 func (d *Density) RowsPerHour() float64 { return float64(d.Rate()) / 10 }
 
-// Observe takes into account how full a window was that was read to its end: rows is its weight, as fetch.Reader.Weigh returns it.
-func (d *Density) Observe(w Window, rows int) {
+// Observe takes into account how full a window was that was read to its end: weight is what fetch.Reader.Weigh returns.
+func (d *Density) Observe(w Window, weight int) {
 	const fade = 0.9 // the part of its weight that a window keeps after each later one
-	d.rows = d.rows*fade + float64(rows)
+	d.rows = d.rows*fade + float64(weight)
 	d.hours = d.hours*fade + w.Hours()
 }
 

@@ -17,15 +17,16 @@ const (
 )
 
 // TooMuch reports whether a window that has another page is split. The pages that were read are then overhead. The pieces are read
-// in parallel, which saves time, and each of them takes less memory.
-func (l Level) TooMuch(pages, rows int) bool {
+// in parallel, which saves time, and each of them takes less memory. weight is what
+// fetch.Reader.Weigh returns.
+func (l Level) TooMuch(pages, weight int) bool {
 	switch {
 	case l == Era:
 		return pages >= 1
 	case l >= month:
 		return pages >= 4
 	default:
-		return rows >= 5*TargetRows/2
+		return weight >= 5*TargetRows/2
 	}
 }
 
