@@ -32,7 +32,7 @@ type Config struct {
 	Tenants map[string]Tenant
 
 	// GRPC, HTTP and Admin are where gRPC, REST with the documents, and metrics, pprof and channelz are served. Admin must be on
-	// loopback. The others must be too, unless callers are authenticated and TLS is set.
+	// loopback. The others must be too, unless callers are authenticated, and TLS is set or TLS.Terminated.
 	GRPC, HTTP, Admin Listener
 	// Metrics is where metrics and probes alone are served, for other machines too: /metrics, /livez and /readyz, without TLS and
 	// authentication. Zero serves them on the other listeners only.
@@ -178,8 +178,8 @@ type Cache struct {
 	MaxAge time.Duration
 }
 
-// Shared is a Redis or Valkey that replicas share: pages of Graph, sealed. A store that does not answer makes nothing wrong and no call
-// fail.
+// Shared is a Redis or Valkey that replicas share: pages of Graph, sealed, and the use of Graph's limits and of callers' days. A store that
+// does not answer makes nothing wrong and no call fail.
 type Shared struct {
 	// URL is redis://host:port, or rediss://host:port for TLS. Further servers of a cluster, or of sentinels with master_set, follow as
 	// addr parameters. Empty = no store.
@@ -299,8 +299,8 @@ func (c *Config) WithDefaults() Config {
 	d.Limits.CallerBurst = initial(d.Limits.CallerBurst, 100)
 	d.Limits.CallerShare = initial(d.Limits.CallerShare, 0.125)
 	d.GraphShare = cmp.Or(d.GraphShare, 1)
-	d.Limits.StreamStall = initial(d.Limits.StreamStall, 2*time.Minute)
-	d.Limits.StreamAge = initial(d.Limits.StreamAge, 30*time.Minute)
+	d.Limits.StreamStall = cmp.Or(max(d.Limits.StreamStall, 0), 2*time.Minute)
+	d.Limits.StreamAge = cmp.Or(max(d.Limits.StreamAge, 0), 30*time.Minute)
 	if d.Limits.MaxDeadline > 0 {
 		d.Limits.StreamAge = min(d.Limits.StreamAge, d.Limits.MaxDeadline)
 	}
@@ -331,7 +331,7 @@ var (
 
 // check returns the mistakes in the values that no part of the gateway checks when it is made.
 func (c *Config) check() error {
-	var wrong fieldErrors
+	var wrong configErrors
 	if len(c.Tenants) == 0 {
 		wrong.addf("Tenants", "is empty; describe the tenant to read")
 	}

@@ -40,21 +40,21 @@ func ConfigErrors(err error) []*ConfigError {
 	return found
 }
 
-// fieldErrors collects what is wrong with fields of a Config.
-type fieldErrors []error
+// configErrors collects what is wrong with fields of a Config.
+type configErrors []error
 
-func (e *fieldErrors) addf(field, format string, args ...any) {
-	*e = append(*e, fieldError(field, fmt.Errorf(format, args...)))
+func (e *configErrors) addf(field, format string, args ...any) {
+	*e = append(*e, configError(field, fmt.Errorf(format, args...)))
 }
 
 // join returns the errors by the names of their fields.
-func (e *fieldErrors) join() error {
+func (e *configErrors) join() error {
 	slices.SortStableFunc(*e, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(*e...)
 }
 
-// fieldError returns the errors of a field in which err found one or more mistakes; nil for nil.
-func fieldError(field string, err error) error {
+// configError returns the errors of a field in which err found one or more mistakes; nil for nil.
+func configError(field string, err error) error {
 	all := fielderror.Flat(err)
 	for i, mistake := range all {
 		all[i] = &ConfigError{Field: field, Problem: mistake.Error(), cause: mistake}
@@ -62,8 +62,8 @@ func fieldError(field string, err error) error {
 	return errors.Join(all...)
 }
 
-// renamed turns the field errors of a part of the gateway into those of Config. Fields has the name in Config by the part's own; other
-// errors stay as they are.
+// renamed turns the field errors of a part of the gateway into those of Config. Fields has the name in Config by the part's own. A
+// field that is not in fields stays as it is, and no setting is named for it; so do other errors.
 func renamed(err error, fields map[string]string) error {
 	all := fielderror.Flat(err)
 	for i, each := range all {

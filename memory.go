@@ -43,10 +43,10 @@ func sizeText(bytes int64) string {
 	}
 }
 
-// readAhead returns the ledger of what calls hold: half of the memory limit for all of them, at most 1 GiB, and 1 GiB where the limit is
+// newLedger returns the ledger of what calls hold: half of the memory limit for all of them, at most 1 GiB, and 1 GiB where the limit is
 // unknown. Data is read ahead into half of that. One call may hold an eighth of it, but from 4 to 14 MiB; an admitted call may always take
 // a 512th, but 1 MiB at least.
-func readAhead(limit int64) *ledger.Ledger {
+func newLedger(limit int64) *ledger.Ledger {
 	const most = 1 << 30
 	all := int64(most)
 	if limit > 0 {

@@ -68,9 +68,10 @@ func Check(cfg Config) error {
 	return g.release()
 }
 
-// assemble makes the parts: metrics, the ledger of the memory that streams read ahead into, the dependencies of security, the cache, the
-// timeline, the sources of the tenants, and last the server over all of them. Only openAudit may write. A part that cannot be made does
-// not keep the next one from being tried, so that the error has all mistakes of cfg.
+// assemble makes the parts: metrics, the ledger of the memory that calls hold, the dependencies of security, the cache, the store that
+// replicas share, the timeline, the sources of the tenants, the memory guard, and last the server over all of
+// them. Only openAudit may write. A part that cannot be made does not keep the next one from being tried, so that the error has all mistakes
+// of cfg.
 func assemble(cfg Config, openAudit auditOpener) (_ *Gateway, err error) {
 	cfg = cfg.WithDefaults()
 	cfg.Logger = callinfo.Logger(cfg.Logger)
@@ -78,19 +79,19 @@ func assemble(cfg Config, openAudit auditOpener) (_ *Gateway, err error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{files: reload.NewWatcher(0), log: cfg.Logger}
+	g := &Gateway{files: reload.NewWatcher(reload.DefaultInterval), log: cfg.Logger}
 	files := &reloads{g.files, cfg.Logger, stats}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.release())
 		}
 	}()
-	ahead := readAhead(cfg.MemoryLimit)
+	held := newLedger(cfg.MemoryLimit)
 	var securityErr, cacheErr, sharingErr error
 	g.security, securityErr = newSecurityDeps(&cfg, stats, files, openAudit)
 	g.cache, cacheErr = newCache(&cfg, stats)
 	g.sharing, sharingErr = newSharing(&cfg, stats, files)
-	engine, engineErr := newEngine(&cfg, ahead, files)
+	engine, engineErr := newEngine(&cfg, held, files)
 	tenants, tenantsErr := g.newTenants(&cfg, stats, files)
 	if err := errors.Join(cfg.check(), securityErr, cacheErr, sharingErr, engineErr, tenantsErr); err != nil {
 		return nil, err
@@ -100,11 +101,11 @@ func assemble(cfg Config, openAudit auditOpener) (_ *Gateway, err error) {
 		g.memory.Tune(cfg.SetGCPercent)
 	}
 	if err := errors.Join(stats.Memory(g.cache, g.memory.Shedding),
-		stats.ReadAhead(ahead.Committed, ahead.Config().Limit)); err != nil {
+		stats.ReadAhead(held.Committed, held.Config().Limit)); err != nil {
 		return nil, err
 	}
 	if g.server, err = newServer(&cfg, server.Config{
-		Tenants: tenants, Engine: engine, Metrics: stats, Memory: g.memory, Ledger: ahead,
+		Tenants: tenants, Engine: engine, Metrics: stats, Memory: g.memory, Ledger: held,
 	}, g.security); err != nil {
 		return nil, err
 	}
@@ -120,7 +121,7 @@ func (g *Gateway) register(cfg *Config, stats *metrics.Metrics) error {
 		return nil
 	}
 	if err := cfg.Registerer.Register(stats.Collector()); err != nil {
-		return fieldError("Registerer", err)
+		return configError("Registerer", err)
 	}
 	g.unregister = func() { cfg.Registerer.Unregister(stats.Collector()) }
 	return nil
@@ -139,6 +140,12 @@ func newServer(cfg *Config, made server.Config, security *securityDeps) (*server
 	if cfg.Explorer {
 		made.Explorer = explorerSite()
 	}
+	made.Reflection = cfg.Reflection
+	if cfg.authenticates() {
+		made.CallerRate, made.CallerBurst = cfg.Limits.CallerRate, cfg.Limits.CallerBurst
+	}
+	made.CallerShare, made.MaxDeadline = cfg.Limits.CallerShare, cfg.Limits.MaxDeadline
+	made.StreamStall, made.StreamAge = cfg.Limits.StreamStall, cfg.Limits.StreamAge
 	security.apply(cfg, &made)
 	srv, err := server.New(made)
 	return srv, serverFields(err)
@@ -153,12 +160,12 @@ func serverFields(err error) error {
 }
 
 // newEngine makes the timeline. It seals with the configured keys, or with random ones.
-func newEngine(cfg *Config, ahead *ledger.Ledger, files *reloads) (*timeline.Engine, error) {
+func newEngine(cfg *Config, held *ledger.Ledger, files *reloads) (*timeline.Engine, error) {
 	sealer, err := newSealer(cfg, files)
 	if err != nil {
 		return nil, err
 	}
-	engine, err := timeline.New(timeline.Config{Sealer: sealer, Ledger: ahead, Settle: cfg.settle()})
+	engine, err := timeline.New(timeline.Config{Sealer: sealer, Ledger: held, Settle: cfg.settle()})
 	if err != nil {
 		return nil, fmt.Errorf("timeline: %w", err)
 	}
@@ -169,7 +176,7 @@ func newEngine(cfg *Config, ahead *ledger.Ledger, files *reloads) (*timeline.Eng
 func newCache(cfg *Config, stats *metrics.Metrics) (*cache.Cache, error) {
 	size, err := cfg.cacheBytes()
 	if err != nil {
-		return nil, fieldError("Cache.Bytes", err)
+		return nil, configError("Cache.Bytes", err)
 	}
 	return cache.New(cache.Config{MaxBytes: size, MaxAge: cfg.Cache.MaxAge, Observer: stats})
 }

@@ -34,7 +34,7 @@ func newSealer(cfg *Config, files *reloads) (seal.Sealer, error) {
 	}
 	value, err := sealKeysOf(path, files.options(metrics.FilesSealKeys))
 	if err != nil {
-		return nil, fieldError("SealKeysFile", err)
+		return nil, configError("SealKeysFile", err)
 	}
 	return &sealKeys{value}, nil
 }

@@ -29,7 +29,7 @@ func newSecurityDeps(cfg *Config, stats *metrics.Metrics, reloads *reloads, open
 	d := &securityDeps{}
 	err := errors.Join(d.openTLS(cfg, stats, reloads), d.openPolicy(cfg, reloads), d.openAudit(cfg, stats, openAudit), d.openTokens(cfg))
 	origins, wrong := httpmw.Origins(strings.Join(cfg.CORSOrigins, ","))
-	d.origins, err = origins, errors.Join(err, fieldError("CORSOrigins", wrong))
+	d.origins, err = origins, errors.Join(err, configError("CORSOrigins", wrong))
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}
@@ -56,7 +56,7 @@ func (d *securityDeps) openPolicy(cfg *Config, reloads *reloads) error {
 	store, err := authz.Open(cfg.PolicyFile, cfg.aliases(), reloads.options(metrics.FilesPolicy),
 		checkOnBehalf(cfg), authz.CheckCredentials(authz.AcceptedCredentials{Tokens: cfg.OIDC != nil, Certificates: cfg.ClientCertificates, Programs: programs(cfg.OIDC)}))
 	if err != nil {
-		return fieldError("PolicyFile", err)
+		return configError("PolicyFile", err)
 	}
 	d.policy = store
 	return nil
@@ -66,7 +66,7 @@ func (d *securityDeps) openPolicy(cfg *Config, reloads *reloads) error {
 func (d *securityDeps) openAudit(cfg *Config, stats *metrics.Metrics, openFile auditOpener) error {
 	sink, err := auditSink(cfg.AuditFile, openFile)
 	if err != nil {
-		return fieldError("AuditFile", err)
+		return configError("AuditFile", err)
 	}
 	d.audit = audit.New(sink, audit.Options{Failed: func(err error) {
 		stats.AuditFailure()
@@ -107,7 +107,7 @@ func (d *securityDeps) openTokens(cfg *Config) error {
 	}
 	roots, err := authorities(cfg.OIDC.CAFile)
 	if err != nil {
-		return fieldError("OIDC.CAFile", err)
+		return configError("OIDC.CAFile", err)
 	}
 	accepted := authn.TokensConfig{
 		Issuer: cfg.OIDC.Issuer, Audiences: cfg.OIDC.Audiences, Programs: programs(cfg.OIDC), MaxLifetime: cfg.OIDC.MaxLifetime,
@@ -136,18 +136,13 @@ func programs(oidc *OIDC) authn.Programs {
 	}
 }
 
-// apply puts the dependencies, and the limits that go with them, into a server's configuration.
+// apply puts the dependencies into a server's configuration.
 func (d *securityDeps) apply(cfg *Config, to *server.Config) {
-	to.AuthMode, to.CORSOrigins, to.Reflection = cfg.authMode(), d.origins, cfg.Reflection
+	to.AuthMode, to.CORSOrigins = cfg.authMode(), d.origins
 	to.TLS, to.TLSTerminated, to.Policy, to.Audit = d.tls, cfg.TLS.Terminated, d.policy, d.audit
 	if d.tokens != nil { // a nil *Tokens would be a Verifier
 		to.Tokens = d.tokens
 	}
-	if cfg.authenticates() {
-		to.CallerRate, to.CallerBurst = cfg.Limits.CallerRate, cfg.Limits.CallerBurst
-	}
-	to.CallerShare, to.MaxDeadline = cfg.Limits.CallerShare, cfg.Limits.MaxDeadline
-	to.StreamStall, to.StreamAge = cfg.Limits.StreamStall, cfg.Limits.StreamAge
 }
 
 func (d *securityDeps) close() error {

@@ -25,7 +25,7 @@ func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, 
 		return nil, storeCfg.unused()
 	}
 	if storeCfg.KeysFile == "" {
-		return nil, fieldError("Shared.KeysFile", errNoSharedKeys)
+		return nil, configError("Shared.KeysFile", errNoSharedKeys)
 	}
 	observer, err := stats.Shared(redisstore.Operations(), redisstore.Results())
 	if err != nil {
@@ -33,7 +33,7 @@ func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, 
 	}
 	sealKeys, err := sealKeysOf(storeCfg.KeysFile, files.options(metrics.FilesSharedKeys))
 	if err != nil {
-		return nil, fieldError("Shared.KeysFile", err)
+		return nil, configError("Shared.KeysFile", err)
 	}
 	keys := &sharedKeys{sealKeys}
 	store, err := redisstore.New(redisstore.Config{
@@ -95,7 +95,7 @@ func (s *sharing) close() {
 
 // unused reports settings of a store without a store.
 func (s *Shared) unused() error {
-	var wrong fieldErrors
+	var wrong configErrors
 	for field, value := range map[string]string{
 		"Username": s.Username, "PasswordFile": s.PasswordFile, "CAFile": s.CAFile, "KeysFile": s.KeysFile,
 	} {

@@ -44,10 +44,10 @@ func New(cfg Config) (*Client, error) {
 		bodies: &bodyPool{}, clock: &clock{}, outcomes: newOutcomes(cfg.Logger),
 	}
 	if cfg.Pool != nil {
-		c.budgets.Share(cfg.Pool)
+		c.budgets.UsePool(cfg.Pool)
 	}
 	if cfg.Days != nil {
-		c.days.Share(cfg.Days)
+		c.days.UsePool(cfg.Days)
 	}
 	if cfg.Credential != nil {
 		c.tokens = auth.NewTokens(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)

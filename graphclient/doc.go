@@ -20,7 +20,8 @@
 //	retry      repeats a GET while tries, deadline and cause allow it
 //	day        counts a request against the day of its caller
 //	identify   client-request-id, User-Agent, Accept-Encoding
-//	authorize  the bearer token; one refresh after 401, one claims challenge
+//	authorize  the bearer token; one repetition with a new one after 401, or
+//	           after 403 with a claims challenge
 //	limit      request budgets and the shared Retry-After gates
 //	observe    metrics, a debug log line and a span; of the path the span has a template without ids
 //	wire       the exact request target, then the caller's http.RoundTripper

@@ -92,9 +92,9 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 			return err
 		}
 		delay := max(c.backoff(used), err.RetryAfter)
-		if wait := c.sleep(ctx, k, delay); wait != nil {
-			if wait.Kind == graph.KindCanceled {
-				return wait
+		if tooLong := c.sleep(ctx, k, delay); tooLong != nil {
+			if tooLong.Kind == graph.KindCanceled {
+				return tooLong
 			}
 			err.RetryAfter = delay
 			return err
@@ -152,8 +152,8 @@ func (c *Client) try(parent context.Context, k *call, accept func(context.Contex
 		return graph.Canceled(parent)
 	}
 	caller, before := ratelimit.CallerOf(parent), k.requests
-	if left := c.days.Take(parent, caller, time.Now()); left > 0 {
-		return &graph.Error{Kind: graph.KindCallerLimit, RetryAfter: left, Reason: "no request is left of this caller's day", Unsent: true}
+	if wait := c.days.Take(parent, caller, time.Now()); wait > 0 {
+		return &graph.Error{Kind: graph.KindCallerLimit, RetryAfter: wait, Reason: "no request is left of this caller's day", Unsent: true}
 	}
 	defer func() {
 		if k.requests == before {

@@ -20,7 +20,7 @@ func TestChainAllocations(t *testing.T) {
 func TestCodecAllocations(t *testing.T) {
 	kept, c := newKept(t, 50, 1), newCodec()
 	for name, most := range map[string]float64{"batch": 1, "page": 3} {
-		message := any(&timeline.Batch{Pieces: [][]byte{kept.list}, Count: 50})
+		message := any(&timeline.Batch{Runs: [][]byte{kept.list}, Count: 50})
 		if name == "page" {
 			message = onePageOf(kept)
 		}

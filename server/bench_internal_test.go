@@ -49,7 +49,7 @@ type keptEngine struct {
 func (k *keptEngine) StreamBatches(
 	_ context.Context, _ query.Sources, _ query.Events, _ string, take func(*timeline.Batch) error, emit func(*parleyv1.StreamEventsResponse) error,
 ) error {
-	batch := &timeline.Batch{Pieces: [][]byte{k.list}, Count: k.count}
+	batch := &timeline.Batch{Runs: [][]byte{k.list}, Count: k.count}
 	for range k.batches {
 		if err := take(batch); err != nil {
 			return err
@@ -186,7 +186,7 @@ func BenchmarkChain(b *testing.B) {
 // BenchmarkCodec is what it takes to hand a batch of 50 encoded events to the transport.
 func BenchmarkCodec(b *testing.B) {
 	kept, c := newKept(b, 50, 1), newCodec()
-	frame := &timeline.Batch{Pieces: [][]byte{kept.list}, Count: 50}
+	frame := &timeline.Batch{Runs: [][]byte{kept.list}, Count: 50}
 	b.ReportAllocs()
 	for b.Loop() {
 		data, err := c.Marshal(frame)

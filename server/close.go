@@ -64,7 +64,7 @@ func (s *Server) close(ctx context.Context) error {
 	var errWeb error
 	both.Go(func() {
 		errWeb = stopHTTP(ctx, s.web)
-		// Requests that were broken off find their context ended, and return.
+		// Waits for the requests, which hold this lock for reading: one that was broken off finds its context ended, and returns.
 		s.requests.Lock()
 		defer s.requests.Unlock()
 	})

@@ -64,19 +64,19 @@ func (p *twoParts) slice(head, body []byte) mem.BufferSlice {
 // StreamTenantEventsResponse, where the field of the batch has the same number.
 func batchFrame(batch *timeline.Batch) mem.BufferSlice {
 	size := 0
-	for _, piece := range batch.Pieces {
+	for _, piece := range batch.Runs {
 		size += len(piece)
 	}
 	p := &twoParts{}
 	head := eventwire.AppendBatchHead(p.room[:0], size)
-	if len(batch.Pieces) == 1 {
-		return p.slice(head, batch.Pieces[0])
+	if len(batch.Runs) == 1 {
+		return p.slice(head, batch.Runs[0])
 	}
-	buffers := make([]mem.SliceBuffer, len(batch.Pieces))
+	buffers := make([]mem.SliceBuffer, len(batch.Runs))
 	parts := make(mem.BufferSlice, 0, 1+len(buffers))
 	p.head = head
 	parts = append(parts, &p.head)
-	for i, piece := range batch.Pieces {
+	for i, piece := range batch.Runs {
 		buffers[i] = piece
 		parts = append(parts, &buffers[i])
 	}

@@ -73,7 +73,7 @@ func TestCodecWritesWhatMarshalWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 		at := cut * len(page.Events) / 2
-		got, err := newCodec().Marshal(&timeline.Batch{Pieces: [][]byte{page.Events[:at], page.Events[at:]}, Count: page.Count})
+		got, err := newCodec().Marshal(&timeline.Batch{Runs: [][]byte{page.Events[:at], page.Events[at:]}, Count: page.Count})
 		if err != nil || !bytes.Equal(got.Materialize(), want) {
 			t.Errorf("a batch of pieces: %v\n got %x\nwant %x", err, got.Materialize(), want)
 		}
@@ -89,7 +89,7 @@ func TestCodecCopiesNothing(t *testing.T) {
 	page := onePageOf(newKept(t, 3, 0))
 	before := bytes.Clone(page.Events)
 	for name, message := range map[string]any{
-		"batch": &timeline.Batch{Pieces: [][]byte{page.Events}, Count: page.Count}, "page": page,
+		"batch": &timeline.Batch{Runs: [][]byte{page.Events}, Count: page.Count}, "page": page,
 	} {
 		parts, err := newCodec().Marshal(message)
 		if err != nil {

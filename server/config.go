@@ -56,8 +56,8 @@ type Config struct {
 	Metrics *metrics.Metrics
 	// Memory says when there is too little memory for new work; nil = never.
 	Memory MemoryGuard
-	// Ledger counts the bytes that streams hold, and admits no more of them than it has room for; nil = no bound. The engine
-	// should have the same one.
+	// Ledger counts the bytes that calls hold: answers that are not written, and what streams read ahead. It admits no more than it has room
+	// for; nil = no bound. The engine should have the same one.
 	Ledger *ledger.Ledger
 	// Tracer traces calls; nil = nobody does.
 	Tracer interceptor.Tracer

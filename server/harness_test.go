@@ -159,7 +159,7 @@ func (f *fake) StreamTenantBatches(
 func inPieces(emit func(*parleyv1.StreamEventsResponse) error, take func(*timeline.Batch) error) func(*parleyv1.StreamEventsResponse) error {
 	return func(frame *parleyv1.StreamEventsResponse) error {
 		if list := frame.GetBatch().ProtoReflect().GetUnknown(); len(list) > 0 {
-			return take(&timeline.Batch{Pieces: [][]byte{list}})
+			return take(&timeline.Batch{Runs: [][]byte{list}})
 		}
 		if len(frame.GetBatch().GetEvents()) == 0 {
 			return emit(frame)
@@ -170,7 +170,7 @@ func inPieces(emit func(*parleyv1.StreamEventsResponse) error, take func(*timeli
 			if err != nil {
 				return err
 			}
-			batch.Pieces = append(batch.Pieces, piece)
+			batch.Runs = append(batch.Runs, piece)
 		}
 		return take(batch)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// authorize adds the bearer token. A 401 leads to one renewal and one
-// repetition, with the claims of a continuous access evaluation challenge if
+// authorize adds the bearer token. A 401, or a 403 with claims, leads to one
+// renewal and one repetition, with the claims of a continuous access evaluation challenge if
 // the answer has one; what follows is the caller's.
 //
 // The library's own policy is not used: it cannot leave a login when the

@@ -88,7 +88,9 @@ func newBudget(perSecond float64, burst int) *budget {
 // patience at a closed gate, or after more than a minute in all. Background requests
 // without a deadline do queue for longer at a limit per second, which moves on all the
 // time, but not at one counted over minutes. The error is that of the context.
-// A turn ends with spend or giveBack, which is given probe; after spend, release is given it.
+// A turn ends with spend, when the request is sent, or with giveBack, when it is not.
+// After spend, release follows when the request is over. giveBack and release take the
+// probe that acquire returned.
 func (b *budget) acquire(ctx context.Context, r *graph.Request) (probe bool, tooLong time.Duration, err error) {
 	now := time.Now()
 	w := waiterOf(ctx, r)

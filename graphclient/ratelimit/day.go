@@ -29,9 +29,9 @@ type Days struct {
 // NewDays counts up to limit requests a day of each caller; 0 = no limit.
 func NewDays(limit int) *Days { return &Days{limit: limit, left: map[string]int{}} }
 
-// Share makes the days those of a pool. It is called before the first request. While the pool is not there, each process allows a caller
+// UsePool makes the days those of a pool. It is called before the first request. While the pool is not there, each process allows a caller
 // its part of what remained when the pool was last asked: one of as many as there are processes.
-func (d *Days) Share(pool DayPool) { d.pool = pool }
+func (d *Days) UsePool(pool DayPool) { d.pool = pool }
 
 // Take counts one request of a caller, or returns the time until the next day when there is none left.
 func (d *Days) Take(ctx context.Context, caller string, now time.Time) (wait time.Duration) {

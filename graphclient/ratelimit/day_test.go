@@ -18,7 +18,7 @@ func TestACallerHasOneDayInAllProcesses(t *testing.T) {
 		days := make([]*ratelimit.Days, 3)
 		for i := range days {
 			days[i] = ratelimit.NewDays(30)
-			days[i].Share(pool)
+			days[i].UsePool(pool)
 		}
 		take := func(n int, caller string) (taken int) {
 			for i := range n {

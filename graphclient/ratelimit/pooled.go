@@ -19,9 +19,9 @@ const poolPause = time.Second
 // recheckAfter is how long a gate that another process closed as a precaution is taken for closed before the pool is asked again.
 const recheckAfter = time.Second
 
-// Share makes the budgets take their slots from a Pool. It is called before the first request. While the pool is not there each process
+// UsePool makes the budgets take their slots from a Pool. It is called before the first request. While the pool is not there each process
 // keeps its part of the limits: one of as many as were last seen or, where none ever was, the share of NewBudgets.
-func (s *Budgets) Share(pool Pool) { s.pool = pool }
+func (s *Budgets) UsePool(pool Pool) { s.pool = pool }
 
 // followPool takes over whether the pool is there, and adjusts the budgets when that has changed.
 func (s *Budgets) followPool() (pooled bool) {
@@ -99,9 +99,9 @@ func (b *budget) waited(wait time.Duration) {
 	b.pace = wait
 }
 
-// slot waits for the slot of a turn that all its budgets have given. When it reports false, turns were given back and are to be waited for
-// again.
-func (t *Turn) slot(ctx context.Context) (done bool, err error) {
+// takeSlot waits for the Pool's slot, once every budget of the plan has given its turn. acquired = false: turns were given back, and enter
+// waits for them again.
+func (t *Turn) takeSlot(ctx context.Context) (acquired bool, err error) {
 	if t.budgets.followPool() != t.pooled {
 		t.giveBack(0) // they were given by another rule
 		return false, nil

@@ -42,7 +42,7 @@ func newFleet(t *testing.T, n int) *fleet {
 	f := &fleet{t: t, pool: pooltest.NewMemory(n)}
 	for range n {
 		budgets := ratelimit.NewBudgets(ratelimit.DefaultLimits(), 1)
-		budgets.Share(f.pool)
+		budgets.UsePool(f.pool)
 		f.each = append(f.each, budgets)
 	}
 	return f

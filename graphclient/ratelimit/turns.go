@@ -87,7 +87,7 @@ func (t *Turn) enter(ctx context.Context) error {
 			t.probes[t.granted] = probe
 			t.granted++
 		}
-		if done, err := t.slot(ctx); done || err != nil {
+		if acquired, err := t.takeSlot(ctx); acquired || err != nil {
 			return err
 		}
 	}

@@ -204,7 +204,7 @@ func hasAny(want, have []string) bool {
 	return len(want) == 0 || slices.ContainsFunc(want, func(w string) bool { return slices.Contains(have, w) })
 }
 
-// allowsAllButUser reports whether the rule allows the request, apart from its user.
+// allowsAllButUser reports whether the rule allows the request, apart from its user. Views ascend: METADATA, BASIC, FULL.
 func (r *rule) allowsAllButUser(c *authn.Caller, req *Request) bool {
 	return slices.Contains(r.rpcs, req.RPC) && r.allowsTenant(c, req.Tenant) && req.View <= r.view &&
 		!slices.ContainsFunc(req.Sources, func(src parleyv1.Source) bool { return !slices.Contains(r.sources, src) })

@@ -43,8 +43,8 @@ const apiPrefix = "/parley.v1."
 // IsAPI reports whether a full method name is that of a method of the API.
 func IsAPI(method string) bool { return strings.HasPrefix(method, apiPrefix) }
 
-// Info holds the facts of one call, by concern. Only the goroutine that handles the call writes it. Who writes and who reads each part
-// stands with the part; logs and metrics read Transport and Tenant as well.
+// Info holds the facts of one call, by concern. Only the goroutine that handles the call writes it, but for GraphRequests, which is
+// atomic. Who writes and who reads each part stands with the part; logs and metrics read Transport and Tenant as well.
 type Info struct {
 	Transport
 	Lifetime
@@ -95,8 +95,8 @@ type Identity struct {
 }
 
 // Access is the access that a call has. The services' authorizer writes it, in authorizeUser alone. The interceptors recheck and answer
-// headers read Allowed; metrics, logging and trace read Tenant. No method can return it: its signature is generated, and recheck needs it
-// before the first frame of a stream.
+// headers read Allowed; metrics, logging and trace read Tenant. It stands here and is no result of a method, since their
+// signatures are generated, and recheck needs it before the first frame of a stream.
 type Access struct {
 	// Tenant is the alias of the tenant that is read.
 	Tenant string
@@ -194,8 +194,8 @@ func (i *Info) BeginHold() *lifetime.Hold {
 	return i.Hold
 }
 
-// UntilWritten has a function run when the answer of the call is out; at once where the call holds nothing.
-func (i *Info) UntilWritten(end func()) {
+// OnWritten has a function run when the answer of the call is out; at once where the call holds nothing.
+func (i *Info) OnWritten(end func()) {
 	if i.Hold == nil {
 		end()
 		return

@@ -50,16 +50,16 @@ func TestInfoOfRESTHasTheRequestsID(t *testing.T) {
 	}
 }
 
-// TestUntilWrittenRunsAtOnceWithoutAHold: what a call does not hold is given back at once; what it holds, at its end.
-func TestUntilWrittenRunsAtOnceWithoutAHold(t *testing.T) {
+// TestOnWrittenRunsAtOnceWithoutAHold: what a call does not hold is given back at once; what it holds, at its end.
+func TestOnWrittenRunsAtOnceWithoutAHold(t *testing.T) {
 	t.Parallel()
 	info, ended := callinfo.FromContext(t.Context()), 0
 	info.EndSoon()
-	if info.UntilWritten(func() { ended++ }); ended != 1 {
+	if info.OnWritten(func() { ended++ }); ended != 1 {
 		t.Error("not at once")
 	}
 	hold := info.BeginHold()
-	if info.UntilWritten(func() { ended++ }); ended != 1 || info.BeginHold() != hold {
+	if info.OnWritten(func() { ended++ }); ended != 1 || info.BeginHold() != hold {
 		t.Error("at once, although it is held")
 	}
 	if hold.End(); ended != 2 {

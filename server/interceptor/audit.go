@@ -30,7 +30,8 @@ func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, n
 	if returned = true; err != nil {
 		return nil, err
 	}
-	if out.add(answer); info.HTTP != nil && info.HTTP.Unchanged {
+	out.add(answer)
+	if info.HTTP != nil && info.HTTP.Unchanged {
 		out.rows = 0 // 304: no data are handed out
 	}
 	info.Rows, info.Complete = out.rows, out.complete

@@ -34,7 +34,8 @@ func (l *Limits) openAnswer(info *callinfo.Info, req any, evict func()) (*answer
 // countAnswer counts the bytes of the answer instead of the expected ones, and has its rendered form counted too. It fails where the answer
 // leaves no room.
 func (a *answerAccount) countAnswer(answer any, request *callinfo.HTTPRequest) error {
-	if a.Add(bytesOf(answer) - a.expected); !a.limits.bytes.room(&a.call) {
+	a.Add(bytesOf(answer) - a.expected)
+	if !a.limits.bytes.room(&a.call) {
 		return a.limits.refuseBytes()
 	}
 	if request != nil {

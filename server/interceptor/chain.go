@@ -73,7 +73,8 @@ var requestRules = sync.OnceValues(func() (protovalidate.Validator, error) { ret
 //  4. Answer headers writes the request id, and where the answer came from.
 //  5. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
 //     INTERNAL, which is counted; the log line of such a call is the panic's.
-//  6. Errors converts what comes from below into the errors of the contract; nothing above it converts.
+//  6. Errors converts what comes from below into the errors of the contract. Above it only recovery makes one, of a panic, and hold, of a
+//     stream that it aborts.
 //  7. Request headers refuses headers that are doubled or not printable, before anybody reads one of them.
 //  8. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
 //  9. Audit opens the audit record of the call, into which the service writes what it is about to read, and ends it with the outcome. It

@@ -62,7 +62,8 @@ func (h holding) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServe
 	hold := info.BeginHold()
 	h.handlers.Go(func() {
 		err := next(srv, stream)
-		if hold.Answered(h.stall); !hold.Tracked() {
+		hold.Answered(h.stall)
+		if !hold.Tracked() {
 			hold.End()
 		}
 		ended <- err

@@ -79,12 +79,12 @@ func (l *Limits) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 	if err != nil {
 		return nil, err
 	}
-	info.UntilWritten(place.Leave)
+	info.OnWritten(place.Leave)
 	account, err := l.openAnswer(info, req, evict)
 	if err != nil {
 		return nil, err
 	}
-	info.UntilWritten(account.close)
+	info.OnWritten(account.close)
 	answer, err := next(ctx, req)
 	if err != nil {
 		return nil, evictionOr(ctx, err)
@@ -109,13 +109,15 @@ func (l *Limits) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerI
 	if err != nil {
 		return err
 	}
-	defer info.UntilWritten(place.Leave)
+	// Deferred, unlike in unary: a stream over REST has no hold, so that OnWritten gives the place back at once. It is written when next has
+	// returned.
+	defer info.OnWritten(place.Leave)
 	account, err := l.openReadAhead(ctx, info, evict)
 	if err != nil {
 		return err
 	}
 	// The bytes that the stream leaves queued are within the bound of an account.
-	defer info.UntilWritten(func() { l.bytes.leave(account) })
+	defer info.OnWritten(func() { l.bytes.leave(account) })
 	ctx = ledger.With(ctx, account)
 	return evictionOr(ctx, next(srv, &streamWith{stream, ctx}))
 }

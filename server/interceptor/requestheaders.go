@@ -16,13 +16,13 @@ const headerAuthorization = "authorization"
 // A readHeader is a header that decides something about a call.
 type readHeader struct {
 	key string // of metadata
-	// list is set where it may be given several times, and needed where an empty value is none at all.
-	list, needed bool
+	// list: the header may be given several times. nonEmpty: an empty value is refused, since it must not pass for an absent header.
+	list, nonEmpty bool
 }
 
 var readHeaders = []readHeader{
-	{key: headerAuthorization, needed: true},
-	{key: callinfo.HeaderTenant, needed: true},
+	{key: headerAuthorization, nonEmpty: true},
+	{key: callinfo.HeaderTenant, nonEmpty: true},
 	{key: callinfo.HeaderReason},
 	{key: callinfo.HeaderFields},
 	{key: requestid.Header},
@@ -40,7 +40,7 @@ func checkHeaders(ctx context.Context) error {
 			return errHeader(header.key, "the header is given more than once; send it once")
 		}
 		for _, value := range values {
-			if value == "" && header.needed {
+			if value == "" && header.nonEmpty {
 				return errHeader(header.key, "the header is empty; give it a value, or leave it out")
 			}
 			if !isPrintable(value) {

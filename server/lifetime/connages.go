@@ -21,15 +21,15 @@ import (
 type ConnAges struct {
 	age, grace     time.Duration
 	messageTimeout time.Duration // until the message of a call must have come
-	bounds         *admission.Connections
+	admitted       *admission.Connections
 
 	mu    sync.Mutex
 	conns map[string]*conn // by the address of the other side
 }
 
 // NewConnAges makes the ages of connections. messageTimeout is how long the message of a call may take to come.
-func NewConnAges(age, grace, messageTimeout time.Duration, bounds *admission.Connections) *ConnAges {
-	return &ConnAges{age: age, grace: grace, messageTimeout: messageTimeout, bounds: bounds, conns: make(map[string]*conn)}
+func NewConnAges(age, grace, messageTimeout time.Duration, admitted *admission.Connections) *ConnAges {
+	return &ConnAges{age: age, grace: grace, messageTimeout: messageTimeout, admitted: admitted, conns: make(map[string]*conn)}
 }
 
 // Credentials returns the inner credentials, which also note each connection that completes its handshake.
@@ -46,15 +46,15 @@ type connCredentials struct {
 // ServerHandshake also notes the connection, which its wrapper forgets when it is closed. The connection below is left as it
 // is, because the library sets options on its socket.
 func (c *connCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	bound := c.ages.bounds.Enter(raw.RemoteAddr(), func() { _ = raw.Close() })
+	connection := c.ages.admitted.Enter(raw.RemoteAddr(), func() { _ = raw.Close() })
 	handshaken, info, err := c.TransportCredentials.ServerHandshake(raw)
 	if err != nil {
-		bound.Leave()
+		connection.Leave()
 		return nil, nil, err
 	}
 	c.ages.mu.Lock()
 	defer c.ages.mu.Unlock()
-	known := newConn(handshaken, raw, c.ages, bound)
+	known := newConn(handshaken, raw, c.ages, connection)
 	c.ages.conns[handshaken.RemoteAddr().String()] = known
 	return known, info, nil
 }
@@ -69,11 +69,11 @@ func (c *connCredentials) Clone() credentials.TransportCredentials {
 type conn struct {
 	net.Conn
 
-	raw     net.Conn // below TLS
-	ages    *ConnAges
-	bound   *admission.Connection
-	opened  time.Time
-	closing sync.Once
+	raw      net.Conn // below TLS
+	ages     *ConnAges
+	admitted *admission.Connection
+	opened   time.Time
+	closing  sync.Once
 
 	reader  *bufio.Reader // the library has none of its own, so that it has read no frame beyond the one it looks at
 	in, out frameScanner
@@ -89,9 +89,9 @@ type conn struct {
 // readBufferSize is the size of the read buffer of a connection; requests are small.
 const readBufferSize = 8 << 10
 
-func newConn(inner, raw net.Conn, ages *ConnAges, bound *admission.Connection) *conn {
+func newConn(inner, raw net.Conn, ages *ConnAges, admitted *admission.Connection) *conn {
 	c := &conn{
-		Conn: inner, raw: raw, ages: ages, bound: bound, opened: time.Now(),
+		Conn: inner, raw: raw, ages: ages, admitted: admitted, opened: time.Now(),
 		reader: bufio.NewReaderSize(inner, readBufferSize), holds: make(map[uint32]*Hold),
 	}
 	c.in = frameScanner{untilHeader: len(http2.ClientPreface), onFrame: func(kind http2.FrameType, _ http2.Flags, stream uint32) {
@@ -165,7 +165,7 @@ func (c *conn) isShared() bool {
 // Close forgets the connection; its address may be another's afterwards. Nothing more of its answers is written.
 func (c *conn) Close() error {
 	c.closing.Do(func() {
-		c.bound.Leave()
+		c.admitted.Leave()
 		c.ages.mu.Lock()
 		delete(c.ages.conns, c.RemoteAddr().String())
 		c.ages.mu.Unlock()
@@ -205,12 +205,12 @@ func (a *ConnAges) Tap(known func(method string) bool) tap.ServerInHandle {
 			return ctx, nil
 		}
 		// The library calls this when it has read these headers and nothing behind them.
-		return c.bound.Begin(context.WithValue(ctx, holdKey{}, c.holdStream(c.latest)), a.messageTimeout), nil
+		return c.admitted.Begin(context.WithValue(ctx, holdKey{}, c.holdStream(c.latest)), a.messageTimeout), nil
 	}
 }
 
 // endWithinGrace ends a stream over gRPC before the library closes its connection; release stops the timer. Streams over REST have no such
-// bound.
+// admitted.
 func (a *ConnAges) endWithinGrace(hold *Hold, closer *StreamCloser) (release func()) {
 	if hold == nil || hold.conn == nil {
 		return func() {}

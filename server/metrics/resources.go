@@ -57,11 +57,11 @@ func (m *Metrics) Memory(cached CacheState, shedding func() bool) error {
 	}, nil)
 }
 
-// ReadAhead shows how much memory streams hold or may still take, of the memory that there is for reading ahead.
+// ReadAhead shows how much memory calls hold or may still take for what is not sent yet, of the memory that there is for it.
 func (m *Metrics) ReadAhead(committed func() int64, limit int64) error {
 	return m.gauges([]gauge{
-		{"parley_read_ahead_bytes", "Memory that streams hold, or may still take, for events that are not sent yet.", func() float64 { return float64(committed()) }},
-		{"parley_read_ahead_limit_bytes", "Memory that all streams may take for events that are not sent yet.", func() float64 { return float64(limit) }},
+		{"parley_read_ahead_bytes", "Memory that calls hold, or may still take, for answers and events that are not sent yet.", func() float64 { return float64(committed()) }},
+		{"parley_read_ahead_limit_bytes", "Memory that all calls may take for answers and events that are not sent yet.", func() float64 { return float64(limit) }},
 	}, nil)
 }
 

@@ -13,8 +13,12 @@
 //     the first frame of a stream, so that an early failure has its real status.
 //  4. The mux's hooks (mux.go) write the answer. The service's own answer or frame, with its events still encoded, stands in the call;
 //     the reply message of the generated handler may be empty. The option setHeaders writes the headers, and rewrite hands the call to
-//     the marshaler of the media type in place of the reply (marshal.go). The marshaler writes a message (body.go), or a line for each
-//     frame (frame.go), from the encoded bytes. Errors are in error.go.
+//     the marshaler of the media type in place of the reply (marshal.go). The marshaler makes the bytes of a message (body.go), or of the
+//     line of a frame (frame.go), from the encoded events. The mux writes them to the call's response (response.go), which compresses and
+//     counts them, and flushes after each frame; frame.go itself writes only the beginning of a long line.
+//
+// An error leaves in one of three ways: by writeError, when the path or the verb is wrong and no method is called; by handleError (mux.go),
+// before the first byte; by handleStreamError (mux.go) and errorLine (marshal.go), as the last line of a stream. error.go has their JSON.
 //
 // Middlewares that know nothing of the API stand in package httpmw, the reference page in package docs.
 package rest

@@ -38,7 +38,7 @@ func TestABatchHasTheSameLineFromBytes(t *testing.T) {
 		}
 		one, half := (&parleyv1.EventBatch{Events: events[:1]}), (&parleyv1.EventBatch{Events: events[1:]})
 		for name, part := range map[string]any{
-			"a batch": &timeline.Batch{Pieces: [][]byte{list}}, "pieces": &timeline.Batch{Pieces: [][]byte{encoded(t, one), encoded(t, half)}},
+			"a batch": &timeline.Batch{Runs: [][]byte{list}}, "pieces": &timeline.Batch{Runs: [][]byte{encoded(t, one), encoded(t, half)}},
 		} {
 			f, err := readFrame(part)
 			if err != nil || f.kind != "batch" || f.message != nil {

@@ -68,15 +68,15 @@ func TestALongLineIsWholeOrCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole := &timeline.Batch{Pieces: [][]byte{list}, Count: 1000}
+	whole := &timeline.Batch{Runs: [][]byte{list}, Count: 1000}
 	if got, err := streamed(t, whole, whole); err != nil || got != strings.Repeat(string(want)+"\n", 2) {
 		t.Errorf("%d bytes, want %d twice: %v", len(got), len(want)+1, err)
 	}
 	broken := []byte("\x0a\x05a")
-	if got, err := streamed(t, &timeline.Batch{Pieces: [][]byte{list, broken}}); err == nil {
+	if got, err := streamed(t, &timeline.Batch{Runs: [][]byte{list, broken}}); err == nil {
 		t.Errorf("a line that could not be ended looks whole: %d bytes", len(got))
 	}
-	got, err := streamed(t, &timeline.Batch{Pieces: [][]byte{broken}})
+	got, err := streamed(t, &timeline.Batch{Runs: [][]byte{broken}})
 	if err != nil || !strings.HasPrefix(got, `{"error":{"code":13,`) {
 		t.Errorf("%v: %s", err, got)
 	}
