@@ -36,7 +36,8 @@ const (
 	NotOffered
 )
 
-// obstacle returns why the rule, which matches the caller, cannot have Graph asked on behalf of the caller.
+// obstacle returns why the rule, which matches the caller, cannot have Graph asked on behalf of the caller. Where Graph gives the data to
+// applications alone, it does not matter whether the rule allows the request: the caller learns that no such rule can.
 func (r *rule) obstacle(c *authn.Caller, req *Request) Obstacle {
 	switch {
 	case !r.onBehalf:

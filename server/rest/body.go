@@ -2,29 +2,13 @@ package rest
 
 import (
 	"bytes"
-	"context"
 	"sync"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/parley-gateway/parley/eventwire/wirejson"
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline"
 )
-
-// Conditional is the interceptor that computes the entity tag of a REST answer. If the If-None-Match header of the request names
-// the tag, it marks the call as unchanged. Calls over gRPC pass it.
-func Conditional(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	answer, err := next(ctx, req)
-	c := callOf(ctx)
-	if err != nil || c == nil {
-		return answer, err
-	}
-	c.tag = tagOf(req, answer)
-	c.http.Unchanged = c.tag != "" && hasTag(c.conditions, c.tag)
-	return answer, nil
-}
 
 // body returns the body of an answer that is one message, valid until the call ends. It sets Content-Encoding if the body is
 // compressed.
@@ -44,45 +28,11 @@ func (c *call) body() ([]byte, error) {
 	return body, nil
 }
 
-// tagOf returns the entity tag of an answer; "" if it has none.
-func tagOf(request, answer any) string {
-	if page, ok := answer.(*timeline.Page); ok {
-		view := parleyv1.EventView_EVENT_VIEW_UNSPECIFIED
-		if withView, ok := request.(viewRequest); ok {
-			view = withView.GetView()
-		}
-		tag, err := page.Rendition(tagKey{view}, tagRenderers[view&3])
-		if err != nil {
-			return ""
-		}
-		return string(tag)
-	}
-	message, ok := answer.(proto.Message)
-	if !ok {
-		return ""
-	}
-	tag, err := messageTag(request, message)
-	if err != nil {
-		return "" // nor can it be rendered
-	}
-	return tag
-}
-
 // Keys of the renditions of a page that are cached with it.
 type (
 	jsonKey struct{}
 	gzipKey struct{}
-	tagKey  struct{ view parleyv1.EventView }
 )
-
-// tagRenderers make the entity tag of a page for each view.
-var tagRenderers = func() (renderers [4]func(*timeline.Page) ([]byte, error)) {
-	for view := range renderers {
-		request := &parleyv1.ListEventsRequest{View: parleyv1.EventView(view)}
-		renderers[view] = func(p *timeline.Page) ([]byte, error) { return pageTag(request, p) }
-	}
-	return renderers
-}()
 
 func noRelease() {}
 

@@ -1,16 +1,67 @@
 package rest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline"
 )
+
+// Conditional is the interceptor that computes the entity tag of a REST answer. If the If-None-Match header of the request names
+// the tag, it marks the call as unchanged. Calls over gRPC pass it.
+func Conditional(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	answer, err := next(ctx, req)
+	c := callOf(ctx)
+	if err != nil || c == nil {
+		return answer, err
+	}
+	c.tag = tagOf(req, answer)
+	c.http.Unchanged = c.tag != "" && hasTag(c.conditions, c.tag)
+	return answer, nil
+}
+
+// tagOf returns the entity tag of an answer; "" if it has none.
+func tagOf(request, answer any) string {
+	if page, ok := answer.(*timeline.Page); ok {
+		view := parleyv1.EventView_EVENT_VIEW_UNSPECIFIED
+		if withView, ok := request.(viewRequest); ok {
+			view = withView.GetView()
+		}
+		tag, err := page.Rendition(tagKey{view}, tagRenderers[view&3]) // a view is 0 to 3, as requests are validated
+		if err != nil {
+			return ""
+		}
+		return string(tag)
+	}
+	message, ok := answer.(proto.Message)
+	if !ok {
+		return ""
+	}
+	tag, err := messageTag(request, message)
+	if err != nil {
+		return "" // nor can it be rendered
+	}
+	return tag
+}
+
+// tagKey is the key of the entity tag that is cached with a page.
+type tagKey struct{ view parleyv1.EventView }
+
+// tagRenderers make the entity tag of a page for each view.
+var tagRenderers = func() (renderers [4]func(*timeline.Page) ([]byte, error)) {
+	for view := range renderers {
+		request := &parleyv1.ListEventsRequest{View: parleyv1.EventView(view)}
+		renderers[view] = func(p *timeline.Page) ([]byte, error) { return pageTag(request, p) }
+	}
+	return renderers
+}()
 
 // messageTag returns the entity tag of an answer that is one message: a digest of its content and of the requested view. The tag is weak. Two answers
 // with the same tag hold the same events, states, gaps and notices, and both or neither have a next page and one before. They may differ in
