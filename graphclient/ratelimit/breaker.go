@@ -20,7 +20,7 @@ type Breaker struct {
 
 	mu        sync.Mutex
 	routes    map[string]*tripped
-	undecided map[string]string // by route: the user who got a 402 that does not say whom it concerns, since the last answer
+	undecided map[string]string // by route: the user who got a 402 that does not say whom it concerns, since the route last served anybody
 }
 
 // tripped is a route that asked for payment and has not served anything since.
@@ -88,7 +88,8 @@ func (b *Breaker) leave(route, user string, err *graph.Error, probe chan struct{
 	}
 }
 
-// concernsAll reports whether an outcome is one for everybody who asks the route. The lock is held.
+// concernsAll notes whom an outcome is about, and reports whether it is one for everybody who asks the route; it marks the error of a second
+// user so. The lock is held.
 func (b *Breaker) concernsAll(route, user string, err *graph.Error) bool {
 	switch {
 	case err == nil:

@@ -70,7 +70,7 @@ type waiter struct {
 	deadline time.Time     // zero = none
 	patience time.Duration // without a deadline: how long the gate may stay closed
 	probe    bool
-	refused  time.Duration // > 0: the gate closed for longer than the deadline
+	refused  time.Duration // > 0: the gate closed for longer than the request can wait; see closedTooLong
 }
 
 func newBudget(perSecond float64, burst int) *budget {
@@ -83,9 +83,10 @@ func newBudget(perSecond float64, burst int) *budget {
 	return b
 }
 
-// acquire waits for a turn. It returns at once with the time until then, tooLong, when
-// the turn would come too late: after the deadline or, without one, after the request's
-// patience at a closed gate, or after more than a minute in all. Background requests
+// acquire waits for a turn. It returns the time until then, tooLong, when the turn would
+// come too late: at once, or when the gate closes meanwhile. Too late is after the deadline
+// or, without one, after the request's patience at a closed gate, or after more than a minute
+// in all; and for a background request at a gate that was closed for maxClosed. Background requests
 // without a deadline do queue for longer at a limit per second, which moves on all the
 // time, but not at one counted over minutes. The error is that of the context.
 // A turn ends with spend, when the request is sent, or with giveBack, when it is not.
@@ -335,7 +336,8 @@ func (b *budget) release(probe, answered bool, sent time.Time) (alone *budget) {
 }
 
 // closeAsPrecaution closes the gate because a narrower limit answered 429 to a request sent
-// at a time, unless it is known that this one is not meant.
+// at that time; a gate that is closed already stays as it is. narrow is nil when another process
+// got the 429: the gate then ends by time alone. The caller has asked knownAlone.
 func (b *budget) closeAsPrecaution(narrow *budget, wait time.Duration, sent time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

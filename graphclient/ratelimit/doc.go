@@ -11,7 +11,8 @@
 // where there is a Pool, a slot of that, the request has a [Turn] and is sent.
 // Only then it takes a token of each budget. Headroom is what a background
 // request leaves to interactive ones. The share is the fraction of the limits
-// that is configured for a process; its part is the fraction that it uses now.
+// that is configured for a process; its part is the fraction that its
+// own budgets keep now: all of it while a Pool divides the limits.
 //
 // Replicas share the limits through a [Pool], and the days of callers through
 // a [DayPool]; package redisstore has both. While the pool does not answer, a

@@ -82,8 +82,8 @@ func (l Limit) tenantWide() bool { return l.Scope == PerTenant && l.Requests > 0
 const sustained = 0.83
 
 // rate is the steady rate per second and the burst above it, within a share of the
-// limit. Over the limit's own time the two never add up to more than that share of the
-// published number, unless it is less than one request. Limits
+// limit. Over the limit's own time the two, in whole requests, add up to no more
+// than that share of the published number rounded up. Limits
 // counted over minutes are kept by counting instead: with a burst that small a
 // third download would wait for most of a minute.
 func (l Limit) rate(share float64) (perSecond float64, burst int) {

@@ -49,7 +49,8 @@ func (s *Budgets) pausePool() {
 	s.poolPausedUntil = time.Now().Add(poolPause)
 }
 
-// part is the part of each limit that this process may use. The lock is held.
+// part is the fraction of each limit that the budgets of this process keep by themselves: 1 while the pool is there, which does the dividing
+// then. Pool.Part is another one, that of all replicas with the same names. The lock is held.
 func (s *Budgets) part() float64 {
 	switch {
 	case s.pool == nil:

@@ -118,9 +118,9 @@ func (t *Turn) Leave(ctx context.Context) {
 
 // outlasting is the error of a request that would wait too long at a budget.
 func outlasting(b *budget, wait time.Duration) *graph.Error {
-	e := &graph.Error{Kind: graph.KindThrottled, RetryAfter: wait, Reason: "Graph asked to wait, and the wait would outlast the deadline", Unsent: true}
+	e := &graph.Error{Kind: graph.KindThrottled, RetryAfter: wait, Reason: "Graph asked to wait, for longer than the request can", Unsent: true}
 	if e.OwnBudget = !b.closed(); e.OwnBudget {
-		e.Reason = "our own budget is used up, and the wait would outlast the deadline"
+		e.Reason = "our own budget is used up for longer than the request can wait"
 	}
 	return e
 }

@@ -39,7 +39,7 @@ type Config struct {
 	Tracer Tracer
 	Logger *slog.Logger
 	Now    func() time.Time
-	// CallTime is the time of a call without a deadline, MaxDeadline the longest time of any other call.
+	// CallTime is the time of a unary call without a deadline, MaxDeadline the longest time of any other unary call.
 	CallTime, MaxDeadline time.Duration
 	// StreamStall is how long a client may take nothing of an answer.
 	StreamStall time.Duration
@@ -68,9 +68,9 @@ var requestRules = sync.OnceValues(func() (protovalidate.Validator, error) { ret
 //  1. Call puts a callinfo.Info into the context, which all other interceptors read and write. Trace, where calls are traced, begins the
 //     span of the call.
 //  2. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
-//  3. Hold begins the hold of the call, which lasts until the last byte of its answer is out, and lets streams be ended that wait
-//     for their client.
-//  4. Answer headers writes the request id, and where the answer came from.
+//  3. Hold begins the hold of a call, which lasts until the last byte of its answer is out, and lets streams over gRPC be ended that
+//     wait for their client. A stream over REST has none: its answer is out when its handler returns.
+//  4. Answer headers writes the request id and, of unary calls, where the answer came from.
 //  5. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
 //     INTERNAL, which is counted; the log line of such a call is the panic's.
 //  6. Errors converts what comes from below into the errors of the contract. Above it only recovery makes one, of a panic, and hold, of a
@@ -81,8 +81,8 @@ var requestRules = sync.OnceValues(func() (protovalidate.Validator, error) { ret
 //     stands above everything that can refuse a known caller.
 //  10. Reading ends a call whose request cannot be read (REST alone). Its caller is known, counted and logged by then.
 //  11. Recheck authorizes the caller again before each part of a stream. It stands below audit, which records its refusals.
-//  12. Deadline gives a call without a deadline one, and caps the deadline of every other call. It stands above limits, so that
-//     waiting for a place counts.
+//  12. Deadline gives a unary call without a deadline one, and caps longer ones. Streams pass. It stands above limits, so that waiting
+//     for a place counts.
 //  13. Limits takes a place, within the share of the caller. Streams of health and reflection have limits of their own (health and
 //     reflection limits).
 //  14. Freshness reads cache-control and notes where the answer comes from.

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// deadline gives a call without a deadline one, so that it answers with what it has by then, and caps the deadline of every other call.
+// deadline gives a unary call without a deadline one, so that it answers with what it has by then, and caps longer ones.
 type deadline struct{ usual, most time.Duration }
 
 func (d deadline) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {

@@ -59,7 +59,7 @@ func newCalls() calls {
 			Name: "parley_events_sent_total", Help: "Events in answers and streams, by the source that they come from and the transport.",
 		}, []string{"source", "transport"}),
 		bytesSent: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "parley_bytes_sent_total", Help: "Bytes of answers and frames without headers, before they are compressed on their way, by transport.",
+			Name: "parley_bytes_sent_total", Help: "Bytes of answers and frames without headers, by transport: before compression, but of a compressed message over REST after it.",
 		}, []string{"transport"}),
 	}
 	c.sentBy = map[string]map[parleyv1.Source]prometheus.Counter{}

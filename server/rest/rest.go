@@ -21,7 +21,8 @@ type Config struct {
 	Pages http.Handler
 	// Logger receives failures to answer; nil = none.
 	Logger *slog.Logger
-	// CountBytes is called with the number of bytes of an answer of the API that were written; nil = nobody counts.
+	// CountBytes is called with the bytes that are handed to an answer of the API: those of a stream before compression, those of a message
+	// after it; nil = nobody counts.
 	CountBytes func(bytes int)
 }
 

@@ -88,7 +88,7 @@ func (r *sourceReader) inOverlap(at, edge time.Time) bool {
 func (r *sourceReader) leaveFingerprint(left *fetch.Result) {
 	f := &r.fingerprint
 	if f.resuming && r.readsReverseChain() {
-		return // nothing was read: the chain begins anew
+		return // the chain has not reached the position yet (enterFingerprint): the sum of the token stays
 	}
 	f.leftPieces = f.resuming
 	if !f.resuming {
@@ -199,7 +199,8 @@ const (
 //
 //	token + hashes of new rows = returned + hashes of redated rows
 //
-// findRedated also returns the sum to go on with: the right side of this equation, or the token's sum where no suspects satisfy it.
+// findRedated also returns the sum to go on with: the right side of this equation; returned alone where there are no suspects; the token's
+// sum where there are some and no set of them satisfies it.
 func findRedated(token, returned rowSum, before, after []chunk.Entry) (redated []uint64, sum rowSum) {
 	suspects := outOfWindow(after)
 	if token == returned || len(suspects) == 0 {

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// progress is how far the events of one source were delivered: the part of a reader that goes into a token. save and restore are the
-// way there and back.
+// progress is how far the events of one source were delivered: the part of a reader that goes into a token, together with
+// the sum of resumeFingerprint. save and restore are the way there and back.
 type progress struct {
 	state         parleyv1.SourceState
 	reason        parleyv1.ErrorReason
@@ -23,7 +23,7 @@ type progress struct {
 	acceptedStart time.Time // start that Graph accepted after it refused the start of the interval; zero = it refused none
 
 	reached        time.Time // boundary up to which whole windows were delivered
-	position       *position // position inside the window that the walk enters at reached; nil = no window was entered
+	position       *position // position at or after reached: in a window, or between two pieces of the token's; nil = reached says it all
 	positionBuffer position  // what position points to after an event: no memory is taken for each
 	tooSlow        bool      // that window could not be read within an earlier call; see cursor.Window
 
@@ -109,7 +109,8 @@ func (r *sourceReader) restore(s *cursor.Source, available bool) {
 	r.reopen(available)
 }
 
-// reopen decides whether a restored source is read on. One that is not available stays as it was.
+// reopen decides whether a restored source is read on. The state of one that is not available stays: one that was read is asked again, and
+// one that had stopped is not. The gap of its rest, which no token holds, is not reported then.
 func (r *sourceReader) reopen(available bool) {
 	if !available {
 		return
@@ -117,7 +118,7 @@ func (r *sourceReader) reopen(available bool) {
 	switch r.state {
 	case parleyv1.SourceState_SOURCE_STATE_READ:
 	case parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE:
-		if !r.finished { // the user has a plan since
+		if !r.finished { // only after extend: the user may have a plan since
 			r.state = parleyv1.SourceState_SOURCE_STATE_READ
 		}
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED, parleyv1.SourceState_SOURCE_STATE_FAILED:
