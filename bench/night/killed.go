@@ -249,7 +249,7 @@ func (w *walk) run(ctx context.Context) error {
 // call reads until the stream ends. What comes after the last checkpoint is forgotten: it comes again.
 func (w *walk) call(ctx context.Context, at int) (done bool, err error) {
 	_, end := day(3)
-	r := &reading{GRPC: w.fleet.get(at).GRPC, CA: w.file("cert.pem"), Token: w.deployment.streamToken}
+	r := &reading{GRPC: w.fleet.get(at).GRPC, CA: w.file("cert.pem"), Token: w.streamToken}
 	conn, err := r.dial()
 	if err != nil {
 		return false, err
