@@ -1,9 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"strings"
-)
+import "github.com/parley-gateway/parley/tools/internal/fences"
 
 // block is a fence of a page: commands of a kind, or a file.
 type block struct {
@@ -14,25 +11,17 @@ type block struct {
 
 // readBlocks finds the fences of a page that are commands or files.
 func readBlocks(page string) ([]block, error) {
+	all, err := fences.Read(page)
+	if err != nil {
+		return nil, err
+	}
 	var blocks []block
-	lines := strings.Split(page, "\n")
-	for i := 0; i < len(lines); i++ {
-		info, isFence := strings.CutPrefix(lines[i], "```")
-		if !isFence {
-			continue
-		}
-		var text strings.Builder
-		for i++; i < len(lines) && lines[i] != "```"; i++ {
-			text.WriteString(lines[i] + "\n")
-		}
-		if i == len(lines) {
-			return nil, fmt.Errorf("the fence %q does not end", info)
-		}
-		switch language, word, _ := strings.Cut(info, " "); {
-		case language == "sh":
-			blocks = append(blocks, block{kind: word, text: text.String()})
-		case word != "":
-			blocks = append(blocks, block{kind: "file", name: word, text: text.String()})
+	for _, b := range all {
+		switch {
+		case b.Language == "sh":
+			blocks = append(blocks, block{kind: b.Word, text: b.Text})
+		case b.Word != "":
+			blocks = append(blocks, block{kind: "file", name: b.Word, text: b.Text})
 		}
 	}
 	return blocks, nil
