@@ -69,9 +69,8 @@ func Check(cfg Config) error {
 }
 
 // assemble makes the parts: metrics, the ledger of the memory that calls hold, the dependencies of security, the cache, the store that
-// replicas share, the timeline, the sources of the tenants, the memory guard, and last the server over all of
-// them. Only openAudit may write. A part that cannot be made does not keep the next one from being tried, so that the error has all mistakes
-// of cfg.
+// replicas share, the timeline, the sources of the tenants, the memory guard, and last the server over all of them. Only openAudit
+// may write. A part that cannot be made does not keep the next one from being tried, so that the error has all mistakes of cfg.
 func assemble(cfg Config, openAudit auditOpener) (_ *Gateway, err error) {
 	cfg = cfg.WithDefaults()
 	cfg.Logger = callinfo.Logger(cfg.Logger)

@@ -60,12 +60,12 @@ func (p *twoParts) slice(head, body []byte) mem.BufferSlice {
 	return p.parts[:]
 }
 
-// batchFrame returns the frame of a batch: tag and length, then the pieces of the batch. It is the same in StreamEventsResponse and
+// batchFrame returns the frame of a batch: tag and length, then the runs of the batch. It is the same in StreamEventsResponse and
 // StreamTenantEventsResponse, where the field of the batch has the same number.
 func batchFrame(batch *timeline.Batch) mem.BufferSlice {
 	size := 0
-	for _, piece := range batch.Runs {
-		size += len(piece)
+	for _, run := range batch.Runs {
+		size += len(run)
 	}
 	p := &twoParts{}
 	head := eventwire.AppendBatchHead(p.room[:0], size)
@@ -76,8 +76,8 @@ func batchFrame(batch *timeline.Batch) mem.BufferSlice {
 	parts := make(mem.BufferSlice, 0, 1+len(buffers))
 	p.head = head
 	parts = append(parts, &p.head)
-	for i, piece := range batch.Runs {
-		buffers[i] = piece
+	for i, run := range batch.Runs {
+		buffers[i] = run
 		parts = append(parts, &buffers[i])
 	}
 	return parts

@@ -101,7 +101,7 @@ type eventBatch struct {
 
 	m    *merge.Merger
 	take func(*Batch) error
-	size int // bytes of the pieces together
+	size int // bytes of the runs together
 }
 
 // Size implements frame.Batch.

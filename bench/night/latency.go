@@ -85,13 +85,9 @@ func (d *deployment) listsRound(ctx context.Context, o options, g *graph) (alone
 		return alone, beside, 0, err
 	}
 	alone = lister.measure(ctx, o.lists)
-	token, err := d.token("streams")
-	if err != nil {
-		return alone, beside, 0, err
-	}
 	_, end := day(1)
 	reader, err := startReader(ctx, &reading{
-		GRPC: at.GRPC, CA: d.file("cert.pem"), Token: token, Start: end.AddDate(0, 0, -50), End: end, Sources: chats(),
+		GRPC: at.GRPC, CA: d.file("cert.pem"), Token: d.streamToken, Start: end.AddDate(0, 0, -50), End: end, Sources: chats(),
 		Users: g.Users[listUsers:], Lanes: coldStreams, Endless: true,
 	})
 	if err != nil {

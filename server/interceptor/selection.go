@@ -77,13 +77,13 @@ func (s *selectingStream) SendMsg(m any) error {
 	switch frame := m.(type) {
 	case *timeline.Batch:
 		size := 0
-		for _, piece := range frame.Runs {
-			size += len(piece)
+		for _, run := range frame.Runs {
+			size += len(run)
 		}
 		events := make([]byte, 0, size/4)
-		for _, piece := range frame.Runs {
+		for _, run := range frame.Runs {
 			var err error
-			if events, err = s.mask.AppendList(events, piece); err != nil {
+			if events, err = s.mask.AppendList(events, run); err != nil {
 				return fmt.Errorf("select fields: %w", err)
 			}
 		}

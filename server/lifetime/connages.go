@@ -210,7 +210,7 @@ func (a *ConnAges) Tap(known func(method string) bool) tap.ServerInHandle {
 }
 
 // endWithinGrace ends a stream over gRPC before the library closes its connection; release stops the timer. Streams over REST have no such
-// admitted.
+// bound.
 func (a *ConnAges) endWithinGrace(hold *Hold, closer *StreamCloser) (release func()) {
 	if hold == nil || hold.conn == nil {
 		return func() {}

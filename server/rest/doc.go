@@ -8,8 +8,8 @@
 //  1. ServeHTTP (rest.go) hands paths outside of the API to the pages, decodes the path (path.go; one that cannot be decoded is refused
 //     here) and the query or the body of a POST (call.go, post.go), and gives the mux a clean request that holds nothing else. A call
 //     (call.go) travels with it in the context.
-//  2. The mux finds the generated handler, or refuses the path (handleRoutingError in mux.go). Before the handler, checkRequest (checkrequest.go) checks verb and query parameters (query.go) against the
-//     method. A POST has become a GET with the same query by then.
+//  2. The mux finds the generated handler, or refuses the path (handleRoutingError in mux.go). Before the handler, checkRequest
+//     (checkrequest.go) checks verb and query parameters (query.go) against the method. A POST has become a GET with the same query by then.
 //  3. The generated handler makes the request message and calls the method over Config.Conn. The connection's Header returns after
 //     the first frame of a stream, so that an early failure has its real status.
 //  4. The mux's hooks (mux.go) write the answer. The service's own answer or frame, with its events still encoded, stands in the call;

@@ -41,7 +41,7 @@ func (c *call) line(m marshaler) ([]byte, error) {
 	}
 	b = m.lineHead(b, fr.kind, fr.token)
 	if fr.message == nil {
-		b, err = wirejson.AppendBatch(b, fr.pieces, c.spill)
+		b, err = wirejson.AppendBatch(b, fr.runs, c.spill)
 	} else {
 		b, err = wirejson.Append(b, fr.message)
 	}
@@ -82,8 +82,8 @@ func (c *call) lineError(err error) error {
 // frame is the message of a frame, of any of the streams, and what its line begins with.
 type frame struct {
 	message proto.Message
-	// pieces are the lists of events of an encoded batch; message is nil then.
-	pieces [][]byte
+	// runs are the lists of events of an encoded batch; message is nil then.
+	runs [][]byte
 	// kind is the JSON name of the member that is set: batch, notice, checkpoint, summary or, over users, user.
 	kind string
 	// token is the resume token of a checkpoint or summary.
@@ -93,7 +93,7 @@ type frame struct {
 // readFrame returns the frame of a stream message, or of an encoded batch.
 func readFrame(part any) (frame, error) {
 	if batch, ok := part.(*timeline.Batch); ok {
-		return frame{kind: "batch", pieces: batch.Runs}, nil
+		return frame{kind: "batch", runs: batch.Runs}, nil
 	}
 	message, ok := part.(proto.Message)
 	if !ok {

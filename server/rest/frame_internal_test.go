@@ -44,7 +44,7 @@ func TestABatchHasTheSameLineFromBytes(t *testing.T) {
 			if err != nil || f.kind != "batch" || f.message != nil {
 				t.Errorf("%s is read as %+v, %v", name, f, err)
 			}
-			if got, err := wirejson.AppendBatch(nil, f.pieces, nil); err != nil || !bytes.Equal(got, want) {
+			if got, err := wirejson.AppendBatch(nil, f.runs, nil); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("%s: %v\n got %s\nwant %s", name, err, got, want)
 			}
 		}
@@ -54,7 +54,7 @@ func TestABatchHasTheSameLineFromBytes(t *testing.T) {
 		"batch":      {Frame: &parleyv1.StreamEventsResponse_Batch{Batch: &parleyv1.EventBatch{}}},
 		"checkpoint": {Frame: &parleyv1.StreamEventsResponse_Checkpoint{Checkpoint: &parleyv1.Checkpoint{ResumeToken: "t"}}},
 	} {
-		if f, err := readFrame(message); err != nil || f.kind != kind || f.pieces != nil || f.message == nil {
+		if f, err := readFrame(message); err != nil || f.kind != kind || f.runs != nil || f.message == nil {
 			t.Errorf("%v is read as %+v, %v", message, f, err)
 		}
 	}

@@ -1,8 +1,8 @@
 // Package journal keeps on disk how far an export has come, so that a process that is killed at any moment can be begun again.
 //
 // Frames and summaries of users are appended to logs. A commit writes how long the logs are, and where the stream goes on, into one small
-// file that is replaced as a whole; what lies beyond those lengths when the journal is opened
-// again is removed, and is read from the gateway again.
+// file that is replaced as a whole; what lies beyond those lengths when the journal is opened again is removed, and is read from
+// the gateway again.
 package journal
 
 import (
