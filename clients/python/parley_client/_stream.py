@@ -60,7 +60,9 @@ class Stream(Reader[T]):
                     if self._summary is not None:
                         return
             except grpc.RpcError as caught:
-                error = caught
+                # The error is the call itself: with its traceback, it would be a cycle. Collected when the interpreter ends,
+                # it would wait for ever for a lock that a thread of grpc held.
+                error = caught.with_traceback(None)
             finally:
                 self._call.cancel()
             if not self._closed.is_set():
