@@ -281,7 +281,7 @@ proto-deps: ## Write the imported protos into .proto-deps/
 	@$(GO) -C tools run ./protodeps $(CURDIR)/.proto-deps
 
 .PHONY: generate
-generate: proto-deps ## Generate gen/, eventwire/fields.go, docs/model.md, the reference of docs/errors.md and the code of internal protos from the protos
+generate: proto-deps ## Generate gen/, eventwire/fields.go, docs/model.md, the reference of docs/errors.md, the types of the TypeScript helper and the code of internal protos from the protos
 	@tools/generate.sh .cache/generated
 	@rm -rf gen && cp -r .cache/generated/gen gen
 	@cp -r .cache/generated/internal .
@@ -290,6 +290,8 @@ generate: proto-deps ## Generate gen/, eventwire/fields.go, docs/model.md, the r
 	@$(GO) test -count=1 -run='^TestReference$$' ./server/apierror -update >/dev/null
 	@$(GO) -C tools run ./openapifix $(CURDIR)/.cache/generated/openapi-parts $(CURDIR)/gen/descriptor/parley-full.binpb \
 		../docs/errors.md openapifix/examples.json $(CURDIR)/gen/openapi/openapi.json
+	@if command -v npm >/dev/null; then cd clients/typescript && npm ci --silent --no-fund --no-audit </dev/null && npm run --silent generate; \
+	else echo 'clients/typescript/src/api.ts is not generated anew: that needs npm' >&2; fi
 
 .PHONY: openapi-examples
 openapi-examples: build ## Ask the simulator for the examples of the OpenAPI document anew; `make generate` puts them in

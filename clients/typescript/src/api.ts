@@ -149,9 +149,9 @@ export interface components {
              */
             recordVersion?: string;
             /**
-             * @description How the line was, judged by Microsoft's thresholds. Present where all sessions and segments were read: in GetEvent and in streams of
-             *     the view FULL. Absent in lists, in other streams, and where Graph did not give all of them; its absence says nothing about the line.
-             *     The view METADATA does not have it. Parley's own, from `callRecords.callRecord.sessions`.
+             * @description How good the audio connection was, judged by Microsoft's thresholds. Present where all sessions and segments were read: in GetEvent and
+             *     in streams of the view FULL. Absent in lists, in other streams, and where Graph did not give all of them; its absence says nothing about
+             *     the connection. The view METADATA does not have it. Parley's own, from `callRecords.callRecord.sessions`.
              */
             quality?: components["schemas"]["CallQuality"];
         };
@@ -204,7 +204,7 @@ export interface components {
             /** @description Who took part. Graph: `callParticipantInfo.participant`. */
             participant?: components["schemas"]["IdentitySet"];
         };
-        /** @description How the line of a call was, for all and for each participant. */
+        /** @description How good the audio connection of a call was, for all and for each participant. */
         CallQuality: {
             /** @description Quality of the whole call: POOR as soon as one stream of anybody is. Parley's own. */
             overall?: components["schemas"]["Quality"];
@@ -1848,7 +1848,7 @@ export interface components {
             organizer?: components["schemas"]["Identity"];
         };
         /**
-         * @description Quality of the line of one participant: of all audio that the participant sent and received. In a call of two, both have the same
+         * @description Quality of the audio connection of one participant: of all audio that the participant sent and received. In a call of two, both have the same
          *     streams.
          */
         ParticipantQuality: {
@@ -1924,8 +1924,8 @@ export interface components {
          */
         ProductFamily: "PRODUCT_FAMILY_UNSPECIFIED" | "PRODUCT_FAMILY_UNKNOWN" | "PRODUCT_FAMILY_TEAMS" | "PRODUCT_FAMILY_SKYPE_FOR_BUSINESS" | "PRODUCT_FAMILY_LYNC" | "PRODUCT_FAMILY_UNKNOWN_FUTURE_VALUE" | "PRODUCT_FAMILY_AZURE_COMMUNICATION_SERVICES";
         /**
-         * @description Quality of the line of a whole call or of one participant, summed up from audio streams. A stream is one of audio if the label of its
-         *     media contains `audio`, or if there is no label and the stream has an audio codec and no video codec. Video and shared screens do not
+         * @description Quality of the audio connection of a whole call or of one participant, summed up from audio streams. A stream is one of audio if the
+         *     label of its media contains `audio`, or if there is no label and the stream has an audio codec and no video codec. Video and shared screens do not
          *     count. Figures that are negative or not numbers are taken as not sent.
          */
         Quality: {
@@ -1981,7 +1981,7 @@ export interface components {
             feedbackRatingOther?: string;
         };
         /**
-         * @description What the audio streams say about the line, by Microsoft's classification of streams: a stream of more than 500 packets is judged,
+         * @description What the audio streams say about the connection, by Microsoft's classification of streams: a stream of more than 500 packets is judged,
          *     and is poor if one of its means passes a limit of `QualityThreshold`. As Microsoft says, that does not mean that somebody heard it.
          * @enum {string}
          */
