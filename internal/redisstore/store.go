@@ -98,7 +98,7 @@ func (s *Store) Start() {
 	s.start.Do(func() { s.tasks.Go(s.run) })
 }
 
-// Close ends the connections and waits for what runs.
+// Close ends the connections and waits for what runs. Operations after it return ErrUnavailable.
 func (s *Store) Close() {
 	s.stop()
 	if client := s.client.Load(); client != nil {
@@ -161,7 +161,7 @@ func (s *Store) name(kind, group string) string {
 func (s *Store) do(ctx context.Context, op string, run func(context.Context, rueidis.Client) (result string, err error)) error {
 	begin := time.Now()
 	client := s.client.Load()
-	if client == nil || !s.breaker.enter(begin) {
+	if client == nil || s.running.Err() != nil || !s.breaker.enter(begin) { // after Close too: the client of a cluster connects anew when it is asked
 		s.cfg.Observer.SharedRequest(op, ResultOpen, 0)
 		return ErrUnavailable
 	}
