@@ -66,8 +66,8 @@ func (r *sourceReader) fingerprintNow() rowSum {
 // isReadAgain reports whether a resumed call reads a delivered row of the current window or of its overlap again. It reads a window from
 // the beginning, but a reverse chain from the position on.
 func (r *sourceReader) isReadAgain(at time.Time) bool {
-	p := r.position
-	if !r.readsReverseChain() || p == nil || !p.delivered || p.outOfWindow {
+	p := &r.position
+	if !r.readsReverseChain() || !p.delivered || p.outOfWindow {
 		return true
 	}
 	return r.inOverlap(at, p.time.Add(1))
@@ -151,7 +151,7 @@ func (r *sourceReader) enterFingerprint(entered *fetch.Result) {
 // beginsLikeToken reports whether a reading returns the rows that the sum of the token is about, because it begins where the window of
 // the token's position begins.
 func (r *sourceReader) beginsLikeToken(entered *fetch.Result) bool {
-	if r.resumeFrom == nil || r.readsReverseChain() || r.fingerprint.leftPieces {
+	if r.resumeFrom.none() || r.readsReverseChain() || r.fingerprint.leftPieces {
 		return true
 	}
 	return entered.Begin(r.desc).Equal(r.resumeFrom.window.Begin(r.desc))

@@ -34,7 +34,7 @@ func (m *Merger) planBeside(other *Merger) {
 
 // planBeside plans the first window by the rows and events that the reader of the other walk has met.
 func (r *sourceReader) planBeside(other *sourceReader) {
-	if r.finished || r.resumeFrom != nil {
+	if r.finished || !r.resumeFrom.none() {
 		return // nothing is left to plan, or the token says which window is the first
 	}
 	hours := other.interval.End.Sub(other.last).Hours()

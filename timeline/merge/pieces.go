@@ -49,7 +49,7 @@ func (r *sourceReader) halve(w window.Window) []*task {
 		first, second = second, first
 	}
 	halves := []*task{readWindow(first), readWindow(second)}
-	if from := r.resumeFrom; from != nil && from.window == w && !from.outOfWindow && r.catchingUp(first.Span) {
+	if from := &r.resumeFrom; from.window == w && !from.outOfWindow && r.catchingUp(first.Span) {
 		return halves[1:]
 	}
 	return halves

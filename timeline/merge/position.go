@@ -15,23 +15,26 @@ import (
 // position hold delivered rows only, but for rows out of their window: in these pieces the walk is catching up. The position of the token
 // stays until a piece reaches it.
 type position struct {
-	window      window.Window // empty = between two pieces of the token's window; see betweenPieces
+	window      window.Window // empty = between two pieces of the token's window (betweenPieces), or nowhere (none)
 	delivered   bool          // an entry was delivered; else the position is the beginning of the window
 	time        time.Time
 	key         string
 	outOfWindow bool // the entry is out of its window: all entries in order were delivered before it
 }
 
+// none reports whether there is no position: it is the zero value.
+func (p *position) none() bool { return p.window.Empty() && !p.delivered }
+
 // betweenPieces reports whether the position lies behind a piece of the token's window and before the next one, which is not known yet.
-func (p *position) betweenPieces() bool { return p.window.Empty() }
+func (p *position) betweenPieces() bool { return p.window.Empty() && p.delivered }
 
 // deliveredUntil is the time up to which everything was delivered.
 func (r *sourceReader) deliveredUntil() time.Time {
 	if e := r.head(); e != nil && !e.OutOfWindow {
 		return e.Time
 	}
-	if r.position != nil && r.position.delivered && !r.position.outOfWindow {
-		return r.position.time
+	if p := &r.position; p.delivered && !p.outOfWindow {
+		return p.time
 	}
 	return r.reached
 }
@@ -42,41 +45,39 @@ func (r *sourceReader) setPosition(e *chunk.Entry) {
 	if r.catchingUp(r.current.Span) {
 		return
 	}
-	r.positionBuffer = position{window: r.current.Window, delivered: true, time: e.Time, key: e.Key, outOfWindow: e.OutOfWindow}
-	r.position = &r.positionBuffer
+	r.position = position{window: r.current.Window, delivered: true, time: e.Time, key: e.Key, outOfWindow: e.OutOfWindow}
 }
 
 // enterPosition moves the position into the current window, and skips the entries that were delivered before the walk was resumed.
 // inTokenWindow says that the window is the token's window or a piece of it.
 func (r *sourceReader) enterPosition(inTokenWindow bool) {
-	res, from := r.current, r.resumeFrom
-	r.position = &position{window: res.Window}
-	if from == nil || !from.delivered {
+	res, from := r.current, &r.resumeFrom
+	r.position = position{window: res.Window}
+	if !from.delivered {
 		return
 	}
 	r.next = r.firstUndelivered(res, inTokenWindow)
 	switch {
 	case r.catchingUp(res.Span):
-		*r.position = r.resumePosition(res.Window)
+		r.position = r.resumePosition(res.Window)
 	case from.outOfWindow && inTokenWindow, !from.outOfWindow && res.Has(from.time):
-		*r.position = *from
+		r.position = *from
 		r.position.window = res.Window
 	}
 }
 
 // leavePosition moves the position after a window. The position of the token stays while it is not reached.
 func (r *sourceReader) leavePosition(left window.Span) {
-	r.position = nil
+	r.position = position{}
 	if r.catchingUp(left) {
-		r.positionBuffer = r.resumePosition(window.Window{})
-		r.position = &r.positionBuffer
+		r.position = r.resumePosition(window.Window{})
 	}
 }
 
 // catchingUp reports whether a window lies before the position that the walk was resumed from: it is a piece of that position's window.
 func (r *sourceReader) catchingUp(s window.Span) bool {
-	switch from := r.resumeFrom; {
-	case from == nil || !from.delivered:
+	switch from := &r.resumeFrom; {
+	case !from.delivered:
 		return false
 	case from.outOfWindow && r.desc:
 		return from.window.Start.Before(s.Start)
@@ -106,7 +107,7 @@ func (r *sourceReader) resumePosition(w window.Window) position {
 // wasDelivered reports whether an entry was delivered before the walk was resumed. inTokenWindow says that the window is the token's window or
 // a piece of it.
 func (r *sourceReader) wasDelivered(e *chunk.Entry, inTokenWindow bool) bool {
-	switch from := r.resumeFrom; {
+	switch from := &r.resumeFrom; {
 	case e.OutOfWindow:
 		return inTokenWindow && from.outOfWindow && e.Key <= from.key
 	case from.outOfWindow:
@@ -129,21 +130,17 @@ func (r *sourceReader) firstUndelivered(res *fetch.Result, inTokenWindow bool) i
 }
 
 // savedPosition returns the position for a token, and whether the window there is too slow for a call.
-func (r *sourceReader) savedPosition(outOfTime bool) (at *position, tooSlow bool) {
+func (r *sourceReader) savedPosition(outOfTime bool) (at position, tooSlow bool) {
 	if r.current != nil || len(r.queue) == 0 {
 		return r.position, false
 	}
 	next := r.queue[0].read
 	tooSlow = next.isSlow(outOfTime)
-	if between := r.position != nil && r.position.betweenPieces(); !tooSlow && !between {
-		return r.position, false
-	}
-	var saved position
-	if r.position != nil {
-		saved = *r.position
+	if at = r.position; !tooSlow && !at.betweenPieces() {
+		return at, false
 	}
 	if next != nil && next.chain == nil {
-		saved.window = next.window // perhaps a piece of the window of the position
+		at.window = next.window // perhaps a piece of the window of the position
 	}
-	return &saved, tooSlow
+	return at, tooSlow
 }

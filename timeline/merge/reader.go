@@ -64,7 +64,7 @@ func (r *sourceReader) planRest() {
 	}
 	rest := r.interval
 	from := r.reached
-	if r.position != nil {
+	if !r.position.none() {
 		// The window of the position is read again as it was, so that it is found in the cache.
 		if r.position.delivered || !r.tooSlow { // otherwise no earlier call has entered the window
 			r.resumeFrom = r.position
@@ -89,8 +89,8 @@ func (r *sourceReader) newReverseChain() *fetch.ReverseChain {
 	rest := r.interval
 	rest.Start = window.Later(rest.Start, r.acceptedStart)
 	rest.End = r.reached
-	if r.position != nil && r.position.delivered && !r.position.outOfWindow {
-		rest.End = r.position.time.Add(1)
+	if p := &r.position; p.delivered && !p.outOfWindow {
+		rest.End = p.time.Add(1)
 	}
 	return r.fetch.NewReverseChain(rest, window.Span{Start: rest.End, End: r.interval.End})
 }
@@ -141,7 +141,7 @@ func (r *sourceReader) head() *chunk.Entry {
 
 // enter makes a window the current one.
 func (r *sourceReader) enter(res *fetch.Result) {
-	inTokenWindow := r.resumeFrom != nil && !res.Start.Before(r.resumeFrom.window.Start) && !res.End.After(r.resumeFrom.window.End)
+	inTokenWindow := !r.resumeFrom.none() && !res.Start.Before(r.resumeFrom.window.Start) && !res.End.After(r.resumeFrom.window.End)
 	if !inTokenWindow {
 		r.counts.Duplicates += int64(res.Duplicates)
 		r.counts.OutOfWindow += int64(res.OutOfWindow)
@@ -246,7 +246,7 @@ func (r *sourceReader) leave() {
 // finish ends the reader after everything was delivered.
 func (r *sourceReader) finish() {
 	r.finished = true
-	r.position = nil
+	r.position = position{}
 	if r.desc {
 		r.reached = r.interval.Start
 	} else {

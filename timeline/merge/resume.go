@@ -22,10 +22,9 @@ type progress struct {
 	restMissing   bool      // the source has stopped: the rest of the interval is a gap
 	acceptedStart time.Time // start that Graph accepted after it refused the start of the interval; zero = it refused none
 
-	reached        time.Time // boundary up to which whole windows were delivered
-	position       *position // position at or after reached: in a window, or between two pieces of the token's; nil = reached says it all
-	positionBuffer position  // what position points to after an event: no memory is taken for each
-	tooSlow        bool      // that window could not be read within an earlier call; see cursor.Window
+	reached  time.Time // boundary up to which whole windows were delivered
+	position position  // position at or after reached: in a window, or between two pieces of the token's; none = reached says it all
+	tooSlow  bool      // that window could not be read within an earlier call; see cursor.Window
 
 	gaps    []window.Gap
 	counts  cursor.Counts // without the counts of fetch; pages, cached pages and requests of earlier calls
@@ -37,7 +36,7 @@ func (p *progress) addGap(gap window.Gap) { p.gaps = window.AddGap(p.gaps, gap) 
 
 // resumption is the state that a resumed walk has of the calls before it.
 type resumption struct {
-	resumeFrom  *position // position of the token that the walk was resumed from; nil = none
+	resumeFrom  position // position of the token that the walk was resumed from
 	fingerprint resumeFingerprint
 }
 
@@ -98,7 +97,7 @@ func (r *sourceReader) restore(s *cursor.Source, available bool) {
 	r.density.Level, r.density.Longest, r.density.SavedRate = s.Level, s.Longest, s.Rate
 	r.reached = window.Later(s.Reached, r.interval.Start)
 	if w := s.Window; w != nil {
-		r.position, r.tooSlow = &position{window: w.Window}, w.TooSlow
+		r.position, r.tooSlow = position{window: w.Window}, w.TooSlow
 		if last := w.Last; last != nil {
 			r.position.time, r.position.key, r.position.outOfWindow, r.position.delivered = last.Time, last.Key, last.OutOfWindow, true
 		}
@@ -153,7 +152,7 @@ func (r *sourceReader) save(outOfTime bool) cursor.Source {
 		Level: r.density.Level, Longest: r.density.Longest, Rate: r.density.Rate(),
 		Reached: r.reached, Counts: r.allCounts(), AcceptedStart: r.acceptedStart, Gaps: r.gaps, Fingerprint: uint64(r.fingerprintNow()),
 	}
-	if at, tooSlow := r.savedPosition(outOfTime); at != nil {
+	if at, tooSlow := r.savedPosition(outOfTime); !at.none() {
 		s.Window = &cursor.Window{Window: at.window, TooSlow: tooSlow}
 		if at.delivered {
 			s.Window.Last = &cursor.Event{Time: at.time, Key: at.key, OutOfWindow: at.outOfWindow}
