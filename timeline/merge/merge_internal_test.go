@@ -238,3 +238,40 @@ func TestResumeSkipsRowsThatAreDatedOtherwise(t *testing.T) {
 		})
 	}
 }
+
+// TestRestOfAStoppedSourceIsAGap resumes a walk whose source had stopped half-way.
+func TestRestOfAStoppedSourceIsAGap(t *testing.T) {
+	t.Parallel()
+	rest := window.Span{Start: noon.Add(time.Hour), End: noon.Add(2 * time.Hour)}
+	for name, test := range map[string]struct {
+		state     parleyv1.SourceState
+		available bool
+		want      []window.Span
+		readOn    bool
+	}{
+		"throttled, available":     {state: parleyv1.SourceState_SOURCE_STATE_THROTTLED, available: true, readOn: true},
+		"throttled, not available": {state: parleyv1.SourceState_SOURCE_STATE_THROTTLED, want: []window.Span{rest}},
+		"failed, not available":    {state: parleyv1.SourceState_SOURCE_STATE_FAILED, want: []window.Span{rest}},
+		"not permitted":            {state: parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, available: true, want: []window.Span{rest}},
+		"never available":          {state: parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD},
+		"read, not available":      {state: parleyv1.SourceState_SOURCE_STATE_READ, readOn: true},
+		"not applicable":           {state: parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE, available: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newTestMerger(false).reader(parleyv1.Source_SOURCE_CHAT, nil)
+			r.restore(&cursor.Source{State: test.state, Finished: test.state != parleyv1.SourceState_SOURCE_STATE_READ, Reached: rest.Start}, test.available)
+			r.planRest()
+			var got []window.Span
+			for _, gap := range r.allGaps() {
+				got = append(got, gap.Span)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("gaps (-want +got):\n%s", diff)
+			}
+			if r.finished == test.readOn {
+				t.Errorf("finished %v", r.finished)
+			}
+		})
+	}
+}

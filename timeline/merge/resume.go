@@ -108,22 +108,23 @@ func (r *sourceReader) restore(s *cursor.Source, available bool) {
 	r.reopen(available)
 }
 
-// reopen decides whether a restored source is read on. The state of one that is not available stays: one that was read is asked again, and
-// one that had stopped is not. The gap of its rest, which no token holds, is not reported then.
+// reopen decides whether a restored source is read on. One that had stopped and is not read on has the gap of its rest, which no token holds.
+// One that was read, and is not available any more, is asked all the same: Graph's answer says what is wrong.
 func (r *sourceReader) reopen(available bool) {
-	if !available {
-		return
-	}
 	switch r.state {
 	case parleyv1.SourceState_SOURCE_STATE_READ:
 	case parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE:
-		if !r.finished { // only after extend: the user may have a plan since
+		if available && !r.finished { // only after extend: the user may have a plan since
 			r.state = parleyv1.SourceState_SOURCE_STATE_READ
 		}
 	case parleyv1.SourceState_SOURCE_STATE_THROTTLED, parleyv1.SourceState_SOURCE_STATE_FAILED:
+		if !available {
+			r.restMissing = true
+			return
+		}
 		r.state, r.reason, r.finished = parleyv1.SourceState_SOURCE_STATE_READ, failure.None, false
-	default:
-		r.restMissing = true
+	default: // a source that never was available has no rest
+		r.restMissing = available
 	}
 }
 
