@@ -40,7 +40,7 @@ type Gateway struct {
 	cache    *cache.Cache
 	sharing  *sharing
 	memory   *pressure.Guard
-	files    *reload.Watcher
+	watcher  *reload.Watcher
 	log      *slog.Logger
 	logins   []*login
 	// unregister removes the metrics from the Registerer; nil without one.
@@ -78,8 +78,8 @@ func assemble(cfg Config, openAudit auditOpener) (_ *Gateway, err error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{files: reload.NewWatcher(reload.DefaultInterval), log: cfg.Logger}
-	files := &reloads{g.files, cfg.Logger, stats}
+	g := &Gateway{watcher: reload.NewWatcher(reload.DefaultInterval), log: cfg.Logger}
+	reloads := &reloads{g.watcher, cfg.Logger, stats}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, g.release())
@@ -87,11 +87,11 @@ func assemble(cfg Config, openAudit auditOpener) (_ *Gateway, err error) {
 	}()
 	held := newLedger(cfg.MemoryLimit)
 	var securityErr, cacheErr, sharingErr error
-	g.security, securityErr = newSecurityDeps(&cfg, stats, files, openAudit)
+	g.security, securityErr = newSecurityDeps(&cfg, stats, reloads, openAudit)
 	g.cache, cacheErr = newCache(&cfg, stats)
-	g.sharing, sharingErr = newSharing(&cfg, stats, files)
-	engine, engineErr := newEngine(&cfg, held, files)
-	tenants, tenantsErr := g.newTenants(&cfg, stats, files)
+	g.sharing, sharingErr = newSharing(&cfg, stats, reloads)
+	engine, engineErr := newEngine(&cfg, held, reloads)
+	tenants, tenantsErr := g.newTenants(&cfg, stats, reloads)
 	if err := errors.Join(cfg.check(), securityErr, cacheErr, sharingErr, engineErr, tenantsErr); err != nil {
 		return nil, err
 	}
@@ -159,8 +159,8 @@ func serverFields(err error) error {
 }
 
 // newEngine makes the timeline. It seals with the configured keys, or with random ones.
-func newEngine(cfg *Config, held *ledger.Ledger, files *reloads) (*timeline.Engine, error) {
-	sealer, err := newSealer(cfg, files)
+func newEngine(cfg *Config, held *ledger.Ledger, reloads *reloads) (*timeline.Engine, error) {
+	sealer, err := newSealer(cfg, reloads)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (g *Gateway) Start(ctx context.Context) error {
 		return errors.Join(serverFields(err), g.release())
 	}
 	g.memory.Start()
-	g.files.Start()
+	g.watcher.Start()
 	g.sharing.start()
 	for _, login := range g.logins {
 		login.start()
@@ -208,7 +208,7 @@ func (g *Gateway) Failed() <-chan error { return g.server.Failed() }
 // at them every five seconds by itself.
 func (g *Gateway) Reload() {
 	g.log.LogAttrs(context.Background(), slog.LevelInfo, "the files of the configuration are looked at")
-	g.files.Look()
+	g.watcher.Look()
 }
 
 // Close says by health and readiness that the gateway stops, serves on for Config.Shutdown.Delay, takes no more calls then, lets open
@@ -227,7 +227,7 @@ func (g *Gateway) release() error {
 		g.unregister()
 	}
 	g.memory.Close()
-	g.files.Close()
+	g.watcher.Close()
 	if g.cache != nil {
 		g.cache.Close()
 	}

@@ -24,7 +24,7 @@ func (k *sealKeys) Open(token string, associated []byte) ([]byte, error) {
 }
 
 // newSealer follows the configured file of keys. Without one it returns nil, which stands for random keys.
-func newSealer(cfg *Config, files *reloads) (seal.Sealer, error) {
+func newSealer(cfg *Config, reloads *reloads) (seal.Sealer, error) {
 	path := cfg.SealKeysFile
 	switch {
 	case cfg.sealer != nil:
@@ -32,7 +32,7 @@ func newSealer(cfg *Config, files *reloads) (seal.Sealer, error) {
 	case path == "":
 		return nil, nil //nolint:nilnil // the timeline takes nil for random keys
 	}
-	value, err := sealKeysOf(path, files.options(metrics.FilesSealKeys))
+	value, err := sealKeysOf(path, reloads.options(metrics.FilesSealKeys))
 	if err != nil {
 		return nil, configError("SealKeysFile", err)
 	}

@@ -19,7 +19,7 @@ type sharing struct {
 }
 
 // newSharing makes the shared store that cfg describes; nil = none. It connects to nobody before start.
-func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, error) {
+func newSharing(cfg *Config, stats *metrics.Metrics, reloads *reloads) (*sharing, error) {
 	storeCfg := cfg.Shared
 	if storeCfg.URL == "" {
 		return nil, storeCfg.unused()
@@ -31,7 +31,7 @@ func newSharing(cfg *Config, stats *metrics.Metrics, files *reloads) (*sharing, 
 	if err != nil {
 		return nil, err
 	}
-	sealKeys, err := sealKeysOf(storeCfg.KeysFile, files.options(metrics.FilesSharedKeys))
+	sealKeys, err := sealKeysOf(storeCfg.KeysFile, reloads.options(metrics.FilesSharedKeys))
 	if err != nil {
 		return nil, configError("Shared.KeysFile", err)
 	}

@@ -26,7 +26,7 @@ var errNoSharedKeys = errors.New("is needed with a shared store: what replicas p
 var errNoCertificate = errors.New("holds no certificate in PEM form")
 
 // newTenants makes a Graph client, a credential and the sources of each tenant. They share the cache, whose keys hold the tenant.
-func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, files *reloads) (map[string]*service.Tenant, error) {
+func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, reloads *reloads) (map[string]*service.Tenant, error) {
 	tenants := make(map[string]*service.Tenant)
 	var errs []error
 	pages := readers.New(g.cache, readers.Config{Settle: cfg.settle(), Shared: g.sharing.sharedValues()})
@@ -38,7 +38,7 @@ func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, files *reloads
 			continue
 		}
 		g.graphs = append(g.graphs, clients)
-		files.login(clients)
+		reloads.login(clients)
 		if !auth.Expires(clients.credential).IsZero() {
 			if err := stats.CredentialExpires(alias, func() time.Time { return auth.Expires(clients.credential) }); err != nil {
 				return nil, err

@@ -131,15 +131,15 @@ func checkLoopback(field, addr, why string) error {
 	return nil
 }
 
-// checkBound refuses a listener that was to be on loopback and did not end up there, whatever its name resolved to.
-func checkBound(c *Config, field, addr string, listener net.Listener) error {
+// checkListener refuses a listener that was to be on loopback and did not end up there, whatever its name resolved to.
+func checkListener(c *Config, field, addr string, listener net.Listener) error {
 	if field == fieldMetrics {
 		return nil
 	}
 	if beyond, err := beyondLoopback(field, addr); err == nil && beyond && !c.mode.open() && field != fieldAdmin {
 		return nil
 	}
-	if bound, ok := listener.Addr().(*net.TCPAddr); ok && bound.IP.IsLoopback() {
+	if at, ok := listener.Addr().(*net.TCPAddr); ok && at.IP.IsLoopback() {
 		return nil
 	}
 	return fielderror.New(field, "the name does not resolve to loopback; give 127.0.0.1")

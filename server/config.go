@@ -137,9 +137,9 @@ const (
 // Listeners are listeners that are open already.
 type Listeners struct{ GRPC, HTTP, Admin, Metrics net.Listener }
 
-// boundAddr returns the address of an open listener, or else the configured one. A listener without a TCP address cannot be reached
+// listenAddr returns the address of an open listener, or else the configured one. A listener without a TCP address cannot be reached
 // from other machines.
-func boundAddr(open net.Listener, configured string) string {
+func listenAddr(open net.Listener, configured string) string {
 	if open == nil {
 		return configured
 	}
@@ -151,8 +151,8 @@ func boundAddr(open net.Listener, configured string) string {
 
 // complete returns the configuration with its defaults, or the error of a configuration that cannot be served.
 func (c Config) complete() (Config, error) {
-	c.GRPCAddr, c.HTTPAddr, c.AdminAddr = boundAddr(c.Listeners.GRPC, c.GRPCAddr), boundAddr(c.Listeners.HTTP, c.HTTPAddr), boundAddr(c.Listeners.Admin, c.AdminAddr)
-	c.MetricsAddr = boundAddr(c.Listeners.Metrics, c.MetricsAddr)
+	c.GRPCAddr, c.HTTPAddr, c.AdminAddr = listenAddr(c.Listeners.GRPC, c.GRPCAddr), listenAddr(c.Listeners.HTTP, c.HTTPAddr), listenAddr(c.Listeners.Admin, c.AdminAddr)
+	c.MetricsAddr = listenAddr(c.Listeners.Metrics, c.MetricsAddr)
 	if err := checkAuthentication(&c); err != nil {
 		return c, err
 	}

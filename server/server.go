@@ -28,9 +28,9 @@ import (
 
 // Server serves gRPC, REST and the admin pages. Make it with New, run it with Start, end it with Close.
 type Server struct {
-	cfg      Config
-	shutdown *lifetime.Shutdown
-	conns    *lifetime.ConnAges // of the gRPC listener
+	cfg       Config
+	shutdown  *lifetime.Shutdown
+	grpcConns *lifetime.GRPCConns
 	// connections bounds the connections of both protocols.
 	connections  *admission.Connections
 	limits       *interceptor.Limits
@@ -79,7 +79,7 @@ func New(cfg Config) (*Server, error) {
 		connections: admission.NewConnections(cfg.Bounds, func() { cfg.Metrics.Shed(metrics.ShedConnections) }),
 		failed:      make(chan error, 1),
 	}
-	s.conns = lifetime.NewConnAges(cfg.ConnectionAge, cfg.ConnectionGrace, cfg.HeaderTime, s.connections)
+	s.grpcConns = lifetime.NewGRPCConns(cfg.ConnectionAge, cfg.ConnectionGrace, cfg.HeaderTime, s.connections)
 	s.limits = interceptor.NewLimits(interceptor.LimitsConfig{
 		MaxCalls: cfg.MaxCalls, MaxStreams: cfg.MaxStreams, Share: callerShare(&cfg), Policy: cfg.Policy,
 		Memory: cfg.Memory, Ledger: cfg.Ledger, Shutdown: s.shutdown, Announced: cfg.DrainDelay > 0, Shed: cfg.Metrics.Shed,
@@ -92,14 +92,14 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
-	s.public = s.newGRPC(chain, append(publicOptions(&cfg, s.conns),
-		grpc.InTapHandle(s.conns.Tap(hasMethod(func() *grpc.Server { return s.public }))))...)
+	s.public = s.newGRPC(chain, append(publicOptions(&cfg, s.grpcConns),
+		grpc.InTapHandle(s.grpcConns.Tap(hasMethod(func() *grpc.Server { return s.public }))))...)
 	handler, err := s.newREST()
 	if err != nil {
 		return nil, fmt.Errorf("server: %w", err)
 	}
 	s.web = newWeb(countRequests(httpmw.RequestID(s.recovered(s.front(handler)))), &cfg)
-	s.boundConns(s.web)
+	s.admitConns(s.web)
 	s.diag = newDiagnostics()
 	s.admin, s.metricsServer = newAdmin(s.diag, cfg), s.newMetricsServer()
 	s.listeners = [...]net.Listener{
@@ -119,7 +119,7 @@ func (s *Server) newServices() {
 	}
 	s.services = service.New(&service.Config{
 		Engine: cfg.Engine, Tenants: cfg.Tenants, Policy: cfg.Policy, Metrics: cfg.Metrics,
-		Streams: &lifetime.Streams{Shutdown: s.shutdown, Conns: s.conns, MaxAge: cfg.StreamAge, Stall: cfg.StreamStall},
+		Streams: &lifetime.Streams{Shutdown: s.shutdown, Conns: s.grpcConns, MaxAge: cfg.StreamAge, Stall: cfg.StreamStall},
 	})
 }
 
@@ -177,7 +177,7 @@ func (s *Server) listen(ctx context.Context) error {
 			return fielderror.New(at.field, "cannot listen on this address: %s", reason(err))
 		}
 		s.listeners[i] = listener
-		if err := checkBound(&s.cfg, at.field, at.addr, listener); err != nil {
+		if err := checkListener(&s.cfg, at.field, at.addr, listener); err != nil {
 			return err
 		}
 	}

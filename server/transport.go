@@ -29,7 +29,7 @@ const (
 )
 
 // publicOptions returns the options of the gRPC listener's server.
-func publicOptions(cfg *Config, conns *lifetime.ConnAges) []grpc.ServerOption {
+func publicOptions(cfg *Config, conns *lifetime.GRPCConns) []grpc.ServerOption {
 	creds := insecure.NewCredentials()
 	if cfg.TLS != nil {
 		creds = credentials.NewTLS(cfg.TLS.Config())
@@ -43,7 +43,7 @@ func publicOptions(cfg *Config, conns *lifetime.ConnAges) []grpc.ServerOption {
 		// Requests are small: windows of a fixed size spare each call a ping that would measure the line.
 		grpc.StaticStreamWindowSize(maxRequest),
 		grpc.StaticConnWindowSize(16 * maxRequest),
-		grpc.ReadBufferSize(0), // see lifetime.ConnAges
+		grpc.ReadBufferSize(0), // see lifetime.GRPCConns
 		grpc.ConnectionTimeout(cfg.HeaderTime),
 		// Clients may ping every 10 seconds, also between calls: long streams outlive idle proxies that way.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),

@@ -99,7 +99,7 @@ func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry)
 		frame.AddCoverageGaps(answer.GetSources())
 	}
 	page := &Page{Message: answer, Events: events.joined(), Count: events.count, BySource: events.bySource}
-	entry.put(page, call.req, m, events.chunkRange(), call.token == "")
+	entry.put(page, call.req, m, events.chunkRange())
 	return page, nil
 }
 

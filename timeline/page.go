@@ -111,10 +111,15 @@ func (c *cachedPage) put(key any, made []byte) {
 	if c.renditions == nil {
 		c.renditions = map[any][]byte{}
 	}
-	if made != nil && c.renditions[key] == nil {
+	if c.renditions[key] == nil {
 		c.renditions[key] = made
 		c.size += int64(cap(made))
 	}
+	c.store()
+}
+
+// store puts the page into its cache, with the size that it has now. The lock is held, or nobody else has the page yet.
+func (c *cachedPage) store() {
 	c.entry.store.Put(readers.Value{
 		Key: c.entry.key, Value: c, End: c.end, ReadAt: time.Now(),
 		Size: c.size + int64(cap(c.events)+2*proto.Size(c.message)+len(c.entry.key)) + 1<<10,
@@ -170,12 +175,12 @@ func (e cacheEntry) get(ctx context.Context) *Page {
 }
 
 // put caches a page if all of it came from cached windows and the answer does not depend on when it is asked for. in is the run of all
-// events of the page, if there is one; first says that the walk began with this page.
-func (e cacheEntry) put(p *Page, req *query.Events, m *merge.Merger, in chunkRange, first bool) {
+// events of the page, if there is one.
+func (e cacheEntry) put(p *Page, req *query.Events, m *merge.Merger, in chunkRange) {
 	if e.store == nil {
 		return
 	}
-	used, until, ok := m.CachedWindows(first)
+	used, until, ok := m.CachedWindows()
 	if !ok || len(used) == 0 || len(used) > maxPageWindows {
 		return
 	}
@@ -189,5 +194,5 @@ func (e cacheEntry) put(p *Page, req *query.Events, m *merge.Merger, in chunkRan
 		c.windows = append(c.windows, pageWindow{u.Store, u.Key, weak.Make(u.Chunk), u.Chunk == in.chunk})
 	}
 	p.cached = c
-	c.put(nil, nil)
+	c.store()
 }

@@ -33,7 +33,7 @@ const closeWithin = 300 * time.Millisecond
 // Streams decides when the streams of a server end.
 type Streams struct {
 	Shutdown *Shutdown
-	Conns    *ConnAges
+	Conns    *GRPCConns
 	// MaxAge is when a stream ends with its token.
 	MaxAge time.Duration
 	// Stall is how long a client may take nothing; 0 = for ever.

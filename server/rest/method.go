@@ -20,8 +20,8 @@ type method struct {
 	request protoreflect.MessageDescriptor
 	// empty is a request without fields, which nobody changes.
 	empty proto.Message
-	// bound are the fields that the path fills.
-	bound map[protoreflect.Name]bool
+	// inPath are the fields that the path fills.
+	inPath map[protoreflect.Name]bool
 	// stream says that the answer is a stream: of frames, or of the bytes of a download.
 	stream, download bool
 	// post says that the path takes a POST as well, with the request as its JSON body.
@@ -73,12 +73,12 @@ func addMethod(found map[string]*method, desc protoreflect.MethodDescriptor) err
 		}
 		m := &method{
 			name:    fmt.Sprintf("/%s/%s", desc.Parent().FullName(), desc.Name()),
-			request: desc.Input(), empty: kind.Zero().Interface(), bound: map[protoreflect.Name]bool{},
+			request: desc.Input(), empty: kind.Zero().Interface(), inPath: map[protoreflect.Name]bool{},
 			stream:   desc.IsStreamingServer(),
 			download: desc.Output().FullName() == (*httpbody.HttpBody)(nil).ProtoReflect().Descriptor().FullName(),
 		}
 		for _, part := range variable.FindAllStringSubmatch(template, -1) {
-			m.bound[protoreflect.Name(part[1])] = true
+			m.inPath[protoreflect.Name(part[1])] = true
 		}
 		template = variable.ReplaceAllStringFunc(template, withShape)
 		m.post = posts[template]

@@ -78,7 +78,7 @@ func (m *method) checkQuery(values url.Values, posted bool) (map[protoreflect.Na
 func (m *method) field(name string) (field protoreflect.FieldDescriptor, path protoreflect.Name) {
 	head, rest, nested := strings.Cut(name, ".")
 	field = fieldOf(m.request, head)
-	if field == nil || m.bound[field.Name()] {
+	if field == nil || m.inPath[field.Name()] {
 		return nil, ""
 	}
 	if !nested {
@@ -124,7 +124,7 @@ func (m *method) names(camelCase bool) []string {
 		field := fields.Get(i)
 		name := spelling(field, camelCase)
 		switch {
-		case m.bound[field.Name()]:
+		case m.inPath[field.Name()]:
 		case field.Message() != nil && !isTime(field):
 			for j := range field.Message().Fields().Len() {
 				names = append(names, name+"."+spelling(field.Message().Fields().Get(j), camelCase))

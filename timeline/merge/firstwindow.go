@@ -74,7 +74,7 @@ func (f *FirstWindow) Read(
 		return 0, true
 	}
 	defer m.Close()
-	m.Limit(1, 1, account)
+	m.Limit(1, 1, account) // the rows count for the messages of one chat, and this is no such walk
 	r := m.readers[0]
 	if len(r.queue) == 0 || r.queue[0].plan == nil {
 		return 0, true

@@ -15,10 +15,10 @@ import (
 	"github.com/parley-gateway/parley/server/admission"
 )
 
-// ConnAges knows the connections of the gRPC listener and their ages. The library renews connections after an age, so that
-// callers spread over replicas that were added; a stream that is still open then has a time of grace to end. After that
-// the library closes the connection, so the stream is ended with its token a little before.
-type ConnAges struct {
+// GRPCConns are the connections of the gRPC listener. Each knows its age, who calls over it, and when the last byte of an answer is out.
+// The library renews connections after an age, so that callers spread over replicas that were added; a stream that is still open then has
+// a time of grace to end. After that the library closes the connection, so the stream is ended with its token a little before.
+type GRPCConns struct {
 	age, grace     time.Duration
 	messageTimeout time.Duration // until the message of a call must have come
 	admitted       *admission.Connections
@@ -27,41 +27,42 @@ type ConnAges struct {
 	conns map[string]*conn // by the address of the other side
 }
 
-// NewConnAges makes the ages of connections. messageTimeout is how long the message of a call may take to come.
-func NewConnAges(age, grace, messageTimeout time.Duration, admitted *admission.Connections) *ConnAges {
-	return &ConnAges{age: age, grace: grace, messageTimeout: messageTimeout, admitted: admitted, conns: make(map[string]*conn)}
+// NewGRPCConns returns a GRPCConns without connections. age and grace are the times after which the library renews a connection and
+// closes it; admitted counts the connections of both listeners. messageTimeout is how long the message of a call may take to come.
+func NewGRPCConns(age, grace, messageTimeout time.Duration, admitted *admission.Connections) *GRPCConns {
+	return &GRPCConns{age: age, grace: grace, messageTimeout: messageTimeout, admitted: admitted, conns: make(map[string]*conn)}
 }
 
 // Credentials returns the inner credentials, which also note each connection that completes its handshake.
-func (a *ConnAges) Credentials(inner credentials.TransportCredentials) credentials.TransportCredentials {
-	return &connCredentials{inner, a}
+func (g *GRPCConns) Credentials(inner credentials.TransportCredentials) credentials.TransportCredentials {
+	return &connCredentials{inner, g}
 }
 
 type connCredentials struct {
 	credentials.TransportCredentials
 
-	ages *ConnAges
+	all *GRPCConns
 }
 
 // ServerHandshake also notes the connection, which its wrapper forgets when it is closed. The connection below is left as it
 // is, because the library sets options on its socket.
 func (c *connCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	connection := c.ages.admitted.Enter(raw.RemoteAddr(), func() { _ = raw.Close() })
+	connection := c.all.admitted.Enter(raw.RemoteAddr(), func() { _ = raw.Close() })
 	handshaken, info, err := c.TransportCredentials.ServerHandshake(raw)
 	if err != nil {
 		connection.Leave()
 		return nil, nil, err
 	}
-	c.ages.mu.Lock()
-	defer c.ages.mu.Unlock()
-	known := newConn(handshaken, raw, c.ages, connection)
-	c.ages.conns[handshaken.RemoteAddr().String()] = known
+	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
+	known := newConn(handshaken, raw, c.all, connection)
+	c.all.conns[handshaken.RemoteAddr().String()] = known
 	return known, info, nil
 }
 
 // Clone implements credentials.TransportCredentials.
 func (c *connCredentials) Clone() credentials.TransportCredentials {
-	return c.ages.Credentials(c.TransportCredentials.Clone())
+	return c.all.Credentials(c.TransportCredentials.Clone())
 }
 
 // conn is one connection. It reads the headers of the frames that pass, which tell when the last byte of an answer is out:
@@ -70,7 +71,7 @@ type conn struct {
 	net.Conn
 
 	raw      net.Conn // below TLS
-	ages     *ConnAges
+	all      *GRPCConns
 	admitted *admission.Connection
 	opened   time.Time
 	closing  sync.Once
@@ -89,9 +90,9 @@ type conn struct {
 // readBufferSize is the size of the read buffer of a connection; requests are small.
 const readBufferSize = 8 << 10
 
-func newConn(inner, raw net.Conn, ages *ConnAges, admitted *admission.Connection) *conn {
+func newConn(inner, raw net.Conn, all *GRPCConns, admitted *admission.Connection) *conn {
 	c := &conn{
-		Conn: inner, raw: raw, ages: ages, admitted: admitted, opened: time.Now(),
+		Conn: inner, raw: raw, all: all, admitted: admitted, opened: time.Now(),
 		reader: bufio.NewReaderSize(inner, readBufferSize), holds: make(map[uint32]*Hold),
 	}
 	c.in = frameScanner{untilHeader: len(http2.ClientPreface), onFrame: func(kind http2.FrameType, _ http2.Flags, stream uint32) {
@@ -166,9 +167,9 @@ func (c *conn) isShared() bool {
 func (c *conn) Close() error {
 	c.closing.Do(func() {
 		c.admitted.Leave()
-		c.ages.mu.Lock()
-		delete(c.ages.conns, c.RemoteAddr().String())
-		c.ages.mu.Unlock()
+		c.all.mu.Lock()
+		delete(c.all.conns, c.RemoteAddr().String())
+		c.all.mu.Unlock()
 		c.mu.Lock()
 		holds := c.holds
 		c.holds, c.closed = nil, true
@@ -184,39 +185,39 @@ func (c *conn) Close() error {
 func (c *conn) hangUp() { _ = c.raw.Close() }
 
 // connOf returns the connection of a call over gRPC; nil over REST.
-func (a *ConnAges) connOf(ctx context.Context) *conn {
+func (g *GRPCConns) connOf(ctx context.Context) *conn {
 	p, ok := peer.FromContext(ctx)
 	if !ok || p.Addr == nil {
 		return nil
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.conns[p.Addr.String()]
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.conns[p.Addr.String()]
 }
 
 // Tap notes each call when its headers are there. A call of an unknown method is answered at once and holds nothing.
-func (a *ConnAges) Tap(known func(method string) bool) tap.ServerInHandle {
+func (g *GRPCConns) Tap(known func(method string) bool) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		if !known(info.FullMethodName) {
 			return ctx, nil
 		}
-		c := a.connOf(ctx)
+		c := g.connOf(ctx)
 		if c == nil {
 			return ctx, nil
 		}
 		// The library calls this when it has read these headers and nothing behind them.
-		return c.admitted.Begin(context.WithValue(ctx, holdKey{}, c.holdStream(c.latest)), a.messageTimeout), nil
+		return c.admitted.Begin(context.WithValue(ctx, holdKey{}, c.holdStream(c.latest)), g.messageTimeout), nil
 	}
 }
 
 // endWithinGrace ends a stream over gRPC before the library closes its connection; release stops the timer. Streams over REST have no such
 // bound.
-func (a *ConnAges) endWithinGrace(hold *Hold, closer *StreamCloser) (release func()) {
+func (g *GRPCConns) endWithinGrace(hold *Hold, closer *StreamCloser) (release func()) {
 	if hold == nil || hold.conn == nil {
 		return func() {}
 	}
 	// The library varies the age by a tenth.
-	left := time.Until(hold.conn.opened.Add(a.age - a.age/10 + a.grace - a.grace/10))
+	left := time.Until(hold.conn.opened.Add(g.age - g.age/10 + g.grace - g.grace/10))
 	timer := time.AfterFunc(left, func() { closer.stopAtCheckpoint(ErrStreamEnded("the connection has reached its age")) })
 	return func() { timer.Stop() }
 }
