@@ -44,6 +44,9 @@ func (c *checker) checkSecurity() {
 	c.checkListeners(len(modes) > 0)
 }
 
+// errUnused is the error of a setting that the ways of authentication do not use, given how they are mentioned.
+const errUnused = "is set, yet %s does not use it; unset one of them"
+
 // checkModes checks that the settings which the ways of authentication need are set, and that no setting is set which they do not use.
 func (c *checker) checkModes(modes []string) {
 	s := c.settings
@@ -67,8 +70,11 @@ func (c *checker) checkModes(modes []string) {
 		case setting.needed && *setting.field == "":
 			c.failf(setting.field, "is needed with %s", c.mention(&s.AuthMode))
 		case !setting.used && *setting.field != "":
-			c.failf(setting.field, "is set, yet %s does not use it; unset one of them", c.mention(&s.AuthMode))
+			c.failf(setting.field, errUnused, c.mention(&s.AuthMode))
 		}
+	}
+	if s.TokenMaxLifetime > 0 && !oidc {
+		c.failf(&s.TokenMaxLifetime, errUnused, c.mention(&s.AuthMode))
 	}
 }
 

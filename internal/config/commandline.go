@@ -57,7 +57,7 @@ func HelpValue(value *kong.Value) string {
 	return text
 }
 
-// lenient is a mapper that never fails: a value that cannot be read makes its flag a broken one, and the other flags are still read.
+// lenient is a mapper that fails for no value: one that cannot be read makes its flag a broken one, and the other flags are still read.
 type lenient struct {
 	kong.Mapper
 

@@ -58,7 +58,10 @@ func TestCheckRefusesUnguardedSettings(t *testing.T) {
 		"programs without tokens": {func(s *config.Settings) {
 			s.AuthMode, s.OIDCIssuer, s.OIDCAudience, s.OIDCPrograms = "mtls", "", "", "okta"
 		}, "PARLEY_OIDC_PROGRAMS: is set, yet"},
-		"a lifetime below zero":      {func(s *config.Settings) { s.TokenMaxLifetime = -1 }, "PARLEY_TOKEN_MAX_LIFETIME: must not be negative"},
+		"a lifetime below zero": {func(s *config.Settings) { s.TokenMaxLifetime = -1 }, "PARLEY_TOKEN_MAX_LIFETIME: must not be negative"},
+		"a lifetime without tokens": {func(s *config.Settings) {
+			s.AuthMode, s.OIDCIssuer, s.OIDCAudience, s.TokenMaxLifetime = "mtls", "", "", 1
+		}, "PARLEY_TOKEN_MAX_LIFETIME: is set, yet"},
 		"no audience":                {func(s *config.Settings) { s.OIDCAudience = "" }, "PARLEY_OIDC_AUDIENCE: is needed"},
 		"issuer in the clear":        {func(s *config.Settings) { s.OIDCIssuer = "http://id.example" }, "PARLEY_OIDC_ISSUER: is not an https URL"},
 		"no certificate":             {func(s *config.Settings) { s.TLSCertFile = "" }, "PARLEY_TLS_CERT_FILE: is needed"},

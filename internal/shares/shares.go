@@ -13,7 +13,8 @@ import (
 
 // Errors of Enter.
 var (
-	// ErrFull says that every place is taken, and that the holder has its share already.
+	// ErrFull says that there is no place, and that the holder is not entitled to another one: it has its share already, or there are no
+	// shares.
 	ErrFull = errors.New("shares: every place is taken")
 	// ErrLate says that no place was found in the time that there was for it.
 	ErrLate = errors.New("shares: no place was found in time")
@@ -38,7 +39,7 @@ type holder struct {
 	name    string
 	weight  float64
 	used    int64
-	waiting int
+	waiting int64     // places that its waiters ask for
 	places  list.List // of *Place, the newest last
 }
 
@@ -88,7 +89,7 @@ func (p *Pool) Enter(ctx context.Context, name string, weight float64, cost int,
 	}
 	w := &waiter{place, make(chan struct{})}
 	at := p.waiting.PushBack(w)
-	h.waiting++
+	h.waiting += place.cost
 	evicted := p.makeRoom()
 	p.mu.Unlock()
 	for _, evict := range evicted {
@@ -117,7 +118,7 @@ func (p *Pool) await(ctx context.Context, w *waiter, at *list.Element) (*Place, 
 	default:
 	}
 	p.waiting.Remove(at)
-	w.place.holder.waiting--
+	w.place.holder.waiting -= w.place.cost
 	p.forget(w.place.holder)
 	p.admit()
 	return nil, ErrLate
@@ -151,12 +152,13 @@ func (p *Pool) fair(h *holder) int64 {
 	return max(int64(float64(p.size)*p.share*h.weight), 1)
 }
 
-// shared reports whether there are shares at all.
-func (p *Pool) shared() bool { return p.share > 0 && p.share < 1 }
+// hasShares reports whether a holder may have to give places back.
+func (p *Pool) hasShares() bool { return p.share > 0 && p.share < 1 }
 
-// entitled reports whether a place is within its holder's share; the lock is held.
+// entitled reports whether a place, beside those that its holder has and waits for, is within the holder's share; the lock is held. One
+// place, whatever its cost, always is.
 func (p *Pool) entitled(pl *Place) bool {
-	return p.shared() && pl.holder.used+int64(pl.holder.waiting)+pl.cost <= max(p.fair(pl.holder), pl.cost)
+	return p.hasShares() && pl.holder.used+pl.holder.waiting+pl.cost <= max(p.fair(pl.holder), pl.cost)
 }
 
 // Size returns the number of places.
@@ -177,7 +179,7 @@ func (p *Pool) admit() {
 			return
 		}
 		p.waiting.Remove(at)
-		w.place.holder.waiting--
+		w.place.holder.waiting -= w.place.cost
 		p.take(w.place)
 		close(w.ready)
 	}

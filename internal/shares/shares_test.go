@@ -134,6 +134,25 @@ func TestSharesFollowWeightsAndCosts(t *testing.T) {
 			t.Errorf("work that costs everything: %v", err)
 		}
 	})
+	synctest.Test(t, func(t *testing.T) {
+		pool := shares.New(16, 0.5)
+		for range 16 {
+			if _, err := pool.Enter(t.Context(), "greedy", 1, 1, func() {}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go func() { _, _ = pool.Enter(ctx, "dear", 1, 6, nil) }()
+		synctest.Wait()
+		if _, err := pool.Enter(ctx, "dear", 1, 3, nil); !errors.Is(err, shares.ErrFull) {
+			t.Errorf("beside a waiter for six of eight places, three more: %v", err)
+		}
+		if _, err := pool.Enter(ctx, "dear", 1, 2, nil); !errors.Is(err, shares.ErrLate) {
+			t.Errorf("beside a waiter for six of eight places, two more: %v", err)
+		}
+		synctest.Wait()
+	})
 	alone := shares.New(2, 0)
 	for range 2 {
 		if _, err := alone.Enter(t.Context(), "a", 1, 1, func() { t.Error("asked to go without shares") }); err != nil {

@@ -27,9 +27,9 @@ func DefaultBounds() Bounds {
 	return Bounds{Unauthenticated: 2048, UnauthenticatedPerPeer: 1024, Authenticated: 8192, Requests: 2048, RequestsPerPeer: 1024, Watches: 16}
 }
 
-// Connections bounds connections. For each connection too many, it closes the one that has been idle for longest: among unauthenticated
-// connections, one of the peer that has most of them; among authenticated ones, one of the caller that has most. So new connections always
-// find a place, and a flood displaces itself. It is safe for concurrent use.
+// Connections bounds connections. For each connection too many, it closes another one: among unauthenticated connections, the one of the
+// peer that has most of them whose latest request began longest ago; among authenticated ones, the one of the caller that has most that
+// has been idle for longest. So new connections always find a place, and a flood displaces itself. It is safe for concurrent use.
 type Connections struct {
 	bounds  Bounds
 	evicted func() // counts a connection that was closed to make room
@@ -43,7 +43,7 @@ type Connections struct {
 
 // class is the connections of one kind, in a group for each peer or caller.
 type class struct {
-	groups map[string]*list.List // of *Connection, the one that has been idle for longest first
+	groups map[string]*list.List // of *Connection, the one whose latest request began longest ago first; a request that ends counts as well where the caller is known
 	size   int
 }
 
@@ -67,6 +67,7 @@ type Connection struct {
 	at      *list.Element
 	open    map[*Request]struct{} // without an authenticated caller
 	counted int                   // of them, in all.pending
+	running int                   // requests that have not ended, with an authenticated caller or without
 	watches int
 }
 
@@ -77,9 +78,9 @@ func (c *Connections) Enter(from net.Addr, hangUp func()) *Connection {
 	var gone *Connection
 	switch own := c.unauthenticated.groups[conn.peer]; {
 	case own != nil && own.Len() >= c.bounds.UnauthenticatedPerPeer:
-		gone = longestIdle(own)
+		gone = oldest(own)
 	case c.unauthenticated.size >= c.bounds.Unauthenticated:
-		gone = longestIdle(c.unauthenticated.largest())
+		gone = oldest(c.unauthenticated.largest())
 	}
 	c.leave(gone)
 	c.join(conn, &c.unauthenticated, conn.peer)
@@ -98,7 +99,7 @@ func (k *Connection) Leave() {
 	k.all.leave(k)
 }
 
-// Request is one request on a connection, and the context that it runs in. Each of its methods may be called on nil.
+// Request is one request on a connection, and the context that it runs in. Received, Authenticate, Authenticated, AddWatch and End may be called on nil.
 type Request struct {
 	context.Context //nolint:containedctx // it is one
 
@@ -108,6 +109,7 @@ type Request struct {
 	// The rest is guarded by conn.all.mu.
 	authenticated bool
 	watch         bool
+	running       bool // counts in conn.running
 }
 
 type requestKey struct{}
@@ -145,6 +147,8 @@ func (k *Connection) Begin(ctx context.Context, messageTimeout time.Duration) *R
 	}
 	k.class.groups[k.group].MoveToBack(k.at)
 	k.open[r] = struct{}{}
+	k.running++
+	r.running = true
 	c.count(k)
 	var gone *Connection
 	if c.tooManyRequests(k.peer) {
@@ -228,11 +232,19 @@ func (r *Request) End() {
 	c := r.conn.all
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(r.conn.open, r)
-	c.count(r.conn)
+	k := r.conn
+	delete(k.open, r)
+	c.count(k)
+	if r.running {
+		r.running = false
+		k.running--
+	}
+	if k.class == &c.authenticated {
+		k.class.groups[k.group].MoveToBack(k.at)
+	}
 	if r.watch {
 		r.watch = false
-		r.conn.watches--
+		k.watches--
 	}
 }
 
@@ -347,13 +359,26 @@ func (s *class) remove(k *Connection) {
 	}
 }
 
-// longestIdle returns the connection of a group that has been idle for longest.
-func longestIdle(group *list.List) *Connection {
+// oldest returns the connection of a group whose latest request began longest ago, even if it still runs: who keeps requests open must not
+// displace others by it.
+func oldest(group *list.List) *Connection {
 	if group == nil || group.Len() == 0 {
 		return nil
 	}
 	k, _ := group.Front().Value.(*Connection)
 	return k
+}
+
+// longestIdle returns the connection of a group that has been idle for longest; where none is idle, the oldest.
+func longestIdle(group *list.List) *Connection {
+	if group != nil {
+		for at := group.Front(); at != nil; at = at.Next() {
+			if k, ok := at.Value.(*Connection); ok && k.running == 0 {
+				return k
+			}
+		}
+	}
+	return oldest(group)
 }
 
 // peerOf returns the name of a peer: its address without the port. For IPv6 it is the network, since one host may use all of it.

@@ -106,6 +106,35 @@ func TestQuietConnectionsGoFirst(t *testing.T) {
 	}
 }
 
+// TestIdleConnectionsOfACallerGoFirst: a connection with a stream that runs is not idle, however long ago the stream began.
+func TestIdleConnectionsOfACallerGoFirst(t *testing.T) {
+	t.Parallel()
+	l := newLobby(small())
+	known := make([]*visitor, 0, 5)
+	requests := make([]*admission.Request, 0, 5)
+	begin := func(port int) {
+		v := l.enter("192.0.2.1", port)
+		request := v.Begin(t.Context(), 0)
+		request.Authenticate("one")
+		known, requests = append(known, v), append(requests, request)
+	}
+	for i := range 4 {
+		begin(i)
+	}
+	requests[2].End()
+	requests[1].End()
+	requests[1].End()
+	begin(4)
+	if !known[2].cut || known[0].cut || known[1].cut {
+		t.Errorf("the one that has been idle for longest is cut: %t", known[2].cut)
+	}
+	begin(5)
+	begin(6)
+	if !known[1].cut || !known[0].cut || known[3].cut {
+		t.Errorf("the other idle one is cut: %t; then the oldest: %t", known[1].cut, known[0].cut)
+	}
+}
+
 // TestAConnectionBelongsToItsFirstCaller: a connection is its caller's after the first authenticated call, whoever shares the address; of known ones
 // the caller with most pays.
 func TestAConnectionBelongsToItsFirstCaller(t *testing.T) {

@@ -65,20 +65,22 @@ var requestRules = sync.OnceValues(func() (protovalidate.Validator, error) { ret
 // Chain lists the interceptors of a protocol in the order in which a call meets them. Both protocols have the same ones, but for
 // those that only one of them needs. The order matters:
 //
-//  1. Call puts a callinfo.Info into the context, which all other interceptors read and write. Trace, where calls are traced, begins the
-//     span of the call.
+//  1. Call puts a callinfo.Info into the context, which all other interceptors read and write.
 //  2. Arrival notes that the call's message is there, and its end (gRPC alone; HTTP has nothing to wait for).
 //  3. Hold begins the hold of a call, which lasts until the last byte of its answer is out, and lets streams over gRPC be ended that
-//     wait for their client. A stream over REST has none: its answer is out when its handler returns.
+//     wait for their client. A stream over REST has none: its answer is out when its handler returns. Below it trace, where calls are
+//     traced, begins the span of the call: the handler of a stream that hold aborts runs on for a moment, and so does its span.
 //  4. Answer headers writes the request id and, of unary calls, where the answer came from.
 //  5. Metrics and the log see the status that the caller sees. Between them, recovery turns a panic anywhere below into
 //     INTERNAL, which is counted; the log line of such a call is the panic's.
 //  6. Errors converts what comes from below into the errors of the contract. Above it only recovery makes one, of a panic, and hold, of a
 //     stream that it aborts.
-//  7. Request headers refuses headers that are doubled or not printable, before anybody reads one of them.
-//  8. Identity finds out who calls. No request is looked at, and nothing is recorded, before that.
+//  7. Request headers refuses headers that are doubled or not printable. Before it, only the request id and the traceparent are read, and
+//     one that is not of its form is ignored.
+//  8. Identity finds out who calls, and refuses a caller who begins too many calls (CALLER_LIMIT), which is not audited. No request is
+//     looked at before that.
 //  9. Audit opens the audit record of the call, into which the service writes what it is about to read, and ends it with the outcome. It
-//     stands above everything that can refuse a known caller.
+//     stands above everything else that can refuse a known caller.
 //  10. Reading ends a call whose request cannot be read (REST alone). Its caller is known, counted and logged by then.
 //  11. Recheck authorizes the caller again before each part of a stream. It stands below audit, which records its refusals.
 //  12. Deadline gives a unary call without a deadline one, and caps longer ones. Streams pass. It stands above limits, so that waiting
@@ -102,14 +104,14 @@ func Chain(cfg *Config, protocol string) (List, error) {
 	record := auditing{cfg.Audit, cfg.Metrics}
 	who := &identity{auth: cfg.Authenticator, rates: cfg.Rates, logger: cfg.Logger}
 	list := List{{"call", begin.unary, begin.stream}}
-	if cfg.Tracer != nil {
-		list = append(list, ofAPI("trace", tracing{cfg.Tracer}.unary, tracing{cfg.Tracer}.stream))
-	}
 	if protocol == callinfo.GRPC {
 		list = append(list, Interceptor{"arrival", arrival{}.unary, arrival{}.stream})
 	}
+	list = append(list, ofAPI("hold", hold.unary, hold.stream))
+	if cfg.Tracer != nil {
+		list = append(list, ofAPI("trace", tracing{cfg.Tracer}.unary, tracing{cfg.Tracer}.stream))
+	}
 	list = append(list, List{
-		ofAPI("hold", hold.unary, hold.stream),
 		{"answer headers", headers.unary, headers.stream},
 		{"metrics", counts.unary, counts.stream},
 		{"recovery", panics.unary, panics.stream},

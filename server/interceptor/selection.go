@@ -127,7 +127,9 @@ func maskOf(ctx context.Context, req any) (*view.Mask, error) {
 		if path == "*" {
 			return nil, nil //nolint:nilnil // everything is selected
 		}
-		path = strings.TrimPrefix(path, list+".")
+		if list != "" {
+			path = strings.TrimPrefix(path, list+".")
+		}
 		if !inView(resource, path, shown) {
 			return nil, apierror.Invalid(name, fmt.Sprintf("%q lies outside the view %s", path, strings.TrimPrefix(shown.String(), "EVENT_VIEW_")))
 		}
