@@ -289,7 +289,8 @@ func (c *Config) settle() map[parleyv1.Source]time.Duration {
 	}
 }
 
-// WithDefaults returns the configuration with the defaults of numbers and addresses filled in, as New uses it.
+// WithDefaults returns the configuration with the defaults that package parley decides filled in, as New uses it. The parts that they
+// configure have those of MaxDeadline, of the size of the cache, and of the shared store.
 func (c *Config) WithDefaults() Config {
 	d := *c
 	for _, listener := range []*Listener{&d.GRPC, &d.HTTP, &d.Admin} {

@@ -12,20 +12,20 @@ import (
 // loginTime bounds the fetching of a tenant's first token.
 const loginTime = time.Minute
 
-// login fetches a tenant's first token while the listeners already serve, so that the first caller does not wait for it, and a
+// firstToken fetches a tenant's first token while the listeners already serve, so that the first caller does not wait for it, and a
 // credential that fails is seen at once in the log and in parley_credential_ok.
-type login struct {
+type firstToken struct {
 	graph  *graphclient.Client
 	log    *slog.Logger
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 }
 
-func newLogin(graph *graphclient.Client, log *slog.Logger) *login {
-	return &login{graph: graph, log: log}
+func newFirstToken(graph *graphclient.Client, log *slog.Logger) *firstToken {
+	return &firstToken{graph: graph, log: log}
 }
 
-func (l *login) start() {
+func (l *firstToken) start() {
 	ctx, cancel := context.WithTimeout(context.Background(), loginTime)
 	l.cancel = cancel
 	l.done.Go(func() {
@@ -35,7 +35,7 @@ func (l *login) start() {
 	})
 }
 
-func (l *login) stop() {
+func (l *firstToken) stop() {
 	if l.cancel != nil {
 		l.cancel()
 	}

@@ -158,7 +158,7 @@ func TestSecretRotatesWhileNobodyCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	files := &reloads{reload.NewWatcher(0), cfg.Logger, stats}
-	files.login(clients)
+	files.watchCredential(clients)
 	for _, step := range []struct{ user, content, proves, ok, failed string }{
 		{"anna", "first", "first", "0", "0"},
 		{"ben", "second", "second", "1", "0"},

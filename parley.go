@@ -42,7 +42,8 @@ type Gateway struct {
 	memory   *pressure.Guard
 	watcher  *reload.Watcher
 	log      *slog.Logger
-	logins   []*login
+	// firstTokens fetch the first token of each tenant.
+	firstTokens []*firstToken
 	// unregister removes the metrics from the Registerer; nil without one.
 	unregister func()
 }
@@ -189,8 +190,8 @@ func (g *Gateway) Start(ctx context.Context) error {
 	g.memory.Start()
 	g.watcher.Start()
 	g.sharing.start()
-	for _, login := range g.logins {
-		login.start()
+	for _, first := range g.firstTokens {
+		first.start()
 	}
 	return nil
 }
@@ -214,8 +215,8 @@ func (g *Gateway) Reload() {
 // Close says by health and readiness that the gateway stops, serves on for Config.Shutdown.Delay, takes no more calls then, lets open
 // ones finish until ctx ends (or for Config.Shutdown.Timeout, if ctx has no deadline), and releases everything.
 func (g *Gateway) Close(ctx context.Context) error {
-	for _, login := range g.logins {
-		login.stop()
+	for _, first := range g.firstTokens {
+		first.stop()
 	}
 	err := g.server.Close(ctx)
 	return errors.Join(err, g.release())

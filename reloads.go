@@ -32,24 +32,24 @@ func (r *reloads) report(what string, err error) {
 	r.log.LogAttrs(context.Background(), slog.LevelInfo, "a changed file is in force", slog.String("what", what))
 }
 
-// login watches the file of a tenant's credential, if it has one: the application's own logins and those on behalf of users read it, each for
+// watchCredential watches the file of a tenant's credential, if it has one: the application's own logins and those on behalf of users read it, each for
 // itself.
-func (r *reloads) login(clients graphClients) {
+func (r *reloads) watchCredential(clients graphClients) {
 	if !auth.OfFile(clients.credential) {
 		return
 	}
 	r.stats.Loaded(metrics.FilesCredentials)
-	r.watcher.Add(loginFile{r, clients})
+	r.watcher.Add(credentialFile{r, clients})
 }
 
-// loginFile is the file of a tenant's credential.
-type loginFile struct {
+// credentialFile is the file of a tenant's credential.
+type credentialFile struct {
 	reloads *reloads
 	clients graphClients
 }
 
 // Look implements reload.Looker. A change of the file is one change, whoever reads it.
-func (l loginFile) Look() {
+func (l credentialFile) Look() {
 	changed, err := auth.Reload(l.clients.credential)
 	if l.clients.delegates != nil {
 		if unusable := l.clients.delegates.Reload(); err == nil {

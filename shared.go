@@ -1,6 +1,7 @@
 package parley
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/parley-gateway/parley/cache/shared"
@@ -17,6 +18,8 @@ type sharing struct {
 	values *shared.Values
 	keys   *sharedKeys
 }
+
+var errNoSharedKeys = errors.New("is needed with a shared store: what replicas put there is sealed; write a key by `openssl rand -base64 32`, the same for all replicas")
 
 // newSharing makes the shared store that cfg describes; nil = none. It connects to nobody before start.
 func newSharing(cfg *Config, stats *metrics.Metrics, reloads *reloads) (*sharing, error) {

@@ -21,8 +21,6 @@ import (
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
-var errNoSharedKeys = errors.New("is needed with a shared store: what replicas put there is sealed; write a key by `openssl rand -base64 32`, the same for all replicas")
-
 var errNoCertificate = errors.New("holds no certificate in PEM form")
 
 // newTenants makes a Graph client, a credential and the sources of each tenant. They share the cache, whose keys hold the tenant.
@@ -38,7 +36,7 @@ func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, reloads *reloa
 			continue
 		}
 		g.graphs = append(g.graphs, clients)
-		reloads.login(clients)
+		reloads.watchCredential(clients)
 		if !auth.Expires(clients.credential).IsZero() {
 			if err := stats.CredentialExpires(alias, func() time.Time { return auth.Expires(clients.credential) }); err != nil {
 				return nil, err
@@ -52,7 +50,7 @@ func (g *Gateway) newTenants(cfg *Config, stats *metrics.Metrics, reloads *reloa
 		if g.cache == nil { // it could not be made, and the tenants are tried for their own mistakes alone
 			continue
 		}
-		g.logins = append(g.logins, newLogin(clients.client, cfg.Logger))
+		g.firstTokens = append(g.firstTokens, newFirstToken(clients.client, cfg.Logger))
 		tenants[alias] = newTenant(cfg, &tenantCfg, clients, pages)
 	}
 	return tenants, errors.Join(errs...)
@@ -85,13 +83,13 @@ func newGraph(cfg *Config, tenantCfg *Tenant, observer graph.Observer, pool limi
 	if err != nil {
 		noRoots = fielderror.New("CAFile", "%w", err)
 	}
-	login := auth.CredentialConfig{
+	credentialCfg := auth.CredentialConfig{
 		Kind: tenantCfg.Credential, TenantID: tenantCfg.ID, ClientID: tenantCfg.ClientID, Cloud: cloud, AuthorityHost: tenantCfg.AuthorityURL,
 		ClientSecretFile: tenantCfg.ClientSecretFile, CertificateFile: tenantCfg.CertificateFile,
 	}
-	delegating := graphclient.DelegatesConfig{Credential: login} // without roots and proxy: it takes those of the client
-	login.RootCAs, login.Proxy = roots, cfg.Proxy
-	credential, err := newCredential(tenantCfg, login)
+	delegating := graphclient.DelegatesConfig{Credential: credentialCfg} // without roots and proxy: it takes those of the client
+	credentialCfg.RootCAs, credentialCfg.Proxy = roots, cfg.Proxy
+	credential, err := newCredential(tenantCfg, credentialCfg)
 	if err := errors.Join(noRoots, err); err != nil {
 		return graphClients{}, err
 	}

@@ -77,7 +77,7 @@ type Config struct {
 	// CallerShare is the part of MaxCalls and of MaxStreams that a caller may hold while others wait, times the weight that the
 	// policy gives the caller; 0 or less, or 1 or more = as much as there is. Without authentication there are no shares.
 	CallerShare float64
-	// Reflection serves gRPC reflection on the public listener.
+	// Reflection serves gRPC reflection on the gRPC listener.
 	Reflection bool
 	// Explorer are the files of the page at /explorer; nil = it is not served.
 	Explorer fs.FS

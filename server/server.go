@@ -40,7 +40,7 @@ type Server struct {
 	handlers sync.WaitGroup
 	health   *health.Server
 
-	public   *grpc.Server // the gRPC listener
+	public   *grpc.Server // of the gRPC listener
 	web      *http.Server // REST
 	requests sync.RWMutex // held for reading by each request of web
 	admin    *http.Server

@@ -29,11 +29,11 @@ const (
 	MetaResumeToken    = "resume_token"     // cursor to go on from
 	MetaRoles          = "roles"            // permissions, of which Graph names one as needed, separated by commas
 	MetaUserRoles      = "user_roles"       // Entra roles, of which the signed-in user needs one, separated by commas
-	MetaCause          = "cause"            // why a service was not reached: dns, tls, proxy, refused, unreachable, timeout, reset, cut
+	MetaCause          = "cause"            // why a service was not reached, one of graph.Cause
 	MetaClaims         = "claims"           // what to ask a new token with: a JSON object in base64
 )
 
-// Error is a failure before it is a status. Its message is for people, and quotes no input but field names.
+// Error is a failure before it is a status. Its message is for people, and quotes no input but names of fields.
 type Error struct {
 	Code    codes.Code
 	Reason  parleyv1.ErrorReason
@@ -97,7 +97,8 @@ func (e *Error) GRPCStatus() *status.Status {
 	return full
 }
 
-// New returns the error of a reason with the code and the wait of its row in the table. Without a message it has the text of the row.
+// New returns the error of a reason with the code and the wait of its row in the table. Without a message it has the text of the row. For a
+// reason of gaps alone, which ends no call, code, wait and text are those of INTERNAL.
 func New(reason parleyv1.ErrorReason, message string) *Error {
 	r := table[reason]
 	if r.code == codes.OK {

@@ -15,7 +15,8 @@ type row struct {
 	code codes.Code
 	// http is the REST status where HTTP has a better one than the code's; 0 = the code's.
 	http int
-	// retry is how long a caller should wait before repeating when nothing better is known; 0 = do not repeat.
+	// retry is how long a caller should wait before repeating when nothing better is known; 0 = none is sent, mostly since
+	// repeating does not help; lifetime.ErrStreamEnded says "at once" by itself.
 	retry time.Duration
 	// text says what happened when nothing better is known; empty where every error of this reason has words of its own.
 	text string
@@ -34,7 +35,8 @@ const (
 // no text of Graph's.
 //
 // To add a reason: add its value to error_reason.proto, with a comment whose last paragraph is the help of the row; add the row here;
-// and run `make generate`. docs/development.md has the other steps.
+// and run `make generate`. A reason that is in answers also needs its words in timeline/failure/explain.go. docs/development.md has all
+// steps.
 var table = map[parleyv1.ErrorReason]row{
 	// About the request.
 

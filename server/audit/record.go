@@ -32,7 +32,7 @@ const maxReason = 512
 
 // RecordedCaller describes the caller in a record.
 type RecordedCaller struct {
-	// ID is the caller's stable name; Kind is user, application, certificate or anonymous.
+	// ID is the caller's stable name; Kind is user, application, certificate, anonymous or unknown.
 	ID, Kind string
 	// Application is the id of the application that calls; empty where there is none.
 	Application string
@@ -42,7 +42,7 @@ type RecordedCaller struct {
 type Intent struct {
 	// RequestID ties intent, outcome, log lines and the caller's own records together.
 	RequestID string
-	// TraceID is the caller's trace; empty where the caller has none.
+	// TraceID is the trace of the call: the caller's, or else that of its recorded spans; empty where there is neither.
 	TraceID string
 	Caller  RecordedCaller
 	// Rule is the name of the rule that allows the call, and Policy the digest of its policy.

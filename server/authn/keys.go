@@ -23,8 +23,8 @@ import (
 
 const (
 	fetchTime    = 10 * time.Second // of one fetch, discovery included
-	fetchAgain   = time.Minute      // least time between two fetches that found keys
-	fetchRetry   = 10 * time.Second // least time between two fetches as long as none found keys
+	fetchAgain   = time.Minute      // least time between two fetches once there are keys
+	fetchRetry   = 10 * time.Second // least time between two fetches as long as there are none
 	keysFresh    = 5 * time.Minute  // after it keys are fetched anew in the background
 	keysLast     = 24 * time.Hour   // after it keys are not trusted any more
 	maxDocument  = 1 << 20          // bytes of a key set or discovery document

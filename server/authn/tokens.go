@@ -48,7 +48,7 @@ type TokensConfig struct {
 	Programs Programs
 	// MaxLifetime is the longest time from `iat` to `exp` of an accepted token; 0 = no bound.
 	MaxLifetime time.Duration
-	// HTTP lends its Transport for keys and discovery; nil = a transport of our own without a proxy.
+	// HTTP lends its Transport for keys and discovery; nil = a transport of our own, with RootCAs and Proxy.
 	HTTP *http.Client
 	// RootCAs replaces the system's roots in our own transport.
 	RootCAs *x509.CertPool

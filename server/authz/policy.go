@@ -28,7 +28,8 @@ type Request struct {
 	Tenant Tenant
 	// User is the object id of the user whose data are read, resource.AnyUser for the data of the whole tenant, or empty for methods that name no user.
 	User string
-	// UPN is the user principal name of a user whose object id is not known yet; User is then empty.
+	// UPN is the user principal name of a user whose object id is not known yet; User is then empty. Where Graph refuses to look the user up,
+	// User is the name: a rule for all users alone can allow it.
 	UPN string
 	// Sources are the sources asked for; never empty.
 	Sources []parleyv1.Source
@@ -170,7 +171,7 @@ type rule struct {
 	listed      map[string]bool // object ids in lower case
 	tenants     []string        // aliases; none = the caller's own
 	everyTenant bool
-	weight      float64 // shares of the gateway that the caller has; 0 = one
+	weight      float64 // shares of the gateway that the caller has; 0 = the rule says nothing
 }
 
 // Weight is how many shares of the gateway a caller has while others wait: the most that a rule for the caller says, else one.

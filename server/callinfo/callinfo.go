@@ -44,7 +44,7 @@ const apiPrefix = "/parley.v1."
 func IsAPI(method string) bool { return strings.HasPrefix(method, apiPrefix) }
 
 // Info holds the facts of one call, by concern. Only the goroutine that handles the call writes it, but for GraphRequests, which is
-// atomic. Who writes and who reads each part stands with the part; logs and metrics read Transport and Tenant as well.
+// atomic. Who writes and who reads each part stands with the part; logs read Transport, CallerID and Tenant as well, and metrics Transport and Tenant.
 type Info struct {
 	Transport
 	Lifetime
@@ -66,7 +66,8 @@ type Transport struct {
 	TraceID string
 	// Traced is set where spans of the call are recorded.
 	Traced bool
-	// ID is the request id, RPC the method's name without its service, and Protocol how the call came.
+	// ID is the request id, RPC the method's name without its service, and Protocol how the call came: GRPC or REST. Logs, spans and metrics
+	// call it transport.
 	ID, RPC, Protocol string
 	// Request is the call on its connection; nil where nothing bounds it.
 	Request *admission.Request
@@ -74,7 +75,7 @@ type Transport struct {
 	HTTP *HTTPRequest
 }
 
-// Lifetime has the hold of a call, and the functions that end it early. The interceptor hold writes Hold and AbortGRPC, and limits writes Eviction; limits
+// Lifetime has the hold of a call, and the functions that end it early. NewContext and the interceptor hold write Hold, hold writes AbortGRPC, and limits writes Eviction; limits
 // and the streams of the services read them.
 type Lifetime struct {
 	// Hold keeps the resources of the call until its answer is out; nil where it has none.
@@ -116,7 +117,7 @@ type Freshness struct {
 // Sent counts the data that a call has handed out, and its cost. The interceptor audit writes what was handed out, graphclient counts its requests;
 // logging and trace read both.
 type Sent struct {
-	// Rows are the events, conversations, rows of a report or users that were handed out. Complete is the answer's own word; nil where it
+	// Rows are the events, conversations, rows of a report or users that were handed out; logs, spans and audit call all of them events. Complete is the answer's own word; nil where it
 	// has none.
 	Rows     int64
 	Complete *bool
@@ -129,7 +130,7 @@ type Allowed struct {
 	Request authz.Request
 	// AllUsers is set where the deciding rule is not narrower than all users.
 	AllUsers bool
-	// OnBehalf is the permission that the policy chose for asking Graph.
+	// OnBehalf is set where the policy has Graph asked on behalf of the caller.
 	OnBehalf bool
 }
 
@@ -178,7 +179,7 @@ func NewContext(ctx context.Context, method, protocol string) context.Context {
 	return c
 }
 
-// FromContext returns the info of a call; outside of a call a new one, which knows of the HTTP request at most.
+// FromContext returns the info of a call; outside of a call a new one, with the request id alone, if the context has one.
 func FromContext(ctx context.Context) *Info {
 	if info, ok := ctx.Value(infoKey{}).(*Info); ok {
 		return info

@@ -54,16 +54,16 @@ func (a *answerAccount) close() {
 func (l *Limits) openReadAhead(ctx context.Context, info *callinfo.Info, evict func()) (*ledger.Account, error) {
 	account := l.bytes.admitStream(ctx, &accountedCall{caller: info.CallerID, weight: l.weight(info), end: evict})
 	if account == nil {
-		l.Shed(metrics.ShedReadAhead)
+		l.Shed(metrics.ShedBytes)
 		return nil, overloaded("the streams under way may still take all memory that there is for reading ahead")
 	}
 	return account, nil
 }
 
-// refuseBytes refuses a call of a caller whose own answers leave no memory for more.
+// refuseBytes refuses a call where its caller's own answers, or without shares those of all callers, leave no memory for more.
 func (l *Limits) refuseBytes() error {
-	l.Shed(metrics.ShedReadAhead)
-	return overloaded("calls and answers that nobody has read yet hold all memory that there is for them, and this caller more than a share of it")
+	l.Shed(metrics.ShedBytes)
+	return overloaded("calls and answers that nobody has read yet hold all memory that there is for them, or this caller's part of it")
 }
 
 // What a row, and an answer that is no list, take while they are made.

@@ -53,7 +53,7 @@ func (b *byteShares) admitStream(ctx context.Context, call *accountedCall) *ledg
 }
 
 // admitCall opens the account of a unary call that is expected to hold so many bytes until its answer is written. The result is nil
-// when there is no room and the caller holds most above a share.
+// when there is no room and the caller holds most above a share, or there are no shares.
 func (b *byteShares) admitCall(call *accountedCall, bytes int64) *ledger.Account {
 	account := b.ledger.Open(0)
 	account.Add(bytes)
@@ -91,16 +91,16 @@ func (b *byteShares) leave(account *ledger.Account) {
 // makeRoom ends the largest calls of the callers who hold most above a share, until need bytes come back. It reports false where
 // the newcomer's own caller holds most, or, where there are no shares, where all calls together hold too much.
 func (b *byteShares) makeRoom(newcomer *accountedCall, need int64) bool {
-	ended, found := b.choose(newcomer, need)
+	ended, mayStay := b.choose(newcomer, need)
 	for _, call := range ended {
 		call.end()
 	}
-	return found
+	return mayStay
 }
 
-// choose returns the calls to end for a newcomer, so that need bytes come back. found is false where the newcomer's own caller holds
-// most above a share.
-func (b *byteShares) choose(newcomer *accountedCall, need int64) (ended []*accountedCall, found bool) {
+// choose returns the calls to end for a newcomer, so that need bytes come back. mayStay is false where the newcomer's own
+// caller holds most above a share or, without shares, where all calls together hold too much.
+func (b *byteShares) choose(newcomer *accountedCall, need int64) (ended []*accountedCall, mayStay bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	above, total, ending := b.aboveShares(newcomer)

@@ -46,7 +46,7 @@ func (h holding) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, ne
 }
 
 // stream lets a stream over gRPC be ended although it waits for its client: the handler runs on a goroutine of its own,
-// which the end of the call wakes. Close waits for it.
+// which the end of the call wakes. The server's Close waits for it (Config.Handlers).
 func (h holding) stream(srv any, stream grpc.ServerStream, rpc *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	info := callinfo.FromContext(stream.Context())
 	if info.HTTP != nil {

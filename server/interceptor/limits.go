@@ -152,7 +152,7 @@ func errShuttingDown() *apierror.Error {
 	return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_SHUTTING_DOWN)
 }
 
-// errShare is the error of a call that ends because others wait for its place and its caller holds more than a share.
+// errShare is the error of a call that ends because others wait for its place or its memory and its caller holds more than a share.
 func errShare() *apierror.Error {
-	return overloaded("others wait for a place, and this caller holds more than a share; go on from the resume token, if there is one")
+	return overloaded("others wait for a place or memory, and this caller holds more than a share; go on from the resume token, if there is one")
 }

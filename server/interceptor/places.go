@@ -10,7 +10,8 @@ import (
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
-// enter takes cost places of a pool, within the caller's share. The pool calls evict to end the work for others.
+// enter notes the caller on its connection, refuses what must not begin now (shutdown, memory), and takes cost places of a pool, within the
+// caller's share. The pool calls evict to end the work for others.
 func (l *Limits) enter(ctx context.Context, info *callinfo.Info, places *shares.Pool, cost int, evict func()) (*shares.Place, error) {
 	info.Hold.NoteCaller(info.CallerID)
 	if l.Shutdown.Begun() && (places == l.streams || !l.Announced) {

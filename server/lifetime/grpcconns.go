@@ -84,7 +84,8 @@ type conn struct {
 	closed bool
 	holds  map[uint32]*Hold // of the streams whose end is not out
 	caller string           // who called first; empty = nobody yet
-	shared bool             // by several callers, as behind a proxy
+	// severalCallers is set where more than one caller calls, as behind a proxy.
+	severalCallers bool
 }
 
 // readBufferSize is the size of the read buffer of a connection; requests are small.
@@ -154,13 +155,13 @@ func (c *conn) noteCaller(caller string) {
 	if c.caller == "" {
 		c.caller = caller
 	}
-	c.shared = c.shared || c.caller != caller
+	c.severalCallers = c.severalCallers || c.caller != caller
 }
 
-func (c *conn) isShared() bool {
+func (c *conn) hasSeveralCallers() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.shared
+	return c.severalCallers
 }
 
 // Close forgets the connection; its address may be another's afterwards. Nothing more of its answers is written.

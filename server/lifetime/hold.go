@@ -10,7 +10,7 @@ import (
 // in one of these states:
 //
 //	running ──Answered──▶ answered ──noteSent──▶ over     the usual way over gRPC: the connection says when the last byte is out
-//	running ──noteSent──▶ sent ──Answered──▶ over         the client is gone before the method has answered
+//	running ──noteSent──▶ sent ──Answered──▶ over         the client is gone, or the stream was aborted, before the method has answered
 //	any ──End──▶ over                                     the request over REST has ended, or the method failed
 //
 // EndSoon, and an answer that the client does not take in time, arm a timer. When it fires, an answered call is given up: over REST its writing is
@@ -59,7 +59,7 @@ func (h *Hold) End() {
 }
 
 // EndSoon ends the hold after a moment (closeWithin): an answer that the client has not taken by then is given up. Over gRPC its connection breaks
-// too, since the library cannot take back bytes that it has queued.
+// too, since the library cannot take back bytes that it has queued, unless several callers share it.
 func (h *Hold) EndSoon() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -88,7 +88,7 @@ func (h *Hold) giveUp() {
 	h.mu.Unlock()
 	switch {
 	case !answered || h.conn == nil:
-	case h.conn.isShared():
+	case h.conn.hasSeveralCallers():
 		h.End()
 	default:
 		h.conn.hangUp()

@@ -14,7 +14,7 @@ type Part int
 
 // Kinds of parts.
 const (
-	// Content is a part with content: a batch, or a chunk of a download.
+	// Content is a part with content: a batch, a chunk of a download, or the end of a user.
 	Content Part = iota
 	// Notice, Checkpoint and Summary are the other frames.
 	Notice
@@ -22,7 +22,8 @@ const (
 	Summary
 )
 
-// PartOf returns the kind of a message of a stream.
+// PartOf returns the kind of a message of a stream. The frames of a stream over the tenant are no Frame: their checkpoints and summaries have
+// types of their own.
 func PartOf(message any) Part {
 	if frame, ok := message.(*parleyv1.StreamTenantEventsResponse); ok {
 		return partOfTenant(frame)

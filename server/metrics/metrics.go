@@ -40,8 +40,8 @@ const (
 	ShedMemory  = "memory"
 	ShedCalls   = "calls"
 	ShedStreams = "streams"
-	// ShedReadAhead: streams and answers hold all memory that there is for them.
-	ShedReadAhead = "read_ahead"
+	// ShedBytes: streams and answers hold all memory that there is for them.
+	ShedBytes = "read_ahead"
 	// ShedOpen: a connection has too many health watches and reflections.
 	ShedOpen = "open"
 	// ShedConnections: a connection was closed to make room for others.
@@ -120,7 +120,7 @@ func (m *Metrics) zeroLabels() {
 		m.reloads.WithLabelValues(what, reloadOK)
 		m.reloads.WithLabelValues(what, reloadFailed)
 	}
-	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedReadAhead, ShedOpen, ShedConnections} {
+	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedBytes, ShedOpen, ShedConnections} {
 		m.shed.WithLabelValues(cause)
 	}
 }

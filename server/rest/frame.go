@@ -14,7 +14,7 @@ import (
 
 // lines is the state of the lines of a stream.
 type lines struct {
-	token   string // of the last checkpoint
+	token   string // of the last checkpoint, or of the summary
 	hasLine bool   // a line was made
 	spilled bool   // spill has written the beginning of a line, and the line has no end yet
 	buf     []byte

@@ -43,7 +43,8 @@ func (a *authorizer) authorizeUser(ctx context.Context, field, user string, scop
 // resolve finds the tenant and the user of a request, and asks the policy about them.
 //
 // Rules about some users decide by object id. For a user principal name the policy is asked first whether any rule could allow the
-// call, and, after the look-up, whether one does, unless a rule for all users has allowed it already. A call that no rule could allow causes no look-up.
+// call, and, after the look-up, whether one does. It is not asked again about named sources that a rule for all users has allowed
+// already. A call that no rule could allow causes no look-up.
 func (a *authorizer) resolve(ctx context.Context, request accessRequest) (callTarget, authz.Decision, error) {
 	target, err := a.findTenant(ctx, request)
 	if err != nil {
@@ -65,8 +66,8 @@ func (a *authorizer) resolve(ctx context.Context, request accessRequest) (callTa
 	return target, decision, err
 }
 
-// chooseSources returns the target with the candidates that the call reads. Each is tried in turn: it is chosen if a rule allows it together
-// with those chosen before it, and Graph is asked with the same permission as for the first chosen one. Where none is allowed, the policy is
+// chooseSources returns the target with the candidates that the call reads. Each is tried in turn: it is chosen if a rule allows it, or may allow it once
+// the user's id is known, together with those chosen before it, and Graph is asked with the same permission as for the first chosen one. Where none is allowed, the policy is
 // asked about the first candidate. A target without candidates stays as it is.
 func (a *authorizer) chooseSources(target callTarget) callTarget {
 	if target.scope.candidates == nil {
