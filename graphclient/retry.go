@@ -152,12 +152,13 @@ func (c *Client) try(parent context.Context, k *call, accept func(context.Contex
 		return graph.Canceled(parent)
 	}
 	caller, before := ratelimit.CallerOf(parent), k.requests
-	if wait := c.days.Take(parent, caller, time.Now()); wait > 0 {
+	wait, giveBack := c.days.Take(parent, caller, time.Now())
+	if wait > 0 {
 		return &graph.Error{Kind: graph.KindCallerLimit, RetryAfter: wait, Reason: "no request is left of this caller's day", Unsent: true}
 	}
 	defer func() {
 		if k.requests == before {
-			c.days.GiveBack(parent, caller)
+			giveBack()
 		}
 	}()
 	ctx, cancel := context.WithCancelCause(parent)

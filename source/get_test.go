@@ -261,7 +261,7 @@ func TestACallIsReadWithAllItsParts(t *testing.T) {
 		},
 		{name: "nobody is named", kind: "not found", asked: 2, replies: map[string]reply{record: whole("", ""), participants: list("")}},
 		{
-			name: "perhaps in a session that cannot be read", kind: "not found", asked: 5,
+			name: "perhaps in a session that cannot be read", kind: "not found", asked: 4,
 			replies: map[string]reply{
 				record: whole(session("a", s1), "{origin}/v1.0/s2"), participants: list("", other),
 				"/v1.0/s2": {status: http.StatusBadRequest, body: graphError("BadRequest", "no")},

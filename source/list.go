@@ -31,7 +31,7 @@ func eachRecord(ctx context.Context, client Graph, first graph.Request, visit fu
 	again := false
 	for pages := 1; ; pages++ {
 		page, err := client.Page(ctx, r)
-		if err != nil && r.Link != "" && graph.LinkLost(err) && !again {
+		if err != nil && r.Link != first.Link && graph.LinkLost(err) && !again {
 			again, r = true, first
 			clear(followed)
 			continue

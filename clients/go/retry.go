@@ -55,6 +55,10 @@ func (s *Stream[F, T]) next(err error, brought bool) (time.Duration, error) {
 		s.token = token
 	}
 	delay := retry.GetRetryDelay().AsDuration()
+	cut := info == nil && failed(code)
+	if cut {
+		err = fmt.Errorf("%w: %w", ErrCut, err)
+	}
 	switch {
 	case info.GetReason() == "STREAM_ENDED" && brought:
 		return 0, nil
@@ -64,9 +68,7 @@ func (s *Stream[F, T]) next(err error, brought bool) (time.Duration, error) {
 		}
 		s.refused = s.sent
 		return 0, nil
-	case info == nil && failed(code):
-		err = fmt.Errorf("%w: %w", ErrCut, err)
-	case info == nil || retry == nil || delay > s.options.MaxWait:
+	case !cut && (info == nil || retry == nil), delay > s.options.MaxWait:
 		return 0, err
 	}
 	if s.failures == s.options.Retries {

@@ -55,6 +55,8 @@ type budget struct {
 	strikes         int
 	oneAtATime      bool          // limits are shared: one turn at a time, until it is spent
 	pace            time.Duration // for which the shared limit let the last turn wait
+	suspected       bool          // closed as a precaution alone
+	closedUser      string        // user whose request closed it; empty where users have no limit of their own
 	narrower        *budget       // the limit whose 429 closed this one as a precaution; nil = none did
 	narrowerSent    time.Time     // when the request behind that 429 was sent
 	aloneUntil      time.Time     // until then a 429 here says nothing about wider limits
@@ -347,7 +349,7 @@ func (b *budget) closeAsPrecaution(narrow *budget, wait time.Duration, sent time
 	}
 	b.noteClosed(now)
 	b.until = now.Add(min(wait, maxPrecaution))
-	b.halfOpen, b.probing = true, false
+	b.halfOpen, b.probing, b.suspected = true, false, true
 	b.narrower, b.narrowerSent = narrow, sent
 	b.pump(now)
 }
@@ -368,8 +370,9 @@ func (b *budget) knownAlone() bool {
 
 // close closes the gate for the given time, or, with none given, for a growing
 // one, and refuses those waiting who cannot wait that long. It returns the
-// time for which the gate is closed now.
-func (b *budget) close(wait time.Duration) time.Duration {
+// time for which the gate is closed now. user is whose request was throttled, in a row with
+// limits per user.
+func (b *budget) close(wait time.Duration, user string) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -379,23 +382,23 @@ func (b *budget) close(wait time.Duration) time.Duration {
 	if !now.Before(b.until) {
 		b.strikes++ // several answers to one burst are one strike
 	}
-	return b.closeFor(wait, now)
+	return b.closeFor(wait, user, now)
 }
 
 // closeByPool closes the gate as another process that shares the limit was asked to.
-func (b *budget) closeByPool(wait time.Duration) {
+func (b *budget) closeByPool(wait time.Duration, user string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closeFor(wait, time.Now())
+	b.closeFor(wait, user, time.Now())
 }
 
 // closeFor is close for a time that is known. The lock is held.
-func (b *budget) closeFor(wait time.Duration, now time.Time) time.Duration {
+func (b *budget) closeFor(wait time.Duration, user string, now time.Time) time.Duration {
 	b.noteClosed(now)
 	if until := now.Add(wait); until.After(b.until) {
 		b.until = until
 	}
-	b.halfOpen, b.probing, b.narrower = true, false, nil
+	b.halfOpen, b.probing, b.suspected, b.narrower, b.closedUser = true, false, false, nil, user
 	closed := b.until.Sub(now)
 	for priority := range b.queues {
 		b.queues[priority].remove(func(w *waiter) bool {
@@ -423,6 +426,13 @@ func (b *budget) closed() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return time.Now().Before(b.until)
+}
+
+// isThrottled reports whether a 429 was about this limit, so that the gate is closed for more than a precaution, and for whose request.
+func (b *budget) isThrottled() (user string, throttled bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.closedUser, time.Now().Before(b.until) && !b.suspected
 }
 
 // idle reports whether a fresh budget would behave the same.

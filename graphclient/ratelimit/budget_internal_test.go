@@ -216,7 +216,7 @@ func TestOneProbeGoesAheadWhenAGateOpens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
-		if closed := b.close(10 * time.Second); closed != 10*time.Second {
+		if closed := b.close(10 * time.Second, ""); closed != 10*time.Second {
 			t.Fatalf("closed for %v", closed)
 		}
 		var mu sync.Mutex
@@ -241,7 +241,7 @@ func TestOneProbeGoesAheadWhenAGateOpens(t *testing.T) {
 					if <-verdict {
 						b.release(true, true, time.Now())
 					} else {
-						b.close(5 * time.Second)
+						b.close(5 * time.Second, "")
 						b.release(true, false, time.Now())
 					}
 				}
@@ -275,7 +275,7 @@ func TestASlowProbeDoesNotHoldForEver(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
-		b.close(time.Second)
+		b.close(time.Second, "")
 		if probe, _, err := b.acquire(t.Context(), &graph.Request{}); !probe || err != nil {
 			t.Fatal(probe, err)
 		}
@@ -291,7 +291,7 @@ func TestACanceledProbeLetsTheNextOneGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
-		b.close(time.Second)
+		b.close(time.Second, "")
 		first, _, err := b.acquire(t.Context(), &graph.Request{})
 		if !first || err != nil {
 			t.Fatal(first, err)
@@ -314,7 +314,7 @@ func TestAClosingGateRefusesThoseWhoCannotWait(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		time.AfterFunc(time.Second, func() { b.close(30 * time.Second) })
+		time.AfterFunc(time.Second, func() { b.close(30 * time.Second, "") })
 		start := time.Now()
 		wait, err := pass(ctx, b, graph.Interactive)
 		if wait != 30*time.Second || err != nil || time.Since(start) != time.Second {
@@ -328,16 +328,16 @@ func TestStrikesGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
 		for _, want := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 30 * time.Second, 30 * time.Second} {
-			if got := b.close(0); got != want {
+			if got := b.close(0, ""); got != want {
 				t.Errorf("closed for %v, want %v", got, want)
 			}
-			b.close(0) // the same burst: no further strike
+			b.close(0, "") // the same burst: no further strike
 			time.Sleep(time.Until(b.until))
 		}
 		if _, err := pass(t.Context(), b, graph.Interactive); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.close(0); got != time.Second {
+		if got := b.close(0, ""); got != time.Second {
 			t.Errorf("after a success closed for %v", got)
 		}
 	})
@@ -387,6 +387,47 @@ func TestBudgetsAreDropped(t *testing.T) {
 
 // TestAPrecautionEndsWithAnAnswer shows what a 429 of one user does to the others: they wait for no more than ten seconds, and not at all once an
 // answer shows that the tenant was not meant.
+func TestWhomAThrottledAnswerIsAbout(t *testing.T) {
+	t.Parallel()
+	type throttled struct{ user, chat string }
+	for name, c := range map[string]struct {
+		path         string
+		answers      []throttled
+		user, tenant time.Duration // for which the last user and the tenant are closed at the end, of a minute
+	}{
+		"one chat":                       {"members", []throttled{{"a", "1"}}, maxPrecaution, maxPrecaution},
+		"the same chat again":            {"members", []throttled{{"a", "1"}, {"a", "1"}}, maxPrecaution, maxPrecaution},
+		"two chats of one user":          {"members", []throttled{{"a", "1"}, {"a", "2"}}, time.Minute, maxPrecaution},
+		"three chats of one user":        {"members", []throttled{{"a", "1"}, {"a", "2"}, {"a", "3"}}, time.Minute, maxPrecaution},
+		"chats of two users":             {"members", []throttled{{"a", "1"}, {"b", "2"}}, 0, time.Minute},
+		"two of one user, then another":  {"members", []throttled{{"a", "1"}, {"a", "2"}, {"b", "3"}}, 0, time.Minute},
+		"two chats, users have no limit": {"messages", []throttled{{"a", "1"}, {"a", "2"}}, 0, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := NewBudgets(DefaultLimits(), 1)
+				api := map[string]string{"members": graph.APIConversations, "messages": graph.APIChat}[c.path]
+				var plan []*budget
+				for _, a := range c.answers {
+					call := Call{&graph.Request{API: api, User: a.user, Resource: a.chat}, "/v1.0/chats/" + a.chat + "/" + c.path, false}
+					var done func()
+					plan, _, done = s.plan(call)
+					s.close(call, plan, time.Minute, time.Now())
+					done()
+				}
+				left := func(b *budget) time.Duration { return max(0, time.Until(b.until)) }
+				if got := left(plan[len(plan)-1]); got != c.tenant {
+					t.Errorf("the tenant is closed for %v, want %v", got, c.tenant)
+				}
+				if got := left(plan[1]); len(plan) == 3 && got != c.user {
+					t.Errorf("the user is closed for %v, want %v", got, c.user)
+				}
+			})
+		})
+	}
+}
+
 func TestAPrecautionEndsWithAnAnswer(t *testing.T) {
 	t.Parallel()
 	const uri = "/v1.0/users/u/chats"

@@ -121,33 +121,54 @@ func (s *Budgets) sweep() {
 // close closes the gates that a throttled answer may speak of. Graph does not
 // say which limit was hit: the narrowest one is closed for the time told, the
 // wider ones for a while as a precaution, which ends when a request that was sent
-// after the throttled one is answered. When another narrow gate of the same row is closed already, the
-// whole tenant is throttled. It returns the gates, without names.
+// after the throttled one is answered. When another narrow gate of the same row is
+// throttled already, the answer is about a wider limit: that of the user, if both
+// gates are of one user who has a limit, else that of the whole tenant.
+// close returns the gates, without names.
 func (s *Budgets) close(call Call, plan []*budget, wait time.Duration, sent time.Time) []Gate {
 	last := len(plan) - 1
 	narrow, wide := plan[0], plan[last]
-	closed := narrow.close(wait)
+	row := s.table.row(call)
+	user := s.table.userOf(row, call)
+	closed := narrow.close(wait, user)
 	gates := []Gate{{Wait: closed}}
-	switch row := s.table.row(call); {
-	case narrow == wide:
-	case s.otherClosed(row, narrow):
-		gates = append(gates, Gate{budget: last, Wait: wide.close(wait)})
-	case !narrow.knownAlone():
-		for i, b := range plan[1:] {
-			b.closeAsPrecaution(narrow, closed, sent)
-			gates = append(gates, Gate{budget: i + 1, Wait: min(closed, maxPrecaution), Suspected: true})
-		}
+	if narrow == wide {
+		return gates
+	}
+	ofUser, ofOthers := s.othersThrottled(row, narrow, user)
+	if ofOthers {
+		return append(gates, Gate{budget: last, Wait: wide.close(wait, user)})
+	}
+	about := 0 // the widest budget that the answer is known to be about
+	if ofUser && last == 2 {
+		about = 1
+		closed = plan[about].close(wait, user)
+		gates = append(gates, Gate{budget: about, Wait: closed})
+	}
+	if plan[about].knownAlone() {
+		return gates
+	}
+	for i := about + 1; i <= last; i++ {
+		plan[i].closeAsPrecaution(plan[about], closed, sent)
+		gates = append(gates, Gate{budget: i, Wait: min(closed, maxPrecaution), Suspected: true})
 	}
 	return gates
 }
 
-func (s *Budgets) otherClosed(row int, than *budget) bool {
+// othersThrottled reports which other narrow gates of a row are throttled: gates of the user, and gates of others. In a row without limits per
+// user, all are those of others.
+func (s *Budgets) othersThrottled(row int, than *budget, user string) (ofUser, ofOthers bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, b := range s.all {
-		if key.row == row && key.scope != PerTenant && b != than && b.closed() {
-			return true
+		if key.row != row || key.scope == PerTenant || b == than {
+			continue
+		}
+		if by, throttled := b.isThrottled(); throttled && user != "" && by == user {
+			ofUser = true
+		} else if throttled {
+			ofOthers = true
 		}
 	}
-	return false
+	return ofUser, ofOthers
 }

@@ -27,7 +27,7 @@ func TestALimitThatOnlyAsksToWaitIsGivenUp(t *testing.T) {
 				return time.Since(start), true
 			}
 			b.spend()
-			b.close(time.Minute)
+			b.close(time.Minute, "")
 			b.release(probe, false, time.Now())
 			return time.Since(start), false
 		}

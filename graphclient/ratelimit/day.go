@@ -33,15 +33,16 @@ func NewDays(limit int) *Days { return &Days{limit: limit, left: map[string]int{
 // its part of what remained when the pool was last asked: one of as many as there are processes.
 func (d *Days) UsePool(pool DayPool) { d.pool = pool }
 
-// Take counts one request of a caller, or returns the time until the next day when there is none left.
-func (d *Days) Take(ctx context.Context, caller string, now time.Time) (wait time.Duration) {
+// Take counts one request of a caller, or returns the time until the next day when there is none left. giveBack returns the request, if it
+// is not sent after all, to where it was counted.
+func (d *Days) Take(ctx context.Context, caller string, now time.Time) (wait time.Duration, giveBack func()) {
 	if d.limit <= 0 || caller == "" {
-		return 0
+		return 0, func() {}
 	}
 	if d.pool != nil && d.pool.Up() {
 		if remain, wait, err := d.pool.TakeDay(ctx, caller, max(1, int(float64(d.limit)*d.pool.Part()))); err == nil {
 			d.learn(caller, now, remain)
-			return wait
+			return wait, func() { _ = d.pool.GiveDayBack(context.WithoutCancel(ctx), caller) } // one too many counts until the next day
 		}
 	}
 	d.mu.Lock()
@@ -52,20 +53,14 @@ func (d *Days) Take(ctx context.Context, caller string, now time.Time) (wait tim
 		left = d.part(d.limit)
 	}
 	if left <= 0 {
-		return d.day.Add(24 * time.Hour).Sub(now)
+		return d.day.Add(24 * time.Hour).Sub(now), func() {}
 	}
 	d.left[caller] = left - 1
-	return 0
+	return 0, func() { d.giveBack(caller) }
 }
 
-// GiveBack returns a request that was not sent after all.
-func (d *Days) GiveBack(ctx context.Context, caller string) {
-	if d.limit <= 0 || caller == "" {
-		return
-	}
-	if d.pool != nil && d.pool.Up() && d.pool.GiveDayBack(context.WithoutCancel(ctx), caller) == nil {
-		return
-	}
+// giveBack returns a request that this process has counted by itself.
+func (d *Days) giveBack(caller string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if left, known := d.left[caller]; known {

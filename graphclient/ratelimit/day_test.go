@@ -22,7 +22,7 @@ func TestACallerHasOneDayInAllProcesses(t *testing.T) {
 		}
 		take := func(n int, caller string) (taken int) {
 			for i := range n {
-				if days[i%3].Take(t.Context(), caller, time.Now()) == 0 {
+				if wait, _ := days[i%3].Take(t.Context(), caller, time.Now()); wait == 0 {
 					taken++
 				}
 			}
@@ -31,8 +31,19 @@ func TestACallerHasOneDayInAllProcesses(t *testing.T) {
 		if taken := take(60, "a"); taken != 30 {
 			t.Errorf("%d of a day of 30", taken)
 		}
-		days[1].GiveBack(t.Context(), "a")
-		if taken := take(3, "a"); taken != 1 {
+		_, giveBack := days[1].Take(t.Context(), "d", time.Now())
+		if taken := take(60, "d"); taken != 29 {
+			t.Errorf("%d of 29 that remain", taken)
+		}
+		pool.Fail(true)
+		giveBack() // the pool does not hear it, and nobody has counted it
+		pool.Fail(false)
+		if taken := take(3, "d"); taken != 0 {
+			t.Errorf("%d that the pool has counted", taken)
+		}
+		_, giveBack = days[1].Take(t.Context(), "e", time.Now())
+		giveBack()
+		if taken := take(60, "e"); taken != 30 {
 			t.Errorf("%d after one was given back", taken)
 		}
 		if taken := take(12, "b"); taken != 12 {

@@ -133,6 +133,17 @@ func (t LimitTable) row(call Call) int {
 	return -1
 }
 
+// userOf is the user of a call where users have a limit of their own in its row; else empty.
+func (t LimitTable) userOf(row int, call Call) string {
+	if row < 0 {
+		return ""
+	}
+	if _, limited := limitOf(t[row].Limits, PerUser); !limited {
+		return ""
+	}
+	return call.Request.User
+}
+
 // Route names the kind of request that a call is: its row, or its API where no row matches.
 func (t LimitTable) Route(call Call) string {
 	row := t.row(call)

@@ -117,6 +117,7 @@ func (t *Turn) takeSlot(ctx context.Context) (acquired bool, err error) {
 	}
 	if !there {
 		t.giveBack(0)
+		t.promised = false
 		return false, nil
 	}
 	switch grant.Outcome {
@@ -131,9 +132,12 @@ func (t *Turn) takeSlot(ctx context.Context) (acquired bool, err error) {
 		return false, pause(ctx, grant.Wait)
 	case Closed:
 		t.giveBack(0)
-		t.plan[grant.Budget].closeByPool(grant.Wait)
+		t.promised = false
+		table := t.budgets.table
+		t.plan[grant.Budget].closeByPool(grant.Wait, table.userOf(table.row(t.call), t.call))
 	case Suspected:
 		t.giveBack(0)
+		t.promised = false
 		t.plan[grant.Budget].closeAsPrecaution(nil, min(grant.Wait, recheckAfter), time.Now())
 	}
 	return false, nil
@@ -166,7 +170,7 @@ func (t *Turn) poolRequest(ctx context.Context) PoolRequest {
 	return req
 }
 
-// giveBack returns the turns of the plan's budgets from one on.
+// giveBack returns the turns of plan[from:].
 func (t *Turn) giveBack(from int) {
 	for i := from; i < t.granted; i++ {
 		t.plan[i].giveBack(t.probes[i])

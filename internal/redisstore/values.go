@@ -40,10 +40,10 @@ if not holder or holder == ARGV[1] then
 end
 return {false, redis.call('PTTL', KEYS[2])}`)
 
-// release ends a lease if this replica holds it. Release then publishes that the lease has ended.
+// release ends a lease if this replica holds it, and returns whether it did.
 var release = rueidis.NewLuaScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-return 1`)
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`)
 
 // Claim returns the value of a name. Without a value it takes the lease of the name for this replica, or begins it anew; held is how long
 // another replica holds it yet, 0 = it was taken.
@@ -68,11 +68,15 @@ func (s *Store) Claim(ctx context.Context, name string, lease time.Duration) (va
 	return value, held, err
 }
 
-// Release ends the lease that Claim took, if this replica still has it, and wakes the replicas that wait for it.
+// Release ends the lease that Claim took and wakes the replicas that wait for it, if this replica still has it.
 func (s *Store) Release(ctx context.Context, name string) error {
 	return s.do(ctx, OpRelease, func(ctx context.Context, client rueidis.Client) (string, error) {
-		if err := release.Exec(ctx, client, []string{s.name("lease", name)}, []string{s.replicaID}).Error(); err != nil {
+		ended, err := release.Exec(ctx, client, []string{s.name("lease", name)}, []string{s.replicaID}).AsInt64()
+		if err != nil {
 			return "", err
+		}
+		if ended == 0 {
+			return ResultMiss, nil
 		}
 		return ResultOK, client.Do(ctx, client.B().Publish().Channel(s.channel()).Message(name).Build()).Error()
 	})

@@ -136,7 +136,7 @@ class Reader(Generic[T]):
             self._refused = self._sent
             return 0.0
         failed = not info and code in FAILED
-        again = failed or (info and retry and delay <= self.options.max_wait)
+        again = (failed or (info and retry)) and delay <= self.options.max_wait
         if not again or self._failures >= self.options.retries:
             message = (error.details() if error else None) or "the stream ended without a summary"
             raise (StreamCut(message) if failed else StreamError(code, info, message)) from error
