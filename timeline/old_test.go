@@ -176,6 +176,41 @@ func TestRefusedStartIsRaised(t *testing.T) {
 	}
 }
 
+// TestHalvesBeginAtTheAcceptedStart: a chain that looks truncated is compared from the start that Graph accepted, and not from the one that it
+// refused.
+func TestHalvesBeginAtTheAcceptedStart(t *testing.T) {
+	t.Parallel()
+	for _, conversation := range []string{"", "19:x@thread.v2"} {
+		t.Run(conversation, func(t *testing.T) {
+			t.Parallel()
+			inNovember(t, func(t *testing.T) {
+				t.Helper()
+				g := &fakeGraph{src: chat, size: 20, rows: oldRows()}
+				limit := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+				g.hook = func(_ int, q source.EventQuery, link string, p *page) (*page, error) {
+					switch told, _ := source.RequestBounds(q.Start, q.End); {
+					case told.Before(limit):
+						return nil, fail(graph.KindBadRequest)
+					case link != "":
+						return &page{Requests: 1}, nil
+					case len(p.Items) > 0:
+						p.Next = "https://graph/end?s=1000"
+					}
+					return p, nil
+				}
+				req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, Conversation: conversation}
+				r := stream(t, newEngine(t, timeline.Config{}), sources(g), req, "")
+				if diff := gocmp.Diff(want(limit, time.Now(), false, g), ids(r.events)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				if !r.summary.GetComplete() {
+					t.Errorf("%v", r.summary)
+				}
+			})
+		})
+	}
+}
+
 // TestLeftOutIsCounted: a row that came is never dropped without a count. Below a chat by its creation, Graph is
 // told no start, and the rows before it are counted.
 func TestLeftOutIsCounted(t *testing.T) {

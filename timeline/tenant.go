@@ -44,10 +44,10 @@ func (e *Engine) StreamTenantBatches(
 	s.account = account
 	account.Add(frame.TargetBatch) // a batch is on its way
 	defer account.Add(-frame.TargetBatch)
-	ctx, s.cancel = context.WithCancel(ctx)
 	if s.ahead, err = e.openAhead(s, token); err != nil {
 		return err
 	}
+	ctx, s.cancel = context.WithCancel(ctx)
 	defer s.close()
 	return frame.WithResumeToken(s.run(ctx), s.lastToken)
 }

@@ -102,18 +102,19 @@ func (r *Reader) readFromAcceptedStart(ctx context.Context, rows *rowSet, res *R
 	return end
 }
 
-// compareHalves decides whether a chain that ended with an empty page was truncated: the same window, read in two halves, must hold the
-// same rows. It returns the reason of a doubt, or none.
+// compareHalves decides whether a chain that ended with an empty page was truncated: the same window, from the start that Graph accepted, read
+// in two halves, must hold the same rows. It returns the reason of a doubt, or none.
 func (r *Reader) compareHalves(ctx context.Context, whole *rowSet, res *Result) parleyv1.ErrorReason {
 	w := res.Window
-	middle := w.Start.Add(w.End.Sub(w.Start) / 2).Truncate(time.Second)
-	if !middle.After(w.Start) {
+	start := window.Later(w.Start, res.AcceptedStart)
+	middle := start.Add(w.End.Sub(start) / 2).Truncate(time.Second)
+	if !middle.After(start) {
 		return parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION
 	}
 	again := newRowSet(r, w.Span)
 	again.urgent, again.unbounded = whole.urgent, whole.unbounded
 	defer again.release()
-	for _, half := range []window.Span{{Start: w.Start, End: middle}, {Start: middle, End: w.End}} {
+	for _, half := range []window.Span{{Start: start, End: middle}, {Start: middle, End: w.End}} {
 		again.nextChain()
 		end := r.readPages(ctx, window.Window{Span: half, Level: window.Hour}, r.queryFor(half), again)
 		if end.failed != nil {

@@ -247,21 +247,26 @@ func TestRestOfAStoppedSourceIsAGap(t *testing.T) {
 	for name, test := range map[string]struct {
 		state     parleyv1.SourceState
 		available bool
+		requests  int64
 		want      []window.Span
 		readOn    bool
 	}{
-		"throttled, available":     {state: parleyv1.SourceState_SOURCE_STATE_THROTTLED, available: true, readOn: true},
-		"throttled, not available": {state: parleyv1.SourceState_SOURCE_STATE_THROTTLED, want: []window.Span{rest}},
-		"failed, not available":    {state: parleyv1.SourceState_SOURCE_STATE_FAILED, want: []window.Span{rest}},
-		"not permitted":            {state: parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, available: true, want: []window.Span{rest}},
-		"never available":          {state: parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD},
-		"read, not available":      {state: parleyv1.SourceState_SOURCE_STATE_READ, readOn: true},
-		"not applicable":           {state: parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE, available: true},
+		"throttled, available":         {state: parleyv1.SourceState_SOURCE_STATE_THROTTLED, available: true, readOn: true},
+		"throttled, not available":     {state: parleyv1.SourceState_SOURCE_STATE_THROTTLED, want: []window.Span{rest}},
+		"failed, not available":        {state: parleyv1.SourceState_SOURCE_STATE_FAILED, want: []window.Span{rest}},
+		"not permitted":                {state: parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, available: true, want: []window.Span{rest}},
+		"not permitted, not available": {state: parleyv1.SourceState_SOURCE_STATE_NOT_PERMITTED, requests: 1, want: []window.Span{rest}},
+		"never available":              {state: parleyv1.SourceState_SOURCE_STATE_NOT_IN_CLOUD},
+		"read, not available":          {state: parleyv1.SourceState_SOURCE_STATE_READ, readOn: true},
+		"not applicable":               {state: parleyv1.SourceState_SOURCE_STATE_NOT_APPLICABLE, available: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newTestMerger(false).reader(parleyv1.Source_SOURCE_CHAT, nil)
-			r.restore(&cursor.Source{State: test.state, Finished: test.state != parleyv1.SourceState_SOURCE_STATE_READ, Reached: rest.Start}, test.available)
+			r.restore(&cursor.Source{
+				State: test.state, Finished: test.state != parleyv1.SourceState_SOURCE_STATE_READ, Reached: rest.Start,
+				Counts: cursor.Counts{Requests: test.requests},
+			}, test.available)
 			r.planRest()
 			got := make([]window.Span, 0, 1)
 			for _, gap := range r.allGaps() {

@@ -83,7 +83,11 @@ func (m *Merger) newReaders(sources query.Sources, requested []parleyv1.Source, 
 			r.becomeNotApplicable()
 		}
 		if positions != nil {
-			r.restore(&positions[i], r.state == parleyv1.SourceState_SOURCE_STATE_READ)
+			state, reason := r.state, r.reason
+			r.restore(&positions[i], state == parleyv1.SourceState_SOURCE_STATE_READ)
+			if r.state == parleyv1.SourceState_SOURCE_STATE_READ && r.fetch.Events == nil { // nobody is there to be asked
+				r.state, r.reason, r.restMissing = state, reason, true
+			}
 		}
 		m.addBeforeKept(r, positions != nil)
 		m.readers = append(m.readers, r)

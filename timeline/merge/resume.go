@@ -123,8 +123,8 @@ func (r *sourceReader) reopen(available bool) {
 			return
 		}
 		r.state, r.reason, r.finished = parleyv1.SourceState_SOURCE_STATE_READ, failure.None, false
-	default: // a source that never was available has no rest
-		r.restMissing = available
+	default: // a source that was never asked, because it was not available, has no rest
+		r.restMissing = available || r.counts.Requests > 0
 	}
 }
 
