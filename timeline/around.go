@@ -50,10 +50,10 @@ type aroundPage struct {
 	e       *Engine
 	sources query.Sources
 
-	first, then *sidePage // the sides that were read, in the order of time
-	length      int       // bytes of their events
-	count       int       // number of their events
-	bySource    SourceCounts
+	older, newer *sidePage // the sides that were read
+	length       int       // bytes of their events
+	count        int       // number of their events
+	bySource     SourceCounts
 }
 
 // sidePage is the part of a page that lies on one side of the anchor.
@@ -79,16 +79,16 @@ func (p *aroundPage) begin(ctx context.Context, req *query.Events, at query.Anch
 		return size - size/2
 	}
 	if older.EndAt(split) {
-		if p.first, err = p.read(ctx, older, "", share(older), nil); err != nil {
+		if p.older, err = p.read(ctx, older, "", share(older), nil); err != nil {
 			return err
 		}
 	}
 	if newer.StartAt(split, now) {
 		var beside *merge.Merger
-		if p.first != nil {
-			beside = p.first.merger
+		if p.older != nil {
+			beside = p.older.merger
 		}
-		p.then, err = p.read(ctx, newer, "", share(newer), beside)
+		p.newer, err = p.read(ctx, newer, "", share(newer), beside)
 	}
 	return err
 }
@@ -98,7 +98,7 @@ func (p *aroundPage) goOn(ctx context.Context, older, newer *query.Side, token s
 	switch saved, opened := cursor.OpenEvents(p.e.merge.Sealer, token, older.Resolved.Digest[:]); {
 	case opened == nil:
 		older.End = saved.End
-		p.first, err = p.read(ctx, older, token, size, nil)
+		p.older, err = p.read(ctx, older, token, size, nil)
 		return err
 	case errors.Is(opened, cursor.ErrVersion):
 		return cursor.Refusal(opened, "page_token")
@@ -108,7 +108,7 @@ func (p *aroundPage) goOn(ctx context.Context, older, newer *query.Side, token s
 		return cursor.Refusal(opened, "page_token")
 	}
 	newer.Start = saved.Start
-	p.then, err = p.read(ctx, newer, token, size, nil)
+	p.newer, err = p.read(ctx, newer, token, size, nil)
 	return err
 }
 
@@ -141,7 +141,7 @@ func (p *aroundPage) read(ctx context.Context, side *query.Side, token string, s
 func (p *aroundPage) page() *Page {
 	answer := &parleyv1.ListEventsResponse{Complete: true}
 	var lists [2][]byte
-	for _, part := range []*sidePage{p.first, p.then} {
+	for _, part := range []*sidePage{p.older, p.newer} {
 		switch {
 		case part == nil:
 			continue

@@ -39,7 +39,7 @@ type Reading struct {
 }
 
 // LastEvent returns the last event of a query for one source, and nil when there is none. It reads back from the end of the interval,
-// and no further than the event. Within the time of a List, everything that there is was read, or the error is that of the context.
+// and no further than the event. Everything that there is was read, or the error is that of the context.
 func (e *Engine) LastEvent(ctx context.Context, sources query.Sources, req query.Events) (*parleyv1.Event, *Reading, error) {
 	req.OrderBy = query.EventTimeDesc
 	var last *parleyv1.Event
@@ -62,7 +62,7 @@ func (e *Engine) Describe(ctx context.Context, sources query.Sources, req query.
 	}
 	known := req.Lifetime != window.Span{}
 	reached, passed, found, early := time.Now(), 0, false, false
-	reading, err := e.each(ctx, sources, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
+	reading, err := e.each(ctx, sources, req, e.cfg.WindowsAtOnce, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
 		head := m.Head()
 		passed++
 		if !head.OutOfWindow && head.Time.Before(reached) {
@@ -92,7 +92,7 @@ func (e *Engine) Describe(ctx context.Context, sources query.Sources, req query.
 
 // summarize adds the events of a query for one source to the groups of their conversations.
 func (e *Engine) summarize(ctx context.Context, sources query.Sources, req query.Events, into *derived.Groups) (*Reading, error) {
-	return e.each(ctx, sources, req, e.cfg.Ahead, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
+	return e.each(ctx, sources, req, e.cfg.WindowsAtOnce, func(src parleyv1.Source, m *merge.Merger) (bool, error) {
 		head := m.Head()
 		if !m.InInterval(head.Time) {
 			return true, nil // a row out of its window belongs to no interval that was asked for
@@ -102,10 +102,10 @@ func (e *Engine) summarize(ctx context.Context, sources query.Sources, req query
 	})
 }
 
-// each calls visit for every event of a query for one source, until it returns false. ahead is how many windows are read at a time at
-// first; the number doubles while nothing is found.
+// each calls visit for every event of a query for one source, until it returns false. windowsAtOnce is how many windows are read
+// at a time at first; the number doubles with each wait.
 func (e *Engine) each(
-	ctx context.Context, sources query.Sources, req query.Events, ahead int, visit func(parleyv1.Source, *merge.Merger) (bool, error),
+	ctx context.Context, sources query.Sources, req query.Events, windowsAtOnce int, visit func(parleyv1.Source, *merge.Merger) (bool, error),
 ) (*Reading, error) {
 	resolved, err := req.Resolve(sources)
 	if err != nil {
@@ -119,7 +119,7 @@ func (e *Engine) each(
 	defer m.Close()
 	account, release := e.account(ctx)
 	defer release()
-	m.Limit(ahead, usualStreamRows, account)
+	m.Limit(windowsAtOnce, usualStreamRows, account)
 	for {
 		switch m.Step() {
 		case frame.Ready:
@@ -134,8 +134,8 @@ func (e *Engine) each(
 			if err := m.Wait(ctx, nil); err != nil {
 				return nil, err
 			}
-			ahead = min(2*ahead, e.cfg.Ahead)
-			m.SetAhead(ahead)
+			windowsAtOnce = min(2*windowsAtOnce, e.cfg.WindowsAtOnce)
+			m.SetWindowsAtOnce(windowsAtOnce)
 		case frame.Ended:
 			return reading(src, m), nil
 		default:

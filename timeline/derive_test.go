@@ -118,7 +118,7 @@ func TestDescribeEndsWithItsCall(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				defer cancel()
 				groups := derived.Groups{Tenant: "t", Owner: "u"}
-				reading, err := newEngine(t, timeline.Config{Ahead: 2}).Describe(ctx, sources(g), conversation("session9"), 5000, &groups)
+				reading, err := newEngine(t, timeline.Config{WindowsAtOnce: 2}).Describe(ctx, sources(g), conversation("session9"), 5000, &groups)
 				if err != nil {
 					t.Fatal(err)
 				}

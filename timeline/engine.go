@@ -40,14 +40,14 @@ import (
 
 // Config describes an Engine. Zero fields take the defaults.
 type Config struct {
-	// Sealer seals cursors; nil = a random key that dies with the process.
+	// Sealer seals tokens; nil = a random key that dies with the process.
 	Sealer seal.Sealer
 	// Settle is how long after an event its row may still appear; default Copilot 1 h, chat 15 min, calls 36 h.
 	Settle map[parleyv1.Source]time.Duration
 	// CallsKept is how long Graph keeps call records; default 30 days.
 	CallsKept time.Duration
-	// Ahead is how many windows per source a stream reads at a time; default 16. Lists read at most one window ahead.
-	Ahead int
+	// WindowsAtOnce is how many windows per source a stream reads at a time; default 16. A List reads two at most.
+	WindowsAtOnce int
 	// Ledger bounds the bytes that are read ahead, by each stream and by all; nil = a ledger with the default bounds. A
 	// stream's account is that of its context, or a new one.
 	Ledger *ledger.Ledger
@@ -59,7 +59,8 @@ type Config struct {
 	ListTime time.Duration
 }
 
-// Engine answers List and Stream calls. Between calls it holds only what it found out about Graph, and is safe for concurrent use.
+// Engine answers List and Stream calls, and is safe for concurrent use. Between calls it holds what it found out about Graph and, for a
+// minute, the first windows that a stream over many users has read ahead (tenantahead.go).
 type Engine struct {
 	*pager.Lister // conversations, usage and users
 
@@ -79,7 +80,7 @@ func New(cfg Config) (*Engine, error) {
 	}
 	cfg.Settle = source.Settle(cfg.Settle)
 	cfg.CallsKept = cmp.Or(max(cfg.CallsKept, 0), 30*24*time.Hour)
-	cfg.Ahead = cmp.Or(max(cfg.Ahead, 0), 16)
+	cfg.WindowsAtOnce = cmp.Or(max(cfg.WindowsAtOnce, 0), 16)
 	if cfg.Ledger == nil {
 		cfg.Ledger = ledger.New(ledger.Config{Limit: defaultLedgerBytes, Each: defaultStreamBytes})
 	}
@@ -112,8 +113,8 @@ func (e *Engine) account(ctx context.Context) (_ *ledger.Account, release func()
 	return account, account.Close
 }
 
-// Finished reports whether a token is that of a stream's summary: the stream had nothing more to send. It may lack what its summary
-// told. A token that does not open is not finished.
+// Finished reports whether a token is that of a stream's summary: the stream had nothing more to send. What its summary called
+// missing is still missing. A token that does not open is not finished.
 func (e *Engine) Finished(sources query.Sources, req query.Events, token string) bool {
 	resolved, err := req.Resolve(sources)
 	if err != nil {

@@ -49,8 +49,8 @@ func (e *Engine) PageEvents(ctx context.Context, sources query.Sources, req quer
 	return e.readPage(ctx, call, entry)
 }
 
-// listAhead is how many windows of a source a List reads at a time.
-const listAhead = 2
+// listWindowsAtOnce is how many windows of a source a List reads at a time.
+const listWindowsAtOnce = 2
 
 // listCall is one call to ListEvents.
 type listCall struct {
@@ -109,7 +109,7 @@ func (e *Engine) fillPage(ctx context.Context, events *eventPage, beside *merge.
 	m := events.m
 	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
 	defer account.Close()
-	m.Limit(listAhead, window.TargetRows, account)
+	m.Limit(listWindowsAtOnce, window.TargetRows, account)
 	m.SetListPage(events.size, func() bool { return !events.Empty() }, beside)
 	done := false
 	if events.size > 0 {
@@ -138,7 +138,7 @@ type eventPage struct {
 	// bySource are the events by their sources.
 	bySource SourceCounts
 	length   int        // bytes of the runs together
-	in       chunkRange // run of the events of the first one
+	in       chunkRange // where the first run lies in its chunk
 }
 
 // Empty implements frame.Page.

@@ -79,7 +79,7 @@ func (w *world) engine(t *testing.T) *timeline.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newEngine(t, timeline.Config{Sealer: k, Ahead: 1 + w.IntN(6), Ledger: ledger.New(ledger.Config{Limit: 1 + w.Int64N(100<<10), Each: 1 + w.Int64N(50<<10)})})
+	return newEngine(t, timeline.Config{Sealer: k, WindowsAtOnce: 1 + w.IntN(6), Ledger: ledger.New(ledger.Config{Limit: 1 + w.Int64N(100<<10), Each: 1 + w.Int64N(50<<10)})})
 }
 
 var errCut = errors.New("cut")

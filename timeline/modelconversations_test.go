@@ -177,7 +177,7 @@ func (w *conversationWorld) walk(t *testing.T) (all []*parleyv1.Conversation, co
 	t.Helper()
 	token := ""
 	for range 10000 {
-		e, have := newEngine(t, timeline.Config{Sealer: w.sealer, Ahead: 1 + w.IntN(6)}), w.have[w.IntN(2)]
+		e, have := newEngine(t, timeline.Config{Sealer: w.sealer, WindowsAtOnce: 1 + w.IntN(6)}), w.have[w.IntN(2)]
 		if w.IntN(2) == 0 {
 			page, err := e.ListConversations(t.Context(), have, w.req, token, 1+w.IntN(12))
 			if err != nil {

@@ -33,7 +33,7 @@ func TestResumeInPiecesBringsTheRest(t *testing.T) {
 					req := query.Events{
 						Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: order, Start: start, End: start.AddDate(0, 0, 1),
 					}
-					e := newEngine(t, timeline.Config{Heartbeat: 300 * time.Millisecond, Ahead: 1})
+					e := newEngine(t, timeline.Config{Heartbeat: 300 * time.Millisecond, WindowsAtOnce: 1})
 					first, err := e.ListEvents(t.Context(), sources(g), req, "", before)
 					if err != nil || len(first.GetEvents()) != before {
 						t.Fatalf("%d events, %v", len(first.GetEvents()), err)

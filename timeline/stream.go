@@ -71,7 +71,7 @@ func (e *Engine) StreamBatches(
 	defer m.Close()
 	account, release := e.account(ctx)
 	defer release()
-	m.Limit(e.cfg.Ahead, usualStreamRows, account)
+	m.Limit(e.cfg.WindowsAtOnce, usualStreamRows, account)
 	account.Add(frame.TargetBatch) // a batch is on its way
 	defer account.Add(-frame.TargetBatch)
 	m.ReadWhole(sources)

@@ -119,7 +119,7 @@ func (s *tenantStream) open(ctx context.Context, listed listedUser, token []byte
 	if err != nil {
 		return err
 	}
-	m.Limit(s.engine.cfg.Ahead, usualStreamRows, s.account)
+	m.Limit(s.engine.cfg.WindowsAtOnce, usualStreamRows, s.account)
 	m.ReadWhole(s.sources)
 	m.YieldMemory()
 	if len(token) == 0 {

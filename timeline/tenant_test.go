@@ -335,7 +335,7 @@ func TestTenantResumesInTheMiddleOfUsers(t *testing.T) {
 			p.add(fmt.Sprintf("10000000-0000-4000-8000-%012d", i), start, end, 40+25*i)
 		}
 		p.stagger()
-		e := newEngine(t, timeline.Config{Ahead: 2})
+		e := newEngine(t, timeline.Config{WindowsAtOnce: 2})
 		req := nightRequest(start, end)
 		whole := p.read(t, e, req, "")
 		want, most := byUser(whole.names), 0
@@ -364,7 +364,7 @@ func TestTenantCheckpointsSayWhatWasReached(t *testing.T) {
 		p := newPeople(1, start, end)
 		p.add("00000000-0000-4000-8000-00000000000f", start, end, 300)
 		p.stagger()
-		n := p.read(t, newEngine(t, timeline.Config{Ahead: 2}), nightRequest(start, end), "")
+		n := p.read(t, newEngine(t, timeline.Config{WindowsAtOnce: 2}), nightRequest(start, end), "")
 		seen := false
 		for _, place := range n.places {
 			for _, user := range place.checkpoint.GetUsers() {

@@ -74,8 +74,8 @@ func aheadRoom(src parleyv1.Source, limits ledger.Config) int64 {
 	return room
 }
 
-// openAhead returns what an earlier call of the walk has read ahead, if token goes on with one, or an empty tenantAhead; nil = the walk reads
-// nothing ahead, because it does not wait for calls.
+// openAhead returns what an earlier call of the walk has read ahead, if token goes on with one, or an empty tenantAhead; nil = nothing is
+// read ahead: the walk does not wait for calls, asks for nothing beside them, or is finished.
 func (e *Engine) openAhead(s *tenantStream, token string) (*tenantAhead, error) {
 	const call = parleyv1.Source_SOURCE_CALL
 	if _, unavailable := s.req.Unavailable[call]; unavailable || s.position.Finished || !slices.Contains(s.requested, call) || len(s.requested) == 1 {

@@ -45,7 +45,9 @@ type tenantStream struct {
 	slots    chan struct{}
 	ahead    *tenantAhead // nil = nothing is read ahead of users who are not open
 
-	refusedToAll int // users in a row to whom Graph refused all for a reason that holds for everybody, although some source of theirs was known
+	// refusedToAll counts the users in a row of whom Graph refused everything that it was asked (tenant.RefusedToAll): their calls, which came
+	// from the index, kept their walks from failing.
+	refusedToAll int
 
 	list    userList    // users that are left
 	hasList bool        // list is known

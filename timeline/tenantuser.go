@@ -17,7 +17,7 @@ type openUser struct {
 
 	token    []byte // position of the events that were handed to the stream; empty = nothing was
 	progress []*parleyv1.SourceProgress
-	hasSlot  bool // the goroutine writes it before its first message
+	hasSlot  bool // written before the goroutine begins, or by it before its first message
 
 	batch userBatch
 }

@@ -282,11 +282,11 @@ type Source struct {
 	Reason uint32 `protobuf:"varint,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Graph has answered this source before.
 	Answered bool `protobuf:"varint,3,opt,name=answered,proto3" json:"answered,omitempty"`
-	// Everything of the source was read.
+	// Everything of the source was read, or it has stopped.
 	Finished bool `protobuf:"varint,4,opt,name=finished,proto3" json:"finished,omitempty"`
 	// The level of the grid by which windows are planned.
 	Level uint32 `protobuf:"varint,5,opt,name=level,proto3" json:"level,omitempty"`
-	// The length in seconds of the longest window that fits into a call; 0 = any does.
+	// The bound of the length of the next windows in seconds; 0 = none.
 	Longest uint32 `protobuf:"varint,6,opt,name=longest,proto3" json:"longest,omitempty"`
 	// Rows in ten hours, as far as is known.
 	Rate uint32 `protobuf:"varint,7,opt,name=rate,proto3" json:"rate,omitempty"`

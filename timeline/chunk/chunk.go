@@ -25,7 +25,8 @@ type Chunk struct {
 	Hashes []uint64
 	// Edge holds the rows within the second that the window is asked wider. They belong to its neighbours.
 	Edge []Stamp
-	// Rows, Duplicates and Pages count what Graph sent. Trimmed counts the rows that nobody asked for.
+	// Rows, Duplicates and Pages count what Graph sent. Trimmed counts the rows that are left out: nobody asked for
+	// them, or an earlier call has delivered them.
 	Rows, Duplicates, Pages, Trimmed int
 	// AcceptedStart is the start that Graph accepted after it refused the start of the window; zero = it refused none.
 	AcceptedStart time.Time

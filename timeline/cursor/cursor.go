@@ -25,8 +25,8 @@ const (
 	newest  = 1 // up to this one
 )
 
-// room is how many bytes a message may have so that its token has at most 1 KiB, as all but that of a stream over users: sealing adds 33
-// bytes, and base64 a third.
+// room is how many bytes a message may have so that its token has at most 1 KiB, unless Graph's link is too long for that. The
+// token of a stream over users is longer. Sealing adds 33 bytes, and base64 a third.
 const room = 1024*3/4 - 33
 
 // maxReason is more than any number of a parleyv1.ErrorReason. A newer gateway may have reasons that this one does not know.
@@ -49,7 +49,7 @@ func Refusal(err error, field string) error {
 	return failure.TokenRefused(field)
 }
 
-// Counts are the counts of a report.
+// Counts are the counts of a report. LeftOut are rows out of the interval; those that a filter or a check left out are not counted.
 type Counts struct {
 	Events, Duplicates, OutOfWindow, LeftOut, Pages, FromCache, Requests int64
 }

@@ -35,19 +35,19 @@ type Events struct {
 
 // Source is a position in the events of one source.
 type Source struct {
-	// State is how the source has ended, and Reason why; READ while it has not.
+	// State is how the source has stopped, and Reason why; READ while it has not, and also at its regular end.
 	State  parleyv1.SourceState
 	Reason parleyv1.ErrorReason
 	// Answered says that Graph has answered this source before.
 	Answered bool
 	// Finished says that everything was read, or that the source has stopped.
 	Finished bool
-	// Level is the level of the grid by which windows are planned, Longest the longest window that is read within a call (0 = any
-	// is), and Rate the rows in ten hours (0 = not known).
+	// Level is the level of the grid by which windows are planned, Longest the bound of the next windows (window.Density; 0 =
+	// none), and Rate the rows in ten hours (0 = not known).
 	Level   window.Level
 	Longest time.Duration
 	Rate    int
-	// Reached is the time that everything was delivered up to.
+	// Reached is the boundary of a window up to which everything was delivered; Window says how far beyond.
 	Reached time.Time
 	// Window is the window inside which reading goes on; nil = none.
 	Window *Window

@@ -10,7 +10,7 @@ import (
 	"github.com/parley-gateway/parley/internal/seal"
 )
 
-// Bounds of what the token of a tenant holds. Together they keep it below 8 KiB.
+// Bounds of what the token of a tenant holds. With the tokens of walks, 1 KiB each, they keep it below 8 KiB.
 const (
 	// MaxOpenUsers is how many users are open at a time.
 	MaxOpenUsers = 64
@@ -19,9 +19,9 @@ const (
 	// MaxOpenIDs is how many bytes the ids of open users have together; see IDSize.
 	MaxOpenIDs = MaxOpenUsers * uuidSize
 
-	uuidSize       = 24 // bytes of a UUID with all that encloses it
-	maxMissing     = 48 // reasons
-	maxStartedSize = 1 << 11
+	uuidSize       = 24      // bytes of a UUID with all that encloses it
+	maxMissing     = 48      // reasons
+	maxStartedSize = 1 << 11 // bytes of the token of a user's walk; more is malformed
 )
 
 // Tenant is a position in the users of a tenant.
@@ -74,7 +74,7 @@ func IDSize(id string) int {
 	return len(id) + 8
 }
 
-// AddMissing counts a user. Reasons that a token has no room for are counted as one.
+// AddMissing counts a user. Reasons that a token has no room for are counted under SEVERAL_DOUBTS, the lasting ones apart.
 func (t *Tenant) AddMissing(m Missing) {
 	if t.countMissing(m) {
 		return

@@ -38,8 +38,9 @@ const (
 	chainLoopsAgain                     // the same in a chain that was begun again: it ends
 )
 
-// NextPage reads the next page of a chain. The result spans from the oldest message of the page to the end of the chain's rest. It is
-// empty when the chain begins again or is given up.
+// NextPage reads the next page of a chain. The result spans from just after the oldest instant of the page, whose rows are held back, to
+// the end of the chain's rest; from the start of the rest when no page follows. It is empty when the chain begins again, or windows are
+// read in its place.
 func (r *Reader) NextPage(ctx context.Context, chain *ReverseChain) *Result {
 	s := &chainStep{r: r, from: chain, res: emptyResult(chain), rows: newRowSet(r, chain.Rest)}
 	defer s.rows.release()

@@ -65,15 +65,16 @@ func (p *Packed) Size() int64 { return packedBytes + int64(len(p.chunk)) + p.res
 // Window is the window that was read.
 func (p *Packed) Window() window.Window { return p.window }
 
-// ReadPacked reads a window that Unpack returns later. nil = it could not be read, or must be read in another way: its walk reads it then.
-// answered says that Graph did not fail altogether: it gave rows, or refused them.
+// ReadPacked reads a window that Unpack returns later. nil = it could not be read, or Graph does not keep its bounds: its walk reads it then. That
+// it is read in pieces is a result.
+// answered is false where Graph failed altogether: it gave no rows and refused none.
 func (r *Reader) ReadPacked(ctx context.Context, with *Packer, w window.Window) (_ *Packed, answered bool) {
 	began := time.Now()
 	res := r.Read(ctx, Request{Window: w})
 	if f := res.Failed; f != nil {
 		return nil, f.Reason != parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE && f.Reason != parleyv1.ErrorReason_ERROR_REASON_GRAPH_THROTTLED
 	}
-	if ctx.Err() != nil || res.Reread.Unbounded() || res.Reread == InHalves {
+	if ctx.Err() != nil || res.Reread.Unbounded() {
 		return nil, true
 	}
 	res.Took = time.Since(began)

@@ -164,7 +164,8 @@ func (r *Reader) timeOf(item *source.Item) time.Time {
 	return item.Time
 }
 
-// startsAfterRefusal returns the times from which Graph is asked in turn after it refused the start of the whole interval.
+// startsAfterRefusal returns the times from which Graph is asked in turn after it refused a span that begins where the interval or a
+// later start does.
 func (r *Reader) startsAfterRefusal(s window.Span, end *chainEnd) []time.Time {
 	if !end.refused() || !s.Start.Equal(r.Start) && !slices.ContainsFunc(r.LaterStarts, s.Start.Equal) {
 		return nil

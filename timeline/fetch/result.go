@@ -15,7 +15,7 @@ type Reread uint8
 
 // Ways to read a window again.
 const (
-	// NoReread: the window was read as it was asked for, to its end or to a failure.
+	// NoReread: the window was read as it was asked for, to its end, to a failure or to a doubt.
 	NoReread Reread = iota
 	// InPieces: the window holds too much. Its pieces are read in its place.
 	InPieces
@@ -45,7 +45,7 @@ type Result struct {
 	CacheKey string
 	// Gaps are the doubts about the window.
 	Gaps []window.Gap
-	// Failed says why the window was not read to its end; nil = it was.
+	// Failed is the failure of a request that ended the reading; nil = none did, but see Gaps and Reread.
 	Failed *failure.Failure
 	// AcceptedStart is the start that Graph accepted after it refused the start of the window; zero = it refused none.
 	AcceptedStart time.Time
@@ -56,11 +56,12 @@ type Result struct {
 	// Chain goes on with the chain of a chat's own messages; nil = the result is no page of a chain.
 	Chain *ReverseChain
 
-	// Unverified says that the window holds calls whose participants could not be verified.
+	// Unverified says that the window holds calls that belong here by Graph's word alone.
 	Unverified bool
 	// Took is the time that reading the window took.
 	Took time.Duration
-	// Rows, Duplicates, OutOfWindow and Trimmed count what Graph sent. Trimmed counts the rows that nobody asked for.
+	// Rows, Duplicates, OutOfWindow and Trimmed count what Graph sent. Trimmed counts the rows that are left out:
+	// nobody asked for them, or an earlier call has delivered them.
 	Rows, Duplicates, OutOfWindow, Trimmed int
 
 	ownBytes int64 // memory of the result beside its chunk

@@ -22,7 +22,7 @@ type ReverseChain struct {
 	query source.EventQuery
 	link  string // link of the next page; empty = the first page
 
-	// The pages so far, since the chain was begun.
+	// The pages so far: pages of the chain from its first beginning on, the rest since it was begun, or begun again.
 	links    links.Set
 	pages    int
 	lastRows int       // rows of the last page that had any

@@ -31,7 +31,7 @@ type rowSet struct {
 
 // rowBounds says which rows the result of a reading holds, and which ones Graph was asked for.
 type rowBounds struct {
-	wholeWindow   bool        // a whole window is read, not a page of an ordered chain
+	wholeWindow   bool        // this is the first reading of a whole window, which may end in another Reread: no page of an ordered chain, and not compareHalves
 	span          window.Span // span of the rows that the result holds: the window, or the part of a chain that a page shows
 	wantUnbounded bool        // the request says so (Request.Unbounded): the window is everything that is left of the source
 	unbounded     bool        // wantUnbounded, or a page said so: rows out of the span are expected and left out
@@ -194,7 +194,8 @@ func (s *rowSet) build(res *Result) {
 	res.clip(s.r.Desc)
 }
 
-// entries makes the entries of the rows. The rows of the edge are returned as edge, and the rows out of the window are counted.
+// entries makes the entries of the rows. The rows of the edge are returned as edge. The rows out of the window are counted, but for those without
+// a time, which are marked like them.
 func (s *rowSet) entries(res *Result) (entries []chunk.Entry, edge []chunk.Stamp) {
 	chunkSpan := s.span
 	chunkSpan.End = window.Later(chunkSpan.End, s.r.queryFor(s.span).End)

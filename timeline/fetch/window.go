@@ -14,11 +14,11 @@ import (
 type Request struct {
 	// Window is the window.
 	Window window.Window
-	// Urgent is closed after the window has become the next one that the call delivers.
+	// Urgent is closed after the window has become the next one that the call delivers; nil = it is from the beginning.
 	Urgent <-chan struct{}
 	// Unbounded says that Graph does not honour bounds: rows out of the window are left out.
 	Unbounded bool
-	// Indivisible says that the window cannot be split.
+	// Indivisible says that the window cannot be split: a result that says InPieces will not do.
 	Indivisible bool
 }
 

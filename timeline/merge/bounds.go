@@ -66,7 +66,7 @@ func (m *Merger) setBounds(r *sourceReader) {
 const maxCreateLag = time.Minute
 
 // narrowByFilter narrows the interval to the times that a match can have. Nothing changes before it is created, so a bound of one time
-// is a bound of the other on one side. The two times of a call are independent.
+// is a bound of the other on one side. For a call, whose times are both its start, that is left to the filter.
 func (m *Merger) narrowByFilter(r *sourceReader) {
 	own, other := "event_time", "create_time"
 	if r.fetch.ByCreate {

@@ -152,7 +152,7 @@ func (r *sourceReader) enterFingerprint(entered *fetch.Result) {
 // the token's position begins.
 func (r *sourceReader) beginsLikeToken(entered *fetch.Result) bool {
 	if r.resumeFrom.none() || r.readsReverseChain() || r.fingerprint.leftPieces {
-		return true
+		return true // without a position, the sum is of the overlap alone
 	}
 	return entered.Begin(r.desc).Equal(r.resumeFrom.window.Begin(r.desc))
 }

@@ -52,23 +52,23 @@ type Config struct {
 
 // Merger is the k-way merge of the sources of one call into the total order (event time, source, key).
 type Merger struct {
-	cfg        *Config
-	req        *query.Events
-	filter     *filter.Filter // nil = everything
-	desc       bool
-	span       window.Span // the requested interval; a zero start is open
-	readers    []*sourceReader
-	headReader *sourceReader // reader of the next event
-	pool       *readPool
-	ahead      int      // windows of a source that are read at a time
-	seen       seen.Set // versions that were delivered
+	cfg           *Config
+	req           *query.Events
+	filter        *filter.Filter // nil = everything
+	desc          bool
+	span          window.Span // the requested interval; a zero start is open
+	readers       []*sourceReader
+	headReader    *sourceReader // reader of the next event
+	pool          *readPool
+	windowsAtOnce int      // windows of a source that are read at a time
+	seen          seen.Set // versions that were delivered
 
 	present   present
 	extended  bool // a finished walk goes on with the rows that came since
 	outOfTime bool // the call ended before the walk had more to offer
 
 	notices notices
-	digest  []byte      // digest that tokens are bound to
+	binding []byte      // what tokens are bound to: the digest of the request
 	pauses  func() bool // reports whether a throttled source ends the page (frame.Paused); nil, or false = the source is given up
 }
 
@@ -104,7 +104,7 @@ func (m *Merger) step() (*sourceReader, frame.State) {
 		waiting, again := false, false
 		for _, r := range m.readers {
 			switch {
-			case !r.poll(m.pool, m.aheadOf(r)):
+			case !r.poll(m.pool, m.windowsAtOnceOf(r)):
 				waiting = true
 			case r.stop != nil && r.head() == nil:
 				if state, ends := m.acceptStop(r); ends {
@@ -132,7 +132,8 @@ func (m *Merger) step() (*sourceReader, frame.State) {
 }
 
 // acceptStop decides what the stop of a source means. While another source can be or was read, the stop is final: the rest is a gap. Where
-// none is left, the call fails (Broken). A throttled source may end a page instead (Paused). state counts only with ends.
+// none is left, the call fails (Broken). A throttled source may end a page instead (Paused), and one that the user has no plan for becomes
+// NOT_APPLICABLE. state counts only with ends.
 func (m *Merger) acceptStop(r *sourceReader) (state frame.State, ends bool) {
 	if r.stop.State == parleyv1.SourceState_SOURCE_STATE_THROTTLED && m.pauses != nil && m.pauses() {
 		return frame.Paused, true
@@ -293,7 +294,7 @@ func (m *Merger) runLength(list *chunk.List, maxEvents, maxBytes int) int {
 	return n
 }
 
-// Wait implements frame.Rows. It returns when a window was read, the timer fires, or the context ends.
+// Wait implements frame.Rows. It returns when a window was read or memory was claimed, the timer fires, or the context ends.
 func (m *Merger) Wait(ctx context.Context, timer <-chan time.Time) error {
 	select {
 	case <-m.pool.woken:
@@ -309,7 +310,7 @@ func (m *Merger) Wait(ctx context.Context, timer <-chan time.Time) error {
 // Err implements frame.Rows. It returns the error of the sources that stopped or could not be asked, the one most likely to go away first;
 // nil = there is none. It ends the call only where Step says so.
 func (m *Merger) Err() error {
-	var worst *failure.Error
+	var foremost *failure.Error
 	var all []*failure.Error
 	for _, r := range m.readers {
 		reason := r.reason
@@ -320,15 +321,15 @@ func (m *Merger) Err() error {
 			continue
 		}
 		failed := &failure.Error{Reason: reason, Source: r.src, Err: r.cause, Message: "no asked source could be read"}
-		if all = append(all, failed); worst == nil || rank(reason) > rank(worst.Reason) {
-			worst = failed
+		if all = append(all, failed); foremost == nil || rank(reason) > rank(foremost.Reason) {
+			foremost = failed
 		}
 	}
-	if worst == nil {
+	if foremost == nil {
 		return nil
 	}
-	worst.Others = slices.DeleteFunc(all, func(other *failure.Error) bool { return other == worst })
-	return worst
+	foremost.Others = slices.DeleteFunc(all, func(other *failure.Error) bool { return other == foremost })
+	return foremost
 }
 
 // rank orders reasons by how likely they go away when the call is repeated.

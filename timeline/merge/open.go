@@ -29,7 +29,7 @@ func Open(ctx context.Context, cfg *Config, sources query.Sources, req *query.Ev
 	m = &Merger{
 		cfg: cfg, req: req, desc: req.Descending(),
 		present: present{ofWalk: now, ofGraph: now.Add(-sources.ClockSkew()), skew: sources.ClockSkew},
-		digest:  bytes.Clone(resolved.Digest[:]),
+		binding: bytes.Clone(resolved.Digest[:]),
 	}
 	if m.filter, err = req.CompileFilter(); err != nil {
 		return nil, err
@@ -159,10 +159,10 @@ func (m *Merger) checkParticipants(sources query.Sources) {
 	}
 }
 
-// Limit bounds what is read ahead: the windows of each source, and the bytes by the account. rows is the number of rows of the usual size
+// Limit bounds what is read at a time: the windows of each source, and the bytes by the account. rows is the number of rows of the usual size
 // that fit into the account; it counts for one chat's messages alone.
 func (m *Merger) Limit(windows, rows int, account *ledger.Account) {
-	m.ahead = windows
+	m.windowsAtOnce = windows
 	for _, r := range m.readers {
 		unit := m.cfg.WindowBytes / window.TargetRows
 		if r.fetch.Query.Conversation != "" {
@@ -173,16 +173,17 @@ func (m *Merger) Limit(windows, rows int, account *ledger.Account) {
 	}
 }
 
-// aheadOf is how many windows of a source are read at a time. Graph allows one request a second for one chat: in a List the next window
+// windowsAtOnceOf is how many windows of a source are read at a time. Graph allows one request a second for one chat: in a List the next window
 // would only stand in the way.
-func (m *Merger) aheadOf(r *sourceReader) int {
+func (m *Merger) windowsAtOnceOf(r *sourceReader) int {
 	if r.pageRows > 0 && r.fetch.Query.Conversation != "" {
 		return 1
 	}
-	return m.ahead
+	return m.windowsAtOnce
 }
 
-// SetListPage has the walk read nothing beyond a window that holds size rows. A throttled source ends the page of a List in place of
+// SetListPage has the walk begin the next window only while the first one is still being read, and not if that is expected to hold size
+// rows. A throttled source ends the page of a List in place of
 // being given up while pauses returns true. Where another walk, beside, ends where this one begins, its density plans the first windows;
 // nil = there is none.
 func (m *Merger) SetListPage(size int, pauses func() bool, beside *Merger) {
@@ -195,8 +196,8 @@ func (m *Merger) SetListPage(size int, pauses func() bool, beside *Merger) {
 	}
 }
 
-// SetAhead changes how many windows of each source are read at a time.
-func (m *Merger) SetAhead(windows int) { m.ahead = windows }
+// SetWindowsAtOnce changes how many windows of each source are read at a time.
+func (m *Merger) SetWindowsAtOnce(windows int) { m.windowsAtOnce = windows }
 
 // YieldMemory has the walk wait for memory even for the windows that it delivers next, until ClaimMemory.
 func (m *Merger) YieldMemory() { m.pool.yields.Store(true) }

@@ -12,8 +12,8 @@ import (
 // slowWindow is the time for which the next window may be read before a token says that it is too slow for a call.
 const slowWindow = 10 * time.Second
 
-// isSlow reports whether the window has been read for so long that a later call must not count on its end. outOfTime says that this
-// call is over.
+// isSlow reports whether a later call must not count on the end of the reading: it goes on after slowWindow, or has outlived this call
+// (outOfTime).
 func (p *pendingRead) isSlow(outOfTime bool) bool {
 	if p == nil || p.chain != nil || !p.hasBegun() || p.ready() && !p.result.Abandoned() {
 		return false
@@ -33,8 +33,7 @@ func (r *sourceReader) split(read *pendingRead) []*task {
 	if parts := r.eras(w); len(parts) > 0 {
 		return parts
 	}
-	r.density.Reset(l)
-	r.density.Level = l
+	r.density.Restart(l)
 	return []*task{{plan: r.plan(w.Span, w.Level-1)}}
 }
 

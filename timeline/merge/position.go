@@ -9,7 +9,9 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// position is a position inside a window: after the last entry that was delivered, or at the beginning.
+// position is a position inside a window: after the last entry that was delivered, or at the beginning. A reader moves it, and the
+// fingerprint with it, in this order: enterPosition and enterFingerprint when it enters a window, setPosition when it delivers entries, and
+// leaveFingerprint and leavePosition when it leaves the window, after reached has moved.
 //
 // A resumed walk reads the window of the token's position again. Where it was one window then and is split now, the pieces before the
 // position hold delivered rows only, but for rows out of their window: in these pieces the walk is catching up. The position of the token
@@ -129,7 +131,8 @@ func (r *sourceReader) firstUndelivered(res *fetch.Result, inTokenWindow bool) i
 	return next
 }
 
-// savedPosition returns the position for a token, and whether the window there is too slow for a call.
+// savedPosition returns the position for a token, and whether the window there is too slow for a call. It is the position as it is or, if
+// the next window is too slow or the position lies between two pieces, one at that window: fillQueue has put a read at the head of the queue.
 func (r *sourceReader) savedPosition(outOfTime bool) (at position, tooSlow bool) {
 	if r.current != nil || len(r.queue) == 0 {
 		return r.position, false

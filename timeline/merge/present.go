@@ -12,7 +12,7 @@ import (
 // not be missed.
 type present struct {
 	ofWalk  time.Time            // the walk's present, by this machine's clock
-	earlier time.Time            // the walk's present by the earlier one of both clocks, from a token; zero = this call is the first
+	earlier time.Time            // the walk's present by the earlier one of both clocks, from a token; zero = the present began with this call: it is the first, or extends the walk
 	ofToken time.Time            // the walk's present as the token has it, from before this call extends the walk; zero = no token
 	ofGraph time.Time            // the present of this call, by Graph's clock
 	skew    func() time.Duration // time by which this machine's clock is ahead of Graph's

@@ -51,7 +51,7 @@ func (p *pendingRead) ready() bool {
 }
 
 // resultAsNext makes the window the one that is delivered next, so that its reading waits for memory no longer, unless the walk yields
-// memory. It returns the result; nil = it is not there yet, or fillQueue puts other readings in its place.
+// memory. It returns the result; nil = it is not there yet, fillQueue puts other readings in its place, or the call has ended.
 func (p *pendingRead) resultAsNext(pool *readPool) *fetch.Result {
 	if p == nil || !p.hasBegun() {
 		return nil
@@ -77,7 +77,7 @@ type readPool struct {
 	cancel context.CancelFunc
 	group  sync.WaitGroup
 	yields atomic.Bool   // see Merger.YieldMemory
-	woken  chan struct{} // receives after a window was read
+	woken  chan struct{} // receives when the walk may have more to do: a window was read, or memory was claimed (ClaimMemory)
 	done   chan struct{} // closed from the beginning: done of windows that need no reading
 }
 
@@ -103,6 +103,7 @@ func (pool *readPool) wake() {
 }
 
 // start begins to read a window in a goroutine of its own. A window that was read before is ready at once if nothing is left to do with it.
+// One that was too slow for an earlier call, and that nobody is reading, is not read but split.
 func (pool *readPool) start(r *sourceReader, p *pendingRead) {
 	known, first := r.knownResult(pool.ctx, p)
 	switch {
@@ -188,14 +189,14 @@ func (r *sourceReader) hold(res *fetch.Result) {
 // readsReverseChain reports whether one ordered chain of pages serves the whole interval: a chat's own messages, newest first.
 func (r *sourceReader) readsReverseChain() bool { return r.desc && r.fetch.Query.Conversation != "" }
 
-// readsAlone reports whether nothing is read beyond a window of a List: it is expected to hold the rows of the page, or windows take so
-// long that a second reading at the same time would only slow down the first one.
+// readsAlone reports whether nothing is read beyond a window of a List: it is expected to hold the rows of the page, or windows are bounded
+// (Density.Longest), so that a second reading would take time and memory from the first one.
 func (r *sourceReader) readsAlone(w window.Window) bool {
 	return r.density.Longest > 0 || r.density.RowsPerHour()*w.Hours() >= float64(r.pageRows)
 }
 
-// fillQueue begins to read windows until ahead of them are ready or being read.
-func (r *sourceReader) fillQueue(pool *readPool, ahead int) {
+// fillQueue begins to read windows until windowsAtOnce of them are ready or being read.
+func (r *sourceReader) fillQueue(pool *readPool, windowsAtOnce int) {
 	started := 0
 	for i := 0; i < len(r.queue); {
 		t := r.queue[i]
@@ -209,7 +210,7 @@ func (r *sourceReader) fillQueue(pool *readPool, ahead int) {
 			}
 			started++
 			i++
-		case started >= ahead || started > 0 && r.fetch.Full():
+		case started >= windowsAtOnce || started > 0 && r.fetch.Full():
 			return
 		case t.read != nil:
 			pool.start(r, t.read)

@@ -46,7 +46,7 @@ type delivery struct {
 	current     *fetch.Result // window that is being delivered; nil = none
 	next        int           // index of the next entry of the current window
 	last        time.Time     // time of the last event that was delivered in its order
-	pageRows    int           // rows of a List's page; nothing is read beyond a window that holds them; 0 = no List
+	pageRows    int           // rows of a List's page, see SetListPage; 0 = no List
 	used        []UsedWindow  // windows of a List
 	firstWindow *FirstWindow  // read before the walk began; nil = it was not, or is no longer of use
 }
@@ -101,7 +101,7 @@ func (r *sourceReader) plan(rest window.Span, maxLevel window.Level) *window.Pla
 }
 
 // poll makes the next entry available if that is possible without waiting. It returns false when a window must be waited for.
-func (r *sourceReader) poll(pool *readPool, ahead int) bool {
+func (r *sourceReader) poll(pool *readPool, windowsAtOnce int) bool {
 	for !r.finished {
 		switch {
 		case r.current != nil && r.next < len(r.current.Entries):
@@ -111,7 +111,7 @@ func (r *sourceReader) poll(pool *readPool, ahead int) bool {
 		case r.stop != nil:
 			return true
 		default:
-			r.fillQueue(pool, ahead)
+			r.fillQueue(pool, windowsAtOnce)
 			if len(r.queue) == 0 {
 				r.finish()
 				return true
@@ -131,7 +131,7 @@ func (r *sourceReader) poll(pool *readPool, ahead int) bool {
 	return true
 }
 
-// head is the next entry; nil when nothing is left.
+// head is the next entry of the current window; nil = none is at hand: the reader waits, has stopped or has finished, as poll tells.
 func (r *sourceReader) head() *chunk.Entry {
 	if r.current == nil || r.next >= len(r.current.Entries) {
 		return nil
@@ -142,7 +142,7 @@ func (r *sourceReader) head() *chunk.Entry {
 // enter makes a window the current one.
 func (r *sourceReader) enter(res *fetch.Result) {
 	inTokenWindow := !r.resumeFrom.none() && !res.Start.Before(r.resumeFrom.window.Start) && !res.End.After(r.resumeFrom.window.End)
-	if !inTokenWindow {
+	if !inTokenWindow { // the call before has counted the rows of the token's window
 		r.counts.Duplicates += int64(res.Duplicates)
 		r.counts.OutOfWindow += int64(res.OutOfWindow)
 		r.counts.LeftOut += int64(res.Trimmed + r.edgeRows(res))

@@ -211,14 +211,14 @@ type UsedWindow struct {
 // CachedWindows returns the windows that the call went through, if all of them were cached and nothing that it found depends
 // on when it is asked for. until is the time when that changes; zero = never.
 func (m *Merger) CachedWindows() (windows []UsedWindow, until time.Time, ok bool) {
-	began := m.present.ofToken.IsZero() // with this call; later calls have the present of their token
+	isFirstCall := m.present.ofToken.IsZero() // later calls have the present of their token
 	for _, r := range m.readers {
 		switch {
 		case m.extended || r.readsReverseChain() || len(r.gaps) > 0 || r.state != parleyv1.SourceState_SOURCE_STATE_READ || r.fetch.Store == nil:
 			return nil, until, false
 		case r.src == parleyv1.Source_SOURCE_CALL && m.span.Start.IsZero():
 			return nil, until, false
-		case began && m.settled(r.src).Before(m.span.End):
+		case isFirstCall && m.settled(r.src).Before(m.span.End):
 			return nil, until, false
 		}
 		if r.src == parleyv1.Source_SOURCE_CALL {

@@ -27,7 +27,7 @@ type progress struct {
 	tooSlow  bool      // that window could not be read within an earlier call; see cursor.Window
 
 	gaps    []window.Gap
-	counts  cursor.Counts // without the counts of fetch; pages, cached pages and requests of earlier calls
+	counts  cursor.Counts // of this call and earlier ones, but Pages, FromCache and Requests of earlier ones alone: fetch has this call's (allCounts)
 	density window.Density
 }
 
@@ -42,7 +42,7 @@ type resumption struct {
 
 // resume goes on from the position of a token.
 func (m *Merger) resume(sources query.Sources, requested []parleyv1.Source, token, field string) error {
-	saved, err := cursor.OpenEvents(m.cfg.Sealer, token, m.digest)
+	saved, err := cursor.OpenEvents(m.cfg.Sealer, token, m.binding)
 	if err != nil {
 		return cursor.Refusal(err, field)
 	}
@@ -143,7 +143,7 @@ func (m *Merger) seal(finished bool) (string, error) {
 	for _, r := range m.readers {
 		saved.Sources = append(saved.Sources, r.save(m.outOfTime))
 	}
-	return saved.Seal(m.cfg.Sealer, m.digest)
+	return saved.Seal(m.cfg.Sealer, m.binding)
 }
 
 // save returns the position of the reader, for a token. outOfTime says that the call is over.

@@ -32,7 +32,7 @@ type rowQueue[T proto.Message] interface {
 	next() (T, bool)
 	// deliver moves the position after the next row.
 	deliver()
-	// mayHoldMore reports whether rows may come that only another page can show.
+	// mayHoldMore reports whether a full page has a token although nothing more was looked for.
 	mayHoldMore() bool
 }
 

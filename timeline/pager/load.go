@@ -222,8 +222,8 @@ func (p *pager[T]) relocate() (bool, error) {
 	return false, nil
 }
 
-// rememberDelivered takes the rows before the position, in a page that was read again, as delivered. Under a filter that is left to
-// the token: some of them never were.
+// rememberDelivered takes the rows before the position, in a page that was read again, as delivered. Under a filter, and in a page that is
+// read in parts, that is left to the token.
 func (p *pager[T]) rememberDelivered() {
 	if p.match != nil {
 		return

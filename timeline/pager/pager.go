@@ -21,7 +21,7 @@ import (
 // api is one API of Graph, as one request asks it.
 type api[T proto.Message] struct {
 	source parleyv1.Source
-	// digest is the associated data of the request's cursors.
+	// digest is what the request's tokens are bound to.
 	digest []byte
 	// read asks for the first page, or for the page of a link.
 	read func(ctx context.Context, link string) (graphPage[T], error)

@@ -28,9 +28,9 @@ const (
 	CreateTimeDesc              // `create_time desc`, below a conversation only
 )
 
-// Events asks for events. It is equal for all pages and resumes of one walk.
+// Events asks for events. What its digest holds is equal for all pages and resumes of one walk; the rest is found out by each call.
 type Events struct {
-	// Caller and Tenant bind the cursor.
+	// Caller and Tenant bind tokens.
 	Caller, Tenant string
 	// Owner is the user segment of names: an object id, or "-" for the whole tenant. User is the user that Graph is asked about.
 	Owner, User string
@@ -51,7 +51,7 @@ type Events struct {
 	ManyUsers bool
 	// Plan is what the directory shows of the user's plan for Copilot, where the reading of many users looked.
 	Plan source.CopilotPlan
-	// Start and End bound the event time, half open; zero = absent.
+	// Start and End bound the event time, or with CreateTimeDesc the create time, half open; zero = absent.
 	Start, End time.Time
 	// OrderBy is the order of the answer.
 	OrderBy Order

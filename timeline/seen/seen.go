@@ -14,7 +14,7 @@ const (
 // Set remembers delivered versions of rows by their hashes: the latest 2048 rows out of their window, and the latest of the others. It has two generations of hashes,
 // and forgets the previous one after the current one is full.
 type Set struct {
-	// Most is the number of hashes in each generation; at least 4096.
+	// Most is the number of hashes in each generation; less than 4096, also 0, counts as 4096.
 	Most int
 
 	current, previous Hashes

@@ -8,8 +8,8 @@ import (
 	"github.com/parley-gateway/parley/timeline/seen"
 )
 
-// rememberedEvents is how many hashes each of the two generations of a Copies holds, eight bytes each: the latest 250,000 events are
-// known at least.
+// rememberedEvents is how many hashes each of the two generations of a Copies holds, in tables that are at most half full: 8 MiB
+// in all, and the latest 250,000 events are known at least.
 const rememberedEvents = 1 << 18
 
 // Copies finds the events that were sent under another user. It remembers a bounded number of them.

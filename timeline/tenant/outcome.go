@@ -39,7 +39,7 @@ func Summarize(name string, err error, complete bool, reports []*parleyv1.Source
 			if summary.GetState() != parleyv1.UserState_USER_STATE_INCOMPLETE {
 				summary.State, summary.Reason = parleyv1.UserState_USER_STATE_INCOMPLETE, reasons.Text(one.Reason)
 			}
-		case holdsForEverybody(one.Reason): // nothing is refused to this user
+		case isRetentionGap(one.Reason): // nothing is refused to this user
 		case summary.GetState() == parleyv1.UserState_USER_STATE_READ:
 			summary.State, summary.Reason = parleyv1.UserState_USER_STATE_REFUSED, reasons.Text(one.Reason)
 		}
@@ -58,7 +58,7 @@ func missingOf(report *parleyv1.SourceReport) (cursor.Missing, bool) {
 	doubtful := false
 	for _, gap := range report.GetGaps() {
 		reason := reasons.Parse(gap.GetReason())
-		if !doubtful || found.Lasting && !lasts(reason) || holdsForEverybody(found.Reason) {
+		if !doubtful || found.Lasting && !lasts(reason) || isRetentionGap(found.Reason) {
 			found.Reason, found.Lasting, doubtful = reason, lasts(reason), true
 		}
 	}
@@ -78,11 +78,11 @@ func refuses(report *parleyv1.SourceReport) bool {
 
 // lasts reports whether a gap stays when its span is read again.
 func lasts(reason parleyv1.ErrorReason) bool {
-	return holdsForEverybody(reason) || reason == parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID
+	return isRetentionGap(reason) || reason == parleyv1.ErrorReason_ERROR_REASON_AMBIGUOUS_ID
 }
 
-// holdsForEverybody reports whether a gap is the same for every user, because the source keeps nothing of that time.
-func holdsForEverybody(reason parleyv1.ErrorReason) bool {
+// isRetentionGap reports whether a gap is the same for every user, because the source keeps nothing of that time.
+func isRetentionGap(reason parleyv1.ErrorReason) bool {
 	return reason == parleyv1.ErrorReason_ERROR_REASON_START_BEFORE_KEPT
 }
 

@@ -11,13 +11,14 @@ const MaxRate = 1<<14 - 1
 // Density estimates how many rows an hour of a source holds, and chooses the width of windows by it. It learns by Observe, ObserveTime and
 // Reset. Plan.Next asks it for the level and the cell of the next window.
 type Density struct {
-	// Level is the level of the window that was planned last.
+	// Level is the level from which the next one is chosen: at most one step wider.
 	Level Level
 	// WindowRows is the number of expected rows up to which a window is planned: TargetRows, or more where memory allows for it.
 	WindowRows float64
 	// SavedRate is the rate of a token or of the walk on the other side of an anchor, in rows per ten hours; 0 = none.
 	SavedRate int
-	// Longest is the length of the longest window that fits into a call; 0 = any window does.
+	// Longest bounds the length of the next windows beside the grid: an earlier one was too slow or too large, or is to hold a List's page
+	// (LimitNext); 0 = no bound.
 	Longest time.Duration
 
 	rows, hours float64 // sums over the latest windows; older ones fade
@@ -61,6 +62,12 @@ func (d *Density) ObserveTime(t time.Duration) {
 func (d *Density) Reset(l Level) {
 	d.Level = min(d.Level, l)
 	d.rows, d.hours = 0, 0
+}
+
+// Restart is Reset that goes on at the level, be it wider than before.
+func (d *Density) Restart(l Level) {
+	d.Reset(l)
+	d.Level = l
 }
 
 // LimitNext bounds the length of the next window, whatever the grid. The windows after it may be longer.

@@ -17,7 +17,7 @@ type Gap struct {
 const MaxGaps = 8
 
 // AddGap adds a gap to gaps in ascending order. A gap that is there already is not added, gaps that adjoin are joined, and so are
-// the nearest ones when there are too many.
+// the nearest ones when there are too many. It changes gaps: clone them if they are shared.
 func AddGap(gaps []Gap, g Gap) []Gap {
 	for i := range gaps {
 		if gaps[i].Reason == g.Reason && !g.Start.Before(gaps[i].Start) && !g.End.After(gaps[i].End) {

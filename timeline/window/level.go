@@ -16,9 +16,9 @@ const (
 	Era
 )
 
-// TooMuch reports whether a window that has another page is split. The pages that were read are then overhead. The pieces are read
-// in parallel, which saves time, and each of them takes less memory. weight is what
-// fetch.Reader.Weigh returns.
+// TooMuch reports whether a window that has another page is split: from a month on by its pages with rows and a link, below by its weight,
+// which is what fetch.Reader.Weigh returns. The pages that were read are then overhead. The pieces are read
+// in parallel, which saves time, and each of them takes less memory.
 func (l Level) TooMuch(pages, weight int) bool {
 	switch {
 	case l == Era:

@@ -24,19 +24,19 @@ func (p *Plan) Next(d *Density) (Window, bool) {
 		l = Year
 	}
 	if p.Desc {
-		from := p.lastCell(l, d)
+		from := p.lastCellStart(l, d)
 		w := Window{Span{from, p.Rest.End}, l}
 		p.Rest.End = from
 		return w, true
 	}
-	to := p.firstCell(l, d)
+	to := p.firstCellEnd(l, d)
 	w := Window{Span{p.Rest.Start, to}, l}
 	p.Rest.Start = to
 	return w, true
 }
 
-// firstCell is the end of the first cell of the rest.
-func (p *Plan) firstCell(l Level, d *Density) time.Time {
+// firstCellEnd is the end of the first cell of the rest.
+func (p *Plan) firstCellEnd(l Level, d *Density) time.Time {
 	to := p.EraEnd
 	if l != Era {
 		to = l.Next(p.Rest.Start)
@@ -51,8 +51,8 @@ func (p *Plan) firstCell(l Level, d *Density) time.Time {
 	return to
 }
 
-// lastCell is the beginning of the last cell of the rest.
-func (p *Plan) lastCell(l Level, d *Density) time.Time {
+// lastCellStart is the beginning of the last cell of the rest.
+func (p *Plan) lastCellStart(l Level, d *Density) time.Time {
 	from := l.Floor(p.Rest.End.Add(-1))
 	if c := d.cell(); l == Hour && c < time.Hour {
 		from = p.Rest.End.Add(-1).Truncate(c)

@@ -28,6 +28,7 @@ func (s Span) Begin(desc bool) time.Time {
 // Window is a span that is read as one piece.
 type Window struct {
 	Span
+	// Level is the level of the grid by which the window was planned; finer ones split it. Hour: none does, however long the window is.
 	Level Level
 }
 
