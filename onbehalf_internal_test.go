@@ -76,7 +76,7 @@ func TestThousandsOfUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer clients.Close()
-	const kept, users = 1 << 20, graphclient.DefaultUsers + 200
+	const kept, users = 1 << 20, graphclient.DefaultAssertions + 200
 	pages, err := cache.New(cache.Config{MaxBytes: kept})
 	if err != nil {
 		t.Fatal(err)
@@ -111,8 +111,8 @@ func TestThousandsOfUsers(t *testing.T) {
 		close(next)
 		workers.Wait()
 	}
-	if n := clients.Len(); n != graphclient.DefaultUsers {
-		t.Errorf("%d clients are kept, want %d", n, graphclient.DefaultUsers)
+	if n := clients.Len(); n != graphclient.DefaultAssertions {
+		t.Errorf("%d clients are kept, want %d", n, graphclient.DefaultAssertions)
 	}
 	if n := pages.Bytes(); n > kept {
 		t.Errorf("%d bytes are kept, want at most %d", n, kept)

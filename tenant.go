@@ -96,7 +96,7 @@ func newGraph(cfg *Config, tenantCfg *Tenant, observer graph.Observer, pool limi
 	client, err := graphclient.New(graphclient.Config{
 		Cloud: cloud, BaseURL: tenantCfg.BaseURL, TenantID: tenantCfg.tenantID(), ClientID: tenantCfg.ClientID, Credential: credential, RootCAs: roots, Proxy: cfg.Proxy,
 		ReportHosts: reportHosts(tenantCfg.ReportHosts, cloud), Logger: cfg.Logger, Observer: observer, CallerDay: cfg.Limits.CallerGraphRequests,
-		Share: cfg.GraphShare, Pool: pool, Days: pool, Transport: tenantCfg.transport,
+		Share: cfg.GraphShare, Pool: pool, DayPool: pool, Transport: tenantCfg.transport,
 	})
 	if err != nil {
 		return graphClients{}, err

@@ -203,7 +203,7 @@ func (c *Cache) get(ctx context.Context, key, link string) (*entry, string) {
 	return e, resultHit
 }
 
-// put caches an entry for what is left of its life, and reports false if it is too large for that.
+// put caches an entry for what is left of its life, and reports false if it is too large for that; true where nothing is cached.
 func (c *Cache) put(e *entry) (fits bool) {
 	if c.store == nil {
 		return true

@@ -156,7 +156,8 @@ func (c *Cache) Peek(ctx context.Context, key string) any {
 	return e.value
 }
 
-// Put caches a value under a key, in place of an older one, and reports false if it is too large for that.
+// Put caches a value under a key, in place of an older one, and reports false if it is too large for that; true where nothing
+// is cached.
 func (c *Cache) Put(label, key string, v Fetched[any]) bool {
 	return c.put(newEntry(c, label, key, &v))
 }

@@ -46,19 +46,19 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Pool != nil {
 		c.budgets.UsePool(cfg.Pool)
 	}
-	if cfg.Days != nil {
-		c.days.UsePool(cfg.Days)
+	if cfg.DayPool != nil {
+		c.days.UsePool(cfg.DayPool)
 	}
 	if cfg.Credential != nil {
 		c.tokens = auth.NewTokens(cfg.Credential, cfg.Cloud.Scope(), cfg.Observer)
 	}
 	c.reportTransport = cfg.Transport
-	if pool, ok := cfg.Transport.(*http.Transport); ok {
+	if transport, ok := cfg.Transport.(*http.Transport); ok {
 		if own {
-			c.ownTransports = append(c.ownTransports, pool)
+			c.ownTransports = append(c.ownTransports, transport)
 		}
 		// Connections are not shared with Graph, and no header is added.
-		report := pool.Clone()
+		report := transport.Clone()
 		report.DisableCompression = true
 		c.reportTransport = report
 		c.ownTransports = append(c.ownTransports, report)

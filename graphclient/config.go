@@ -37,7 +37,7 @@ type Config struct {
 	// Credential gives the tokens; see auth.NewCredential. Nil sends no
 	// Authorization and is accepted with a loopback BaseURL only.
 	Credential azcore.TokenCredential
-	// HTTP lends its Transport, nothing else: no jar, no redirects, no timeout.
+	// HTTP lends its Transport, nothing else: no jar, no redirects, no timeout. Where it has none, requests go over one of our own.
 	HTTP *http.Client
 	// Transport sends the requests. Nil (and no HTTP) = a transport of our own:
 	// TLS 1.2 or later, HTTP/2, bounded connection times, no proxy but Proxy.
@@ -65,10 +65,11 @@ type Config struct {
 	// the limits by it.
 	Share float64
 	// Pool keeps the limits for all clients of the application and tenant, in whatever process; nil =
-	// each keeps its Share of them. While the pool is not there, Share counts where it never was.
+	// each keeps its Share of them. While the pool does not answer, a client keeps one part
+	// of as many as there are replicas that were last seen, or its Share where none ever was.
 	Pool ratelimit.Pool
-	// Days counts the days of callers for all such clients; nil = each counts for itself.
-	Days ratelimit.DayPool
+	// DayPool counts the days of callers for all such clients; nil = each counts for itself.
+	DayPool ratelimit.DayPool
 	// CallerDay is how many requests one caller (ratelimit.WithCaller) may cause from
 	// midnight to midnight UTC; more fail with KindCallerLimit. 0 = no limit.
 	CallerDay int
@@ -83,12 +84,13 @@ type Config struct {
 
 // RetryConfig bounds the repeats of one call. Zero values are the defaults.
 type RetryConfig struct {
-	// Tries is the number of requests in all, the first included, without those that
-	// Graph throttled for a time that is waited for; 1 = nothing is repeated.
+	// Tries is the number of tries in all, the first included, without those that
+	// Graph throttled for a time that is waited for; 1 = nothing is repeated. A try is one
+	// request, or two where a token is renewed.
 	Tries int
 	// Base is the first back-off, doubled each time, with jitter, up to Max.
 	Base, Max time.Duration
-	// TryTimeout bounds one request, its body included (a download: up to its
+	// TryTimeout bounds one try, its body included (a download or content: up to its
 	// first bytes).
 	TryTimeout time.Duration
 }

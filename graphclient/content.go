@@ -53,7 +53,8 @@ func (c *Client) Content(ctx context.Context, request graph.Request) (*Content, 
 	return content, nil
 }
 
-// openContent waits for the first byte and makes the stream. An answer that ends before it is an error, so that it is asked for again.
+// openContent waits for the first byte and makes the stream. An answer that breaks off before it is an error, so that it is asked for
+// again; one that is empty is a content without bytes.
 func (c *Client) openContent(ctx context.Context, k *call, resp *http.Response) (io.ReadCloser, error) {
 	r, err := graph.DecodedBody(resp)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// DefaultUsers is how many users' tokens Delegates keeps.
-	DefaultUsers = 1000
+	// DefaultAssertions is of how many assertions Delegates keeps the tokens.
+	DefaultAssertions = 1000
 	// sweepTime is how long a token that has ended is kept at most.
 	sweepTime = time.Minute
 )
@@ -24,8 +24,8 @@ type DelegatesConfig struct {
 	// exchange tokens. Its kind is one of auth.DelegatingKinds. Without an HTTP client
 	// logins go over a transport of our own, like the application's requests.
 	Credential auth.CredentialConfig
-	// Users bounds the tokens that are kept, about 15 KB each; 0 = DefaultUsers.
-	Users int
+	// Assertions bounds the assertions whose tokens are kept, about 15 KB each; a user may have several. 0 = DefaultAssertions.
+	Assertions int
 }
 
 // Assertion is the access token that a user's client sent: a user's, for the
@@ -71,14 +71,14 @@ type delegate struct {
 // NewDelegates checks the configuration and returns Delegates beside the
 // application's Client. It sends nothing. Errors name the setting.
 func NewDelegates(app *Client, cfg DelegatesConfig) (*Delegates, error) {
-	if cfg.Users <= 0 {
-		cfg.Users = DefaultUsers
+	if cfg.Assertions <= 0 {
+		cfg.Assertions = DefaultAssertions
 	}
 	if _, err := auth.NewCredential(cfg.Credential); err != nil {
 		return nil, err
 	}
 	d := &Delegates{
-		app: app, cfg: cfg, clients: lru.New[delegateKey, *delegate](int64(cfg.Users), nil),
+		app: app, cfg: cfg, clients: lru.New[delegateKey, *delegate](int64(cfg.Assertions), nil),
 		salt: cfg.Credential.TenantID + "\x00" + cfg.Credential.ClientID + "\x00",
 	}
 	login := cfg.Credential
@@ -133,7 +133,7 @@ func (c *Client) onBehalfOf(tokens *auth.Tokens) *Client {
 	return &user
 }
 
-// Len returns the number of users whose tokens are held.
+// Len returns the number of assertions whose tokens are held.
 func (d *Delegates) Len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -144,14 +144,14 @@ func TestEntriesAreBounded(t *testing.T) {
 	a := newAuthority(t)
 	d := delegates(t, a, nil, nil)
 	first, old := of(t, d, "first"), of(t, d, "old")
-	for i := range 3 * graphclient.DefaultUsers {
+	for i := range 3 * graphclient.DefaultAssertions {
 		of(t, d, strconv.Itoa(i))
 		if of(t, d, "first") != first {
 			t.Fatal("the user of every call was forgotten")
 		}
 	}
-	if n := d.Len(); n != graphclient.DefaultUsers {
-		t.Errorf("%d entries, want %d", n, graphclient.DefaultUsers)
+	if n := d.Len(); n != graphclient.DefaultAssertions {
+		t.Errorf("%d entries, want %d", n, graphclient.DefaultAssertions)
 	}
 	if of(t, d, "old") == old {
 		t.Error("a user who never came again is kept")

@@ -18,7 +18,7 @@
 //
 //	payment    refuses a route that asked for payment lately
 //	retry      repeats a GET while tries, deadline and cause allow it
-//	day        counts a request against the day of its caller
+//	day        counts a try against the day of its caller
 //	identify   client-request-id, User-Agent, Accept-Encoding
 //	authorize  the bearer token; one repetition with a new one after 401, or
 //	           after 403 with a claims challenge

@@ -31,7 +31,12 @@ type API struct {
 }
 
 // apis are the Graph APIs that the gateway reads, in the order of their sources. The absent clouds are those that Microsoft documents: US
-// Government (L4, L5) has no usage report; China has chats and users only.
+// Government (L4, L5) has no usage report; China has chats, users and retained
+// messages only.
+//
+// A new API also needs its name in package graph (API…), its rows in ratelimit.DefaultLimits, the words of its paths in pathWords of
+// graphclient, a root in graphmap, a case in eventKey if its id alone does not name an event, and the options of the contract's messages;
+// docs/development.md has the steps.
 var apis = []API{
 	{
 		Source: parleyv1.Source_SOURCE_COPILOT, Label: graph.APICopilot,
@@ -108,7 +113,7 @@ func (a *API) HasMessages() bool {
 }
 
 // Settle returns how long after an event its row may still appear in each source: the given times where they are
-// positive, else those of the APIs.
+// positive, else those of the APIs. A source that includes another one has that one's given time unless it has its own.
 func Settle(given map[parleyv1.Source]time.Duration) map[parleyv1.Source]time.Duration {
 	settle := map[parleyv1.Source]time.Duration{}
 	for _, api := range apis {

@@ -7,9 +7,9 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// attempt is one way to ask for a page. A page behind a link mostly has a single one: the link repeats what its first page asked for.
+// attempt is one way to ask for a page. A page behind a link has a single one: the link repeats what its first page asked for.
 type attempt struct {
-	// name says in a log line what the attempt leaves out.
+	// name says in a log line how the attempt asks; the first one has none.
 	name    string
 	request graph.Request
 	// unfiltered, unbounded and unordered are the flags of Page that hold if this attempt is the one that is answered.

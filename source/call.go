@@ -161,7 +161,7 @@ func (c *Call) item(d *graphmap.Draft, owner string, record []byte) (Item, error
 	d.AddCopy(eventRoot, eventwire.EventActor, actor)
 	at, timed := d.Time(start)
 	id := textOf(d, eventSource, eventwire.EventSourceID)
-	return c.base.item(d, identity{
+	return c.base.item(d, eventIdentity{
 		owner: owner, conversation: cmp.Or(thread, resource.CallConversation(id)), record: record, time: at, timed: timed,
 		ref: resource.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: id},
 	}), nil

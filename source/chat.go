@@ -218,7 +218,7 @@ func (m *messages) item(owner, asked string, record []byte) (Item, error) {
 	ref := resource.Ref{Source: parleyv1.Source_SOURCE_CHAT, Chat: thread, ID: textOf(d, eventSource, eventwire.EventSourceID)}
 	fillReply(d, owner, thread)
 	fillHosted(d, owner, ref)
-	return m.base.item(d, identity{owner: owner, conversation: thread, record: record, time: at, timed: timed, ref: ref}), nil
+	return m.base.item(d, eventIdentity{owner: owner, conversation: thread, record: record, time: at, timed: timed, ref: ref}), nil
 }
 
 // messageKind decides by the type of the message, whether it is of a type that the contract does not know, and whether it has

@@ -129,8 +129,8 @@ func (c *Copilot) item(owner string, record []byte) (Item, error) {
 	if timed {
 		ref.Time = at
 	}
-	return c.base.item(d, identity{
-		owner: owner, conversation: interactionThread(d, session), ref: ref, record: record, time: at, timed: timed,
+	return c.base.item(d, eventIdentity{
+		owner: owner, conversation: interactionConversation(d, session), ref: ref, record: record, time: at, timed: timed,
 		interaction: interactionKeyOf(interactionType, textOf(d, eventDetail, eventwire.CopilotDetailInteractionTypeOther), textOf(d, eventDetail, eventwire.CopilotDetailRequestID)),
 	}), nil
 }

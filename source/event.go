@@ -37,8 +37,8 @@ func (b *base) draft(root string, record []byte) (*graphmap.Draft, error) {
 	return d, nil
 }
 
-// identity says what an event is: the owner of its name, its conversation, the record that it is made of, and its time.
-type identity struct {
+// eventIdentity says what an event is: the owner of its name, its conversation, the record that it is made of, and its time.
+type eventIdentity struct {
 	owner, conversation string
 	ref                 resource.Ref
 	interaction         interactionKey
@@ -48,7 +48,7 @@ type identity struct {
 }
 
 // item fills the names, digests, texts and event time of a draft, and encodes it.
-func (b *base) item(d *graphmap.Draft, id identity) Item {
+func (b *base) item(d *graphmap.Draft, id eventIdentity) Item {
 	item := Item{Key: eventKey(id.owner, id.ref, id.interaction, id.record), NoTime: !id.timed}
 	d.AddBuilt(eventRoot, eventwire.EventName, func(to []byte) []byte { return resource.AppendEvent(to, id.owner, id.ref) })
 	d.AddBuilt(eventRoot, eventwire.EventUID, func(to []byte) []byte { return appendEventUID(to, b.opt.Tenant, id.ref.Source, item.Key) })

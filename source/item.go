@@ -26,7 +26,7 @@ type Item struct {
 	Basic, Unmapped []byte
 }
 
-// NewItem makes an item of an event; its time, key and mark are the caller's. An event that cannot be encoded is an error.
+// NewItem makes an item of an event; Time, Key and NoTime are the caller's. An event that cannot be encoded is an error.
 func NewItem(event *parleyv1.Event) (Item, error) {
 	item := Item{Version: event.GetVersion()}
 	if created := event.GetCreateTime(); created.IsValid() {

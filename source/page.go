@@ -15,7 +15,7 @@ type Page[T any] struct {
 	Lazy Rows[T]
 	// Next is Graph's link to the next page, byte for byte; empty on the last page.
 	Next string
-	// Requests counts the requests that Graph saw for this page, retries included.
+	// Requests counts the requests that were sent for this page, retries included, and those that did not reach Graph.
 	Requests int
 	// Rows counts the records of the page before normalization.
 	Rows int

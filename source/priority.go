@@ -13,6 +13,7 @@ const (
 	Interactive Priority = iota
 	Background
 	// Patient is Background for a stream over many users: it waits for a Retry-After of minutes, which would otherwise fail each user of it.
+	// At limits that are counted over minutes it waits no longer than others.
 	Patient
 )
 

@@ -39,7 +39,8 @@ type ConversationQuery struct {
 type ConversationReader interface {
 	// Conversations returns the first page of q, or the page behind link.
 	Conversations(ctx context.Context, q ConversationQuery, link string) (*Page[*parleyv1.Conversation], error)
-	// Conversation returns one chat with all its members, or an error of kind NotFound when the user is not one of them.
+	// Conversation returns one chat with its members (with a notice, where Graph withholds some), or an error of kind NotFound when the user
+	// is not one of them.
 	Conversation(ctx context.Context, owner, user, id string) (*parleyv1.Conversation, error)
 }
 
@@ -68,7 +69,8 @@ type UsageReader interface {
 	UsageCounts(ctx context.Context, q UsageQuery, link string) (*Page[*parleyv1.CopilotUsageCounts], error)
 }
 
-// UserQuery selects users. Graph evaluates all of it; lists of ids and names hold at most MaxUserTerms. Its zero value is everybody.
+// UserQuery selects users. Graph is asked to evaluate all of it; where it refuses, the page is Unfiltered. Lists of ids and names hold at
+// most MaxUserTerms. Its zero value is everybody.
 type UserQuery struct {
 	// IDs and PrincipalNames are alternatives each.
 	IDs, PrincipalNames []string
@@ -90,7 +92,7 @@ type UserReader interface {
 	Users(ctx context.Context, q UserQuery, link string) (*Page[*parleyv1.User], error)
 	// User returns the user of an object id or user principal name, or an error of kind NotFound.
 	User(ctx context.Context, user string) (*parleyv1.User, error)
-	// UserID turns a user principal name into an object id. An error of kind Forbidden means that the look-up is refused.
+	// UserID turns a user principal name into an object id. An error whose Kind is Denied means that the look-up is refused.
 	UserID(ctx context.Context, upn string) (string, error)
 }
 

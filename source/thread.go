@@ -75,9 +75,9 @@ func unescapeLoosely(text string) string {
 	return b.String()
 }
 
-// interactionThread is the conversation that an interaction belongs to: the meeting whose thread its session is, else the
+// interactionConversation is the conversation that an interaction belongs to: the meeting whose thread its session is, else the
 // meeting that it names, else its session. A session of a meeting may well name another meeting that is asked about.
-func interactionThread(d *graphmap.Draft, session string) string {
+func interactionConversation(d *graphmap.Draft, session string) string {
 	if id := threadIn(session); strings.HasPrefix(id, meetingThreadPrefix) {
 		return id
 	}

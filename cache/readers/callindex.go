@@ -60,7 +60,7 @@ func (i *callIndex) rowsOf(user, also string) []int32 {
 	})
 }
 
-// indexReading is the outcome of reading an index: the index, an error, or neither if it costs too much.
+// indexReading is the outcome of reading an index: the index, an error, or neither if it costs too much or the context has ended.
 type indexReading struct {
 	index    *callIndex
 	requests int
@@ -383,8 +383,8 @@ func nameOf(row *source.CallRow) recordName { return recordName{row.ID, row.Vers
 
 // rowParticipants collects the participants of records.
 type rowParticipants struct {
-	mu     sync.Mutex
-	begun  map[recordName]bool
+	begun  map[recordName]bool // of the goroutine that reads the list
+	mu     sync.Mutex          // guards the rest
 	ids    map[recordName][]string
 	asked  int // records that Graph was asked about
 	failed int // records about which Graph was not available

@@ -92,8 +92,8 @@ type Values struct {
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
 
-	mu   sync.Mutex
-	held map[string]struct{} // names of the leases of this replica
+	mu        sync.Mutex
+	ownLeases map[string]struct{} // their names
 
 	queue  chan job
 	queued atomic.Int64    // bytes
@@ -122,7 +122,7 @@ func New(cfg Config) (*Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Values{cfg: cfg, encoder: encoder, decoder: decoder, held: make(map[string]struct{}), queue: make(chan job, maxQueue)}
+	v := &Values{cfg: cfg, encoder: encoder, decoder: decoder, ownLeases: make(map[string]struct{}), queue: make(chan job, maxQueue)}
 	v.ctx, v.stop = context.WithCancel(context.Background())
 	v.writer.Go(v.write)
 	return v, nil
@@ -170,7 +170,7 @@ func (v *Values) Invalid() { v.cfg.Observer.SharedRequest(opGet, resultInvalid, 
 
 // Claim is Get for a value that the caller makes when there is none. It waits for another replica that is making the value, for maxWait at
 // most: after that, or when the other one ended without a value, the caller makes it as well. The caller calls done in the end, whether or not
-// it has put the value.
+// it has put the value. A caller with cache directives of its own takes no lease and waits for nobody: Claim is Get then.
 func (v *Values) Claim(ctx context.Context, key string, maxWait time.Duration) (value *Value, done func()) {
 	done = func() {}
 	control := cache.ControlOf(ctx)
@@ -212,13 +212,13 @@ func (v *Values) Claim(ctx context.Context, key string, maxWait time.Duration) (
 func (v *Values) hold(name string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.held[name] = struct{}{}
+	v.ownLeases[name] = struct{}{}
 }
 
 // renew begins the leases anew that this replica holds.
 func (v *Values) renew() {
 	v.mu.Lock()
-	names := slices.Collect(maps.Keys(v.held))
+	names := slices.Collect(maps.Keys(v.ownLeases))
 	v.mu.Unlock()
 	for _, name := range names {
 		if _, _, err := v.cfg.Leases.Claim(v.ctx, name, lease); err != nil {
@@ -241,7 +241,7 @@ func (v *Values) Put(key string, read time.Time, life time.Duration, size int64,
 func (v *Values) enqueue(j job) {
 	if j.lease != "" {
 		v.mu.Lock()
-		delete(v.held, j.lease)
+		delete(v.ownLeases, j.lease)
 		v.mu.Unlock()
 	}
 	if v.queued.Add(j.size) <= maxQueuedBytes || j.size == 0 {

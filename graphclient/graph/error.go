@@ -53,11 +53,12 @@ const (
 	// KindThrottled is Graph's 429, or a budget or gate of our own whose wait
 	// would outlast the deadline (Status is then 0; see Unsent). RetryAfter is set.
 	KindThrottled
-	// KindUnavailable is a 5xx, a broken connection, a truncated body or a timeout.
+	// KindUnavailable is a 5xx, a broken connection, a truncated body, a timeout, or a 4xx that says nothing or tells of passing trouble
+	// (effectiveStatus).
 	KindUnavailable
 	// KindLoginUnavailable is a login service that gave no usable answer; Cause says why.
 	KindLoginUnavailable
-	// KindLinkRefused is a link to another origin. Nothing was sent to it.
+	// KindLinkRefused is a link or a redirect that is not followed: it leads to another origin, or is no plain URL. Nothing was sent to it.
 	KindLinkRefused
 	// KindTooLarge is an answer larger than MaxBody of graphclient.Config or, of a download, MaxDownload.
 	KindTooLarge
@@ -129,10 +130,10 @@ type Error struct {
 	OwnBudget bool
 	// Cause is the kind of trouble on the way when no usable answer came (KindUnavailable, KindLoginUnavailable).
 	Cause Cause
-	// Requests is how many requests Graph received for this call.
+	// Requests is how many requests were sent for this call, with those that did not reach Graph.
 	Requests int
-	// Err is the cause, when there is one. Its own text may quote bytes of a
-	// broken answer, so log the Error, not the cause.
+	// Err is the error behind this one, when there is one. Its own text may quote bytes of a
+	// broken answer, so log the Error, not Err.
 	Err error
 	// Reason is a constant text in our own words.
 	Reason string
@@ -222,7 +223,7 @@ func LinkLost(err error) bool {
 	return ok && (e.Rejected() || e.Kind == KindBadRequest || e.Kind == KindGone || e.Kind == KindLinkNotFound)
 }
 
-// Requests is the number of requests that Graph got for a failed call; 0 where the error does not tell.
+// Requests is the number of requests that were sent for a failed call; 0 where the error does not tell.
 func Requests(err error) int {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Requests
@@ -240,7 +241,7 @@ func (k Kind) Denied() bool {
 	}
 }
 
-// Personal reports whether the refusal is about the user that was asked for, and nobody else.
+// Personal reports whether the refusal of a request about a user (Situation.AboutUser) is about that user, and nobody else.
 func (e *Error) Personal() bool {
 	switch e.Kind {
 	case KindNotFound, KindUserNotLicensed, KindUserRefused, KindRefused:

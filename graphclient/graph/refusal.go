@@ -14,7 +14,7 @@ type Situation struct {
 	AboutUser      bool // the request is about one user's data as such, not about one chat or call
 	OnBehalf       bool // it was asked with a user's token
 	ByLink         bool // it was asked by a link that Graph gave
-	OthersAnswered bool // Graph has answered other users on this route lately
+	OthersAnswered bool // Graph has answered other users of this API lately
 }
 
 // statusOfCode are the codes that say more than the status that they came with, in lower case.

@@ -57,12 +57,14 @@ type Request struct {
 	// are ignored; Prefer is not part of a link and must be given again.
 	Link string
 	// User is the object id whose data is read, Resource the chat or call id
-	// that the path names. They choose budgets and are never sent.
+	// that the path names. They choose budgets and are never sent. User without
+	// Resource also says that a refusal is about the user.
 	User, Resource string
 	// Priority is Interactive or Background.
 	Priority Priority
 	// Patience is how long a request without a deadline waits at most for one Retry-After, and before another try; 0 = a minute. From the
-	// first throttled answer on, such answers use up no try for as long. A deadline takes its place.
+	// first throttled answer on, such answers use up no try for as long. A deadline takes its place. More than a minute counts for background
+	// requests at limits per second only.
 	Patience time.Duration
 }
 

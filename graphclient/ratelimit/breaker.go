@@ -35,7 +35,8 @@ func NewBreaker(pause time.Duration) *Breaker {
 	return &Breaker{pause: pause, routes: map[string]*tripped{}, undecided: map[string]string{}}
 }
 
-// Enter lets a call about a user pass, or refuses it. leave is to be called with the call's outcome.
+// Enter lets a call about a user pass (empty = about none), or refuses it: while the route asks for payment, or when the context ends while
+// it waits for a probe. leave is to be called with the outcome of the call; nil with a refusal.
 func (b *Breaker) Enter(ctx context.Context, route, user string) (leave func(*graph.Error), refusal *graph.Error) {
 	for {
 		leave, refusal, probe := b.try(route, user)

@@ -216,7 +216,7 @@ func TestOneProbeGoesAheadWhenAGateOpens(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBudget(0, 1)
-		if closed := b.close(10 * time.Second, ""); closed != 10*time.Second {
+		if closed := b.close(10*time.Second, ""); closed != 10*time.Second {
 			t.Fatalf("closed for %v", closed)
 		}
 		var mu sync.Mutex
@@ -241,7 +241,7 @@ func TestOneProbeGoesAheadWhenAGateOpens(t *testing.T) {
 					if <-verdict {
 						b.release(true, true, time.Now())
 					} else {
-						b.close(5 * time.Second, "")
+						b.close(5*time.Second, "")
 						b.release(true, false, time.Now())
 					}
 				}
@@ -314,7 +314,7 @@ func TestAClosingGateRefusesThoseWhoCannotWait(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		time.AfterFunc(time.Second, func() { b.close(30 * time.Second, "") })
+		time.AfterFunc(time.Second, func() { b.close(30*time.Second, "") })
 		start := time.Now()
 		wait, err := pass(ctx, b, graph.Interactive)
 		if wait != 30*time.Second || err != nil || time.Since(start) != time.Second {

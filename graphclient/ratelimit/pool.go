@@ -24,7 +24,7 @@ type Presence interface {
 	// Replicas is the number of processes that were last seen, this one included; 0 = none ever was.
 	Replicas() int
 	// Part is the part of each limit that is kept in the pool under the names of this process, above 0 and at most 1. The rest belongs to
-	// processes with names of their own, whose slots are not seen here.
+	// processes that make other names, as those with other seal keys do: their slots are not seen here.
 	Part() float64
 }
 
@@ -66,7 +66,7 @@ type Gate struct {
 	budget int // its place in the plan
 }
 
-// Outcome is the answer of a Pool.
+// Outcome is the answer of a Pool. The numbers are those of the script of package redisstore.
 type Outcome int
 
 // Answers of a Pool.

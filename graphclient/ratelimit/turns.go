@@ -9,8 +9,8 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 )
 
-// MaxWait is how long a request without a deadline waits at most for a closed gate, unless it has more patience (graph.Request),
-// and for a turn, unless it is a background request at limits per second.
+// MaxWait is how long a request without a deadline waits at most: for a closed gate and for a turn. A background request at limits per
+// second waits longer for a turn, and for a closed gate if it has more patience (graph.Request).
 const MaxWait = time.Minute
 
 // PatienceOf is how long a request without a deadline waits at most for a gate that Graph's Retry-After closed.

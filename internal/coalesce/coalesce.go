@@ -1,7 +1,7 @@
 // Package coalesce lets callers who want the same value at the same time share one call that makes it.
 //
-// A caller who gives up leaves the others alone. A call is cancelled when the last of its callers has left, unless it was
-// begun by Start or lingers. Nothing is remembered: whoever comes after the end of a call begins the next one.
+// A caller who gives up leaves the others alone. A call is cancelled when the last of its callers has left, unless Start has begun
+// or joined it, or it lingers. Nothing is remembered: whoever comes after the end of a call begins the next one.
 package coalesce
 
 import (

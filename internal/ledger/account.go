@@ -181,9 +181,9 @@ func (a *Account) Full() bool {
 	return !a.fits(1)
 }
 
-// Overdrawn reports whether more than three quarters of the ledger's limit are committed. A call should then read smaller pieces, which
+// LedgerScarce reports whether more than three quarters of the ledger's limit are committed. A call should then read smaller pieces, which
 // give memory back earlier: the last quarter is for new calls.
-func (a *Account) Overdrawn() bool {
+func (a *Account) LedgerScarce() bool {
 	if a.ledger == nil || a.ledger.cfg.Limit <= 0 {
 		return false
 	}

@@ -22,11 +22,11 @@ func TestAdmissionCountsWhatMayStillBeTaken(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	a, b := l.Admit(t.Context()), l.Admit(t.Context())
-	if a.Overdrawn() {
+	if a.LedgerScarce() {
 		t.Errorf("%d committed of 100: a quarter is left for new calls", l.Committed())
 	}
 	c := l.Admit(ended)
-	if a == nil || b == nil || c == nil || l.Admit(ended) != nil || l.Committed() != 90 || !a.Overdrawn() {
+	if a == nil || b == nil || c == nil || l.Admit(ended) != nil || l.Committed() != 90 || !a.LedgerScarce() {
 		t.Fatalf("%d committed", l.Committed())
 	}
 	for _, account := range []*ledger.Account{a, b, c} {
@@ -39,7 +39,7 @@ func TestAdmissionCountsWhatMayStillBeTaken(t *testing.T) {
 	}
 	a.Add(10)
 	b.Add(50)
-	if !a.Overdrawn() || l.Committed() != 150 || b.Held() != 80 {
+	if !a.LedgerScarce() || l.Committed() != 150 || b.Held() != 80 {
 		t.Errorf("%d committed, %d held", l.Committed(), b.Held())
 	}
 	b.Add(-80)
@@ -199,7 +199,7 @@ func TestNoLedgerHasNoBounds(t *testing.T) {
 	a.Add(1 << 50)
 	a.Hold(&ledger.Shared{}, 1)
 	a.Drop(&ledger.Shared{})
-	if err := a.Acquire(t.Context(), 1<<50, nil); err != nil || !a.TryAcquire(1<<50) || a.Full() || a.Overdrawn() || a.Held() != 0 || none.Committed() != 0 {
+	if err := a.Acquire(t.Context(), 1<<50, nil); err != nil || !a.TryAcquire(1<<50) || a.Full() || a.LedgerScarce() || a.Held() != 0 || none.Committed() != 0 {
 		t.Errorf("bounds without a ledger: %v", err)
 	}
 	a.Close()
@@ -208,7 +208,7 @@ func TestNoLedgerHasNoBounds(t *testing.T) {
 		t.Error("the account of a context is another one")
 	}
 	free := ledger.New(ledger.Config{}).Open(0)
-	if !free.TryAcquire(1<<50) || free.Overdrawn() {
+	if !free.TryAcquire(1<<50) || free.LedgerScarce() {
 		t.Error("a ledger without bounds has some")
 	}
 }

@@ -46,8 +46,8 @@ func (b *breaker) leave(ok bool, now time.Time) {
 	}
 }
 
-// closed reports whether the last operations succeeded.
-func (b *breaker) closed() bool {
+// answering reports whether the last operation succeeded.
+func (b *breaker) answering() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.failed == 0

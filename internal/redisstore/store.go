@@ -205,4 +205,4 @@ func (s *Store) heartbeatAnswered() {
 }
 
 // Up reports whether the store answered the last operation.
-func (s *Store) Up() bool { return s.client.Load() != nil && s.breaker.closed() }
+func (s *Store) Up() bool { return s.client.Load() != nil && s.breaker.answering() }

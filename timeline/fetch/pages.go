@@ -112,7 +112,7 @@ const fewestJudged, mostJudged = 2, 8
 // so that splitting saves no time. Such a window is read on unless its first pages promise more than may be held.
 func (r *Reader) needsPieces(w window.Window, pages int, rows *rowSet) bool {
 	weight := r.Weigh(rows.received, rows.size)
-	if r.account.Overdrawn() && weight >= window.TargetRows/2 {
+	if r.account.LedgerScarce() && weight >= window.TargetRows/2 {
 		return true // smaller windows give memory back earlier
 	}
 	limit := float64(r.Weigh(0, r.account.Each()))
