@@ -48,6 +48,14 @@ func TestServers(t *testing.T) {
 			cluster := redistest.StartCluster(t, redistest.Options{Program: program}, 3, false)
 			conformance(t, func(cfg *redisstore.Config) { cfg.URL = cluster.Masters[1].URL() }) // one address will do
 		})
+		t.Run(program+", a cluster, a user with few rights", func(t *testing.T) {
+			t.Parallel()
+			cluster := redistest.StartCluster(t, redistest.Options{Program: program, Args: userOfFewRights(t, true)}, 3, false)
+			file := passwordFile(t, password)
+			conformance(t, func(cfg *redisstore.Config) {
+				cfg.URL, cfg.Username, cfg.PasswordFile, cfg.Prefix = cluster.URL(), "parley", file, "parley."+cfg.Prefix
+			})
+		})
 	}
 	authority := redistest.NewAuthority(t)
 	t.Run("TLS", func(t *testing.T) {
@@ -185,7 +193,7 @@ func userOfFewRights(t *testing.T, cluster bool) []string {
 		args = append(args, "+"+strings.ToLower(command))
 	}
 	if cluster {
-		args = append(args, "+cluster|slots")
+		args = append(args, "+cluster|slots", "+cluster|shards")
 	}
 	return args
 }

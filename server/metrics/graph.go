@@ -46,7 +46,7 @@ func (m *Metrics) GraphLimits(tenant string, state func() ratelimit.State) error
 		state: state,
 		used: prometheus.NewDesc("parley_graph_budget_used_ratio",
 			"Part of a published limit of Graph that was used in the last 15 seconds, or in the time of the limit if that is longer; of a limit per user or resource, by the one that used most. "+
-				"The gateway keeps it at 0.83 or less.", []string{"source", "limit"}, labels),
+				"The gateway keeps it at 0.83 under steady load; after a pause it is more for a moment.", []string{"source", "limit"}, labels),
 		queued: prometheus.NewDesc("parley_graph_queued_requests",
 			"Requests to Graph that wait for a budget or a Retry-After, by priority: interactive (lists and gets) or background (streams).", []string{"source", "priority"}, labels),
 		closed: prometheus.NewDesc("parley_graph_retry_after_seconds",
