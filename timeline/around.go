@@ -51,7 +51,7 @@ type aroundPage struct {
 	sources query.Sources
 
 	older, newer *sidePage // the sides that were read
-	length       int       // bytes of their events
+	bytes        int       // of their events
 	count        int       // number of their events
 	bySource     SourceCounts
 }
@@ -119,7 +119,7 @@ func (p *aroundPage) read(ctx context.Context, side *query.Side, token string, s
 		return nil, err
 	}
 	defer m.Close()
-	events := &eventPage{m: m, size: size, room: chunk.MaxFrameEvents - p.length, begun: p.count > 0}
+	events := &eventPage{m: m, maxEvents: size, maxBytes: chunk.MaxFrameEvents - p.bytes, begun: p.count > 0}
 	part := &sidePage{before: side.Before, merger: m}
 	if part.message, err = p.e.fillPage(ctx, events, beside); err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (p *aroundPage) read(ctx context.Context, side *query.Side, token string, s
 			return nil, err
 		}
 	}
-	p.length += len(part.events)
+	p.bytes += len(part.events)
 	p.count += events.count
 	for src, n := range events.bySource {
 		p.bySource[src] += n

@@ -87,7 +87,7 @@ func (e *Engine) readPage(ctx context.Context, call *listCall, entry cacheEntry)
 		return nil, err
 	}
 	defer m.Close()
-	events := &eventPage{m: m, size: call.size, room: chunk.MaxFrameEvents}
+	events := &eventPage{m: m, maxEvents: call.size, maxBytes: chunk.MaxFrameEvents}
 	answer, err := e.fillPage(inTime, events, nil)
 	if err == nil {
 		err = ctx.Err()
@@ -110,9 +110,9 @@ func (e *Engine) fillPage(ctx context.Context, events *eventPage, beside *merge.
 	account := e.cfg.Ledger.Open(e.merge.WindowBytes)
 	defer account.Close()
 	m.Limit(listWindowsAtOnce, window.TargetRows, account)
-	m.SetListPage(events.size, func() bool { return !events.Empty() }, beside)
+	m.SetListPage(events.maxEvents, func() bool { return !events.Empty() }, beside)
 	done := false
-	if events.size > 0 {
+	if events.maxEvents > 0 {
 		var err error
 		if done, err = frame.Fill(ctx, m, events); err != nil {
 			return nil, err
@@ -129,15 +129,15 @@ func (e *Engine) fillPage(ctx context.Context, events *eventPage, beside *merge.
 
 // eventPage collects the encoded events of a List.
 type eventPage struct {
-	m     *merge.Merger
-	size  int  // events at most
-	room  int  // bytes at most, unless it is a single event
-	begun bool // the answer has events beside these: it is not empty without them, and a single event has no more room than others
-	count int
-	runs  [][]byte
+	m         *merge.Merger
+	maxEvents int
+	maxBytes  int  // unless it is a single event
+	begun     bool // the answer has events beside these: it is not empty without them, and a single event has no more room than others
+	count     int
+	runs      [][]byte
 	// bySource are the events by their sources.
 	bySource SourceCounts
-	length   int        // bytes of the runs together
+	bytes    int        // of the runs together
 	in       chunkRange // where the first run lies in its chunk
 }
 
@@ -145,16 +145,16 @@ type eventPage struct {
 func (p *eventPage) Empty() bool { return p.count == 0 && !p.begun }
 
 // Enough implements frame.Page.
-func (p *eventPage) Enough() bool { return p.count >= p.size }
+func (p *eventPage) Enough() bool { return p.count >= p.maxEvents }
 
 // Add implements frame.Page. It takes the next run of events.
 func (p *eventPage) Add() (bool, error) {
 	next := p.m.Head()
-	if p.count >= p.size || !p.Empty() && p.length+next.Size() > p.room {
+	if p.count >= p.maxEvents || !p.Empty() && p.bytes+next.Size() > p.maxBytes {
 		return false, nil
 	}
 	at, in, src := next.At, p.m.HeadChunk(), p.m.HeadSource()
-	events, n, err := p.m.NextRun(p.size-p.count, p.room-p.length)
+	events, n, err := p.m.NextRun(p.maxEvents-p.count, p.maxBytes-p.bytes)
 	if err != nil {
 		return false, err
 	}
@@ -164,7 +164,7 @@ func (p *eventPage) Add() (bool, error) {
 	p.runs = append(p.runs, events)
 	p.count += n
 	p.bySource.add(src, n)
-	p.length += len(events)
+	p.bytes += len(events)
 	return true, nil
 }
 

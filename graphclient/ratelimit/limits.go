@@ -81,28 +81,28 @@ func (l Limit) tenantWide() bool { return l.Scope == PerTenant && l.Requests > 0
 // sustained is the part of a published limit that is used.
 const sustained = 0.83
 
-// rate is the steady rate per second and the burst above it, within a share of the
+// rate is the steady rate per second and the burst above it, within a part of the
 // limit. Over the limit's own time the two, in whole requests, add up to no more
-// than that share of the published number rounded up. Limits
+// than that part of the published number rounded up. Limits
 // counted over minutes are kept by counting instead: with a burst that small a
 // third download would wait for most of a minute.
-func (l Limit) rate(share float64) (perSecond float64, burst int) {
+func (l Limit) rate(part float64) (perSecond float64, burst int) {
 	if l.Requests <= 0 || l.Per <= 0 {
 		return 0, 1
 	}
-	n := float64(l.Requests) * share
+	n := float64(l.Requests) * part
 	return n * sustained / l.Per.Seconds(), max(1, int(n*(1-sustained)))
 }
 
-// most is how many requests a span may have, of a limit that is kept by counting within a share.
-func (l Limit) most(share float64) int {
-	return max(1, int(float64(l.Requests)*share*sustained))
+// most is how many requests a span may have, of a limit that is kept by counting within a part.
+func (l Limit) most(part float64) int {
+	return max(1, int(float64(l.Requests)*part*sustained))
 }
 
-// budget makes the budget that keeps a share of the limit. The use of the limit is
+// budget makes the budget that keeps a part of the limit. The use of the limit is
 // measured against the published number all the same.
-func (l Limit) budget(share float64) *budget {
-	b := newBudget(l.rate(share))
+func (l Limit) budget(part float64) *budget {
+	b := newBudget(l.rate(part))
 	b.limit = l
 	if l.Requests > 0 && l.Per > 0 {
 		b.usage.span = max(l.Per, minUsageSpan)
@@ -110,14 +110,14 @@ func (l Limit) budget(share float64) *budget {
 	}
 	if l.Per >= time.Minute && l.Requests > 0 {
 		b.sliding = &slidingWindow{span: l.Per}
-		b.count(share)
+		b.count(part)
 	}
 	return b
 }
 
-// count makes a budget that counts keep a share of its limit.
-func (b *budget) count(share float64) {
-	b.sliding.most = b.limit.most(share)
+// count makes a budget that counts keep a part of its limit.
+func (b *budget) count(part float64) {
+	b.sliding.most = b.limit.most(part)
 	b.headroom = float64(b.sliding.most / 10) // what is left is used up only once a span
 }
 

@@ -66,19 +66,19 @@ func (s *Budgets) part() float64 {
 
 // adjust makes a budget keep another part of its limit, in the pool or without it. A budget that leaves the pool begins with nothing: the pool
 // may have given its burst away.
-func (b *budget) adjust(share float64, pooled bool) {
+func (b *budget) adjust(part float64, pooled bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
 	b.oneAtATime = pooled && b.limit.tenantWide()
-	if perSecond, burst := b.limit.rate(share); perSecond > 0 {
+	if perSecond, burst := b.limit.rate(part); perSecond > 0 {
 		b.limiter, b.headroom = rate.NewLimiter(rate.Limit(perSecond), burst), float64(burst/4)
 		if !pooled {
 			b.limiter.ReserveN(now, burst)
 		}
 	}
 	if b.sliding != nil {
-		b.count(share)
+		b.count(part)
 	}
 	b.pump(now)
 }

@@ -69,8 +69,8 @@ type Transport struct {
 	// ID is the request id, RPC the method's name without its service, and Protocol how the call came: GRPC or REST. Logs, spans and metrics
 	// call it transport.
 	ID, RPC, Protocol string
-	// Request is the call on its connection; nil where nothing bounds it.
-	Request *admission.Request
+	// Admission is the call on its connection; nil where nothing bounds it.
+	Admission *admission.Request
 	// HTTP is the REST request behind the call; nil for gRPC.
 	HTTP *HTTPRequest
 }
@@ -96,15 +96,15 @@ type Identity struct {
 }
 
 // Access is the access that a call has. The services' authorizer writes it, in authorizeUser alone. The interceptors recheck and answer
-// headers read Allowed; metrics, logging and trace read Tenant. It stands here and is no result of a method, since their
+// headers read Grant; metrics, logging and trace read Tenant. It stands here and is no result of a method, since their
 // signatures are generated, and recheck needs it before the first frame of a stream.
 type Access struct {
 	// Tenant is the alias of the tenant that is read.
 	Tenant string
-	// Allowed is the request that the policy allowed; nil until it did.
-	Allowed *Allowed
+	// Grant is what the policy has allowed; nil until it did.
+	Grant *Grant
 
-	allowed Allowed // room for what Allowed points to
+	grant Grant // room for what Grant points to
 }
 
 // Freshness says where the parts of the answer of a unary call come from. The interceptor freshness writes it; answer headers reads it.
@@ -125,8 +125,8 @@ type Sent struct {
 	GraphRequests atomic.Int64
 }
 
-// Allowed is a request that the policy allowed, with its conditions.
-type Allowed struct {
+// Grant is a request that the policy allowed, with its conditions.
+type Grant struct {
 	Request authz.Request
 	// AllUsers is set where the deciding rule is not narrower than all users.
 	AllUsers bool
@@ -168,7 +168,7 @@ func NewContext(ctx context.Context, method, protocol string) context.Context {
 	c := &callContext{Context: ctx, info: Info{
 		Transport: Transport{
 			ID: requestid.FromContext(ctx), RPC: method[strings.LastIndexByte(method, '/')+1:], Protocol: protocol,
-			Request: admission.RequestOf(ctx), HTTP: httpOf(ctx),
+			Admission: admission.RequestOf(ctx), HTTP: httpOf(ctx),
 		},
 		Lifetime: Lifetime{Hold: lifetime.HoldFromContext(ctx)},
 	}}
@@ -225,8 +225,8 @@ func (i *Info) AbortStream(err error) {
 // stream has ended and nothing is sent.
 func (i *Info) Reconnecting() bool { return i.HTTP != nil && i.HTTP.Reconnect }
 
-// Allow notes what the policy allowed.
-func (i *Info) Allow(grant Allowed) { i.allowed, i.Allowed = grant, &i.allowed }
+// NoteGrant notes what the policy allowed.
+func (i *Info) NoteGrant(grant Grant) { i.grant, i.Grant = grant, &i.grant }
 
 // Header returns the first value of a header of the request, or "".
 func Header(ctx context.Context, name string) string {

@@ -30,7 +30,7 @@ func TestInfoHasWhatTheTransportKnows(t *testing.T) {
 	if id, ok := ctx.Value(ratelimit.CallerKey{}).(*string); !ok || *id != "caller" || ctx.Value(cache.RecorderKey{}) != &info.Recorder {
 		t.Error("the floors below do not know of the caller or the recorder")
 	}
-	if info.Allow(callinfo.Allowed{AllUsers: true}); !info.Allowed.AllUsers {
+	if info.NoteGrant(callinfo.Grant{AllUsers: true}); !info.Grant.AllUsers {
 		t.Error("the grant is lost")
 	}
 }

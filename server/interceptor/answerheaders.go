@@ -26,7 +26,7 @@ func (answerHeaders) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo
 	answer, err := next(ctx, req)
 	info := callinfo.FromContext(ctx)
 	md := metadata.MD{requestid.Header: {info.ID}}
-	if status := info.Recorder.Status(); status != "" && info.Allowed != nil && info.Allowed.AllUsers {
+	if status := info.Recorder.Status(); status != "" && info.Grant != nil && info.Grant.AllUsers {
 		md[headerCacheStatus] = []string{status}
 		md[headerAge] = []string{strconv.FormatInt(int64(info.Recorder.Age()/time.Second), 10)}
 	}

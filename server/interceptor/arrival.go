@@ -13,14 +13,14 @@ import (
 type arrival struct{}
 
 func (arrival) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	request := callinfo.FromContext(ctx).Request
+	request := callinfo.FromContext(ctx).Admission
 	request.Received()
 	defer request.End()
 	return next(ctx, req)
 }
 
 func (arrival) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	request := callinfo.FromContext(stream.Context()).Request
+	request := callinfo.FromContext(stream.Context()).Admission
 	defer request.End()
 	return next(srv, &arriving{stream, request})
 }

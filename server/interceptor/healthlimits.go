@@ -13,7 +13,7 @@ func (l *Limits) healthAndReflection(srv any, stream grpc.ServerStream, rpc *grp
 	if callinfo.IsAPI(rpc.FullMethod) {
 		return next(srv, stream)
 	}
-	if !callinfo.FromContext(stream.Context()).Request.AddWatch() {
+	if !callinfo.FromContext(stream.Context()).Admission.AddWatch() {
 		l.Shed(metrics.ShedOpen)
 		return overloaded("this connection has as many streams of health and reflection as one may have")
 	}

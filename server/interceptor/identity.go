@@ -27,7 +27,7 @@ func (i *identity) identify(ctx context.Context) error {
 		return i.refusal(ctx, info, err)
 	}
 	info.Caller, info.CallerID = caller, caller.ID()
-	info.Request.Authenticate(info.CallerID)
+	info.Admission.Authenticate(info.CallerID)
 	if wait := i.rates.Take(info.CallerID); wait > 0 {
 		limited := apierror.New(parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT, "this caller begins more calls than the gateway allows one caller")
 		limited.RetryAfter = wait

@@ -35,7 +35,7 @@ func (r recheck) check(info *callinfo.Info) error {
 		return errRefused(refusal, "the credential that began this stream is not accepted any more: "+string(refusal.Why)+
 			"; go on from the resume token with a new one")
 	}
-	if granted := info.Allowed; granted != nil {
+	if granted := info.Grant; granted != nil {
 		decision := r.policy.Current().Decide(info.Caller, granted.Request)
 		if decision.Answer != authz.Allowed || decision.OnBehalf != granted.OnBehalf || granted.AllUsers && !decision.AllUsers {
 			return apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED) // under a narrower rule more would have to be proved

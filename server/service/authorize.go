@@ -36,7 +36,7 @@ func (a *authorizer) authorizeUser(ctx context.Context, field, user string, scop
 	if err := a.allow(ctx, target, decision); err != nil {
 		return nil, err
 	}
-	info.Allow(callinfo.Allowed{Request: target.policyRequest(), AllUsers: decision.AllUsers, OnBehalf: decision.OnBehalf})
+	info.NoteGrant(callinfo.Grant{Request: target.policyRequest(), AllUsers: decision.AllUsers, OnBehalf: decision.OnBehalf})
 	return newGrant(ctx, target, decision)
 }
 

@@ -304,7 +304,7 @@ func TestPolicyDecidesAboutTheUserOfACall(t *testing.T) {
 			if diff := cmp.Diff(c.records, w.records.list(t)); diff != "" {
 				t.Error("records:", diff)
 			}
-			if noted := callinfo.FromContext(ctx).Allowed; noted == nil && err == nil || noted != nil && reason == parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED {
+			if noted := callinfo.FromContext(ctx).Grant; noted == nil && err == nil || noted != nil && reason == parleyv1.ErrorReason_ERROR_REASON_POLICY_DENIED {
 				t.Errorf("noted grant: %+v", noted)
 			}
 		})

@@ -36,11 +36,20 @@ func (m *Merger) ReadWhole(sources query.Sources) {
 	}
 }
 
+// verdict says what becomes of an entry whose record was read whole.
+type verdict uint8
+
+const (
+	keep        verdict = iota
+	keepInDoubt         // Graph's word alone says that it belongs here
+	leaveOut            // the record shows that it does not
+)
+
 // readRecords replaces partial call records by whole ones of the same or a newer version. The entries are the result's own.
 func (m *Merger) readRecords(ctx context.Context, r *sourceReader, getter source.EventGetter, res *fetch.Result) {
 	var group sync.WaitGroup
 	slots := make(chan struct{}, wholeAtOnce)
-	found := make([]chunk.Participation, len(res.Entries))
+	verdicts := make([]verdict, len(res.Entries))
 	for i := range res.Entries {
 		if ctx.Err() != nil {
 			break
@@ -58,21 +67,21 @@ func (m *Merger) readRecords(ctx context.Context, r *sourceReader, getter source
 		}
 		group.Go(func() {
 			defer func() { <-slots }()
-			found[i] = m.readRecord(ctx, r, getter, e, listed)
+			verdicts[i] = m.readRecord(ctx, r, getter, e, listed)
 		})
 	}
 	group.Wait()
 	remaining := res.Entries[:0]
 	for i := range res.Entries {
-		if found[i] != chunk.Contradicted {
+		if verdicts[i] != leaveOut {
 			remaining = append(remaining, res.Entries[i])
 		}
 	}
-	res.Entries, res.Unverified = remaining, slices.Contains(found, chunk.Unverified)
+	res.Entries, res.Unverified = remaining, slices.Contains(verdicts, keepInDoubt)
 }
 
-// readRecord reads one record whole, and replaces the listed call by it.
-func (m *Merger) readRecord(ctx context.Context, r *sourceReader, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) chunk.Participation {
+// readRecord reads one record whole, replaces the listed call by it, and says whether the call belongs into the answer.
+func (m *Merger) readRecord(ctx context.Context, r *sourceReader, getter source.EventGetter, e *chunk.Entry, listed *parleyv1.Event) verdict {
 	ref := source.Ref{Source: parleyv1.Source_SOURCE_CALL, ID: listed.GetSource().GetId(), Version: e.Version}
 	event, err := getter.Event(ctx, m.req.Owner, m.req.User, ref)
 	r.fetch.CountRecord(err)
@@ -82,18 +91,18 @@ func (m *Merger) readRecord(ctx context.Context, r *sourceReader, getter source.
 	switch {
 	case errors.Is(err, source.ErrNotParticipant):
 		r.contradicted.Store(true)
-		return chunk.Contradicted
+		return leaveOut
 	case unread && needsProof:
-		return chunk.Unverified
+		return keepInDoubt
 	case unread:
-		return chunk.Participates
+		return keep
 	}
 	result := r.filter.Match(event)
 	if result == filter.False {
 		if undecided {
 			r.contradicted.Store(true)
 		}
-		return chunk.Contradicted
+		return leaveOut
 	}
 	if e.Replace(event) == nil && e.OutOfWindow {
 		var at *time.Time
@@ -103,9 +112,9 @@ func (m *Merger) readRecord(ctx context.Context, r *sourceReader, getter source.
 		e.MarkOutOfWindow(at)
 	}
 	if result == filter.Unknown {
-		return chunk.Unverified
+		return keepInDoubt
 	}
-	return chunk.Participates
+	return keep
 }
 
 // wholeRecords verifies participants by records that are read whole anyway, and by lighter requests where that fails.
