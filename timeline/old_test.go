@@ -1,8 +1,11 @@
 package timeline_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline"
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/query"
 )
 
@@ -173,6 +177,64 @@ func TestRefusedStartIsRaised(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestAnEraTooShortToSplitFails: where Graph fails, an era that nothing splits is a failure like any other window. It is not read for ever.
+func TestAnEraTooShortToSplitFails(t *testing.T) {
+	t.Parallel()
+	for src, start := range map[parleyv1.Source]time.Time{
+		copilot: time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC), chat: time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		t.Run(src.String(), func(t *testing.T) {
+			t.Parallel()
+			inNovember(t, func(t *testing.T) {
+				t.Helper()
+				g := &fakeGraph{src: src}
+				g.hook = func(int, source.EventQuery, string, *page) (*page, error) { return nil, fail(graph.KindUnavailable) }
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				req := query.Events{User: "u", Sources: []parleyv1.Source{src}, Start: start}
+				_, err := newEngine(t, timeline.Config{}).ListEvents(ctx, sources(g), req, "", 10)
+				if failed, ok := errors.AsType[*failure.Error](err); !ok || failed.Reason != parleyv1.ErrorReason_ERROR_REASON_GRAPH_UNAVAILABLE || len(g.asked) > 100 {
+					t.Errorf("%v after %d requests", err, len(g.asked))
+				}
+			})
+		})
+	}
+}
+
+// TestAJoinedReadingEndsWithItsCall: two calls whose intervals end in one minute share a reading, and each has the rows up to its own end.
+func TestAJoinedReadingEndsWithItsCall(t *testing.T) {
+	t.Parallel()
+	for _, order := range []query.Order{query.EventTime, query.EventTimeDesc} {
+		inNovember(t, func(t *testing.T) {
+			t.Helper()
+			begin := time.Now().Truncate(time.Minute).Add(time.Minute)
+			g := &fakeGraph{src: chat, size: 50, rows: []row{
+				{at: begin.Add(-time.Minute), id: "before", version: 1}, {at: begin.Add(20 * time.Second), id: "between", version: 1},
+			}}
+			g.hook = func(_ int, _ source.EventQuery, _ string, p *page) (*page, error) {
+				time.Sleep(30 * time.Second)
+				return p, nil
+			}
+			e, have := newEngine(t, timeline.Config{}), cachedSources(t, cacheDefaults(), g)
+			req := query.Events{User: "u", Sources: []parleyv1.Source{chat}, Start: begin.Add(-time.Hour), OrderBy: order}
+			var group sync.WaitGroup
+			for after, want := range map[time.Duration]int{10 * time.Second: 1, 25 * time.Second: 2} {
+				group.Go(func() {
+					time.Sleep(time.Until(begin.Add(after)))
+					r := stream(t, e, have, req, "")
+					if len(r.events) != want || !r.summary.GetComplete() {
+						t.Errorf("%v, %v after the minute began: %v, want %d events", order, after, ids(r.events), want)
+					}
+				})
+			}
+			group.Wait()
+			if len(g.asked) != 1 {
+				t.Errorf("%d requests", len(g.asked))
+			}
+		})
 	}
 }
 

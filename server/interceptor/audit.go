@@ -30,9 +30,13 @@ func (a auditing) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, n
 	if returned = true; err != nil {
 		return nil, err
 	}
+	unchanged := info.HTTP != nil && info.HTTP.Unchanged // 304: no data are handed out
+	if unchanged {
+		out.metrics = nil
+	}
 	out.add(answer)
-	if info.HTTP != nil && info.HTTP.Unchanged {
-		out.rows = 0 // 304: no data are handed out
+	if unchanged {
+		out.rows = 0
 	}
 	info.Rows, info.Complete = out.rows, out.complete
 	return answer, nil

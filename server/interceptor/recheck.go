@@ -28,7 +28,11 @@ func (r recheck) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerI
 // check returns the error of a caller who may not read on; nil = they may. An expired credential ends the stream with its token, and a
 // new one goes on from there. A withdrawn credential, or one whose issuer or authority was withdrawn, is refused.
 func (r recheck) check(info *callinfo.Info) error {
-	if refusal, ok := errors.AsType[*authn.RefusedError](info.Caller.Recheck(r.now())); ok {
+	if err := info.Caller.Recheck(r.now()); err != nil {
+		refusal, ok := errors.AsType[*authn.RefusedError](err)
+		if !ok {
+			return err
+		}
 		if refusal.Why == authn.WhyExpired {
 			return lifetime.ErrStreamEnded("the credential that began this stream has ended; bring a new one")
 		}

@@ -39,7 +39,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 		// Graph is not asked: where no replica has the window either, readings.Read answers ErrNotCached.
 		stored, done := r.fromReplica(ctx, req.Window)
 		defer done()
-		if stored != nil {
+		if req.accepts(stored) {
 			return stored
 		}
 	}
@@ -56,7 +56,7 @@ func (r *Reader) Read(ctx context.Context, req Request) *Result {
 			continue
 		}
 		r.countCached(from.Chunk)
-		return from.copyForCall()
+		return r.joined(from, req.Window)
 	}
 }
 
@@ -75,10 +75,29 @@ func (r *Reader) findOrRead(ctx context.Context, req *Request) *Result {
 }
 
 // mustReadAgain reports whether the result of another call's reading is of no use to this call: the other caller's own limit ended the reading, or
-// it was bounded where this call knows that Graph ignores bounds.
+// it was bounded where this call knows that Graph ignores bounds, or the window holds too much and cannot be split.
 func (res *Result) mustReadAgain(req *Request) bool {
 	limited := res.Failed != nil && res.Failed.Reason == parleyv1.ErrorReason_ERROR_REASON_CALLER_LIMIT
-	return limited || res.Reread.Unbounded() && req.Unbounded
+	return limited || res.Reread.Unbounded() && req.Unbounded || !req.accepts(res)
+}
+
+// joined returns the result of another call's reading as that of a window with the same key. The two may end at other times of one minute,
+// where both intervals end with the present.
+func (r *Reader) joined(from *Result, w window.Window) *Result {
+	own := from.copyForCall()
+	if from.Window == w {
+		return own
+	}
+	own.Window = w
+	for i := range own.Gaps {
+		if own.Gaps[i].Span == from.Span {
+			own.Gaps[i].Span = w.Span
+		}
+	}
+	if own.Chunk != nil && !own.Reread.Split() {
+		own.clip(r.Desc)
+	}
+	return own
 }
 
 // copyForCall returns a copy of the result that a call may change. What it points to is shared.
