@@ -36,7 +36,7 @@ type API struct {
 //
 // A new API also needs its name in package graph (API…), its rows in ratelimit.DefaultLimits, the words of its paths in pathWords of
 // graphclient, a root in graphmap, a case in eventKey if its id alone does not name an event, and the options of the contract's messages;
-// docs/development.md has the steps.
+// docs/development.md has all steps, of which no test finds some.
 var apis = []API{
 	{
 		Source: parleyv1.Source_SOURCE_COPILOT, Label: graph.APICopilot,

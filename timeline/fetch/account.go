@@ -39,7 +39,7 @@ func (r *Reader) Weigh(rows int, size int64) int {
 
 // rowMemory is the memory of a rowSet. The account of the Reader counts it.
 type rowMemory struct {
-	size          int64           // memory of the rows
+	size          int64           // memory of all rows that came, repeated ones too
 	reserved      int64           // memory reserved for the page that is being read
 	reservedAhead int64           // memory reserved for the page after it
 	urgent        <-chan struct{} // closed after the window has become the next one that the call delivers

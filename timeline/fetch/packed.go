@@ -67,7 +67,7 @@ func (p *Packed) Window() window.Window { return p.window }
 
 // ReadPacked reads a window that Unpack returns later. nil = it could not be read, or Graph does not keep its bounds: its walk reads it then. That
 // it is read in pieces is a result.
-// answered is false where Graph failed altogether: it gave no rows and refused none.
+// answered is false where the reading ended with GRAPH_UNAVAILABLE or GRAPH_THROTTLED, even if pages came before.
 func (r *Reader) ReadPacked(ctx context.Context, with *Packer, w window.Window) (_ *Packed, answered bool) {
 	began := time.Now()
 	res := r.Read(ctx, Request{Window: w})

@@ -41,7 +41,8 @@ type Result struct {
 	Chunk *chunk.Chunk
 	// Entries are all or some entries of the chunk. They are shared like it, unless they were replaced.
 	Entries []chunk.Entry
-	// CacheKey is the key of a cached chunk; empty = the window was read for this call.
+	// CacheKey is the key of a cached chunk; empty = it was read while this call waited, for it or for
+	// another call.
 	CacheKey string
 	// Gaps are the doubts about the window.
 	Gaps []window.Gap

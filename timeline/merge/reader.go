@@ -11,7 +11,7 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// maxFailures is the number of windows in a row that may fail before a source that has answered before is given up.
+// maxFailures is after how many failed windows in a row a source that has answered before is given up.
 const maxFailures = 3
 
 // sourceReader delivers the events of one source in order. It queues the windows of the interval, reads the first ones in parallel,

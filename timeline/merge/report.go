@@ -201,7 +201,8 @@ func (n *notices) take() []*parleyv1.Notice {
 
 // UsedWindow is a window that a call went through.
 type UsedWindow struct {
-	// Store is the cache of the source, and Key the key of the chunk there; empty = the window was read for this call.
+	// Store is the cache of the source, and Key the key of the chunk there; empty = it was read while this call
+	// waited.
 	Store readers.Windows
 	Key   string
 	// Chunk holds the events of the window.
