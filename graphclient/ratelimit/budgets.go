@@ -128,14 +128,13 @@ func (s *Budgets) sweep() {
 func (s *Budgets) close(call Call, plan []*budget, wait time.Duration, sent time.Time) []Gate {
 	last := len(plan) - 1
 	narrow, wide := plan[0], plan[last]
-	row := s.table.row(call)
-	user := s.table.userOf(row, call)
+	user := s.table.userOf(call)
 	closed := narrow.close(wait, user)
 	gates := []Gate{{Wait: closed}}
 	if narrow == wide {
 		return gates
 	}
-	ofUser, ofOthers := s.othersThrottled(row, narrow, user)
+	ofUser, ofOthers := s.othersThrottled(s.table.row(call), narrow, user)
 	if ofOthers {
 		return append(gates, Gate{budget: last, Wait: wide.close(wait, user)})
 	}

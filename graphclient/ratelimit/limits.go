@@ -134,7 +134,8 @@ func (t LimitTable) row(call Call) int {
 }
 
 // userOf is the user of a call where users have a limit of their own in its row; else empty.
-func (t LimitTable) userOf(row int, call Call) string {
+func (t LimitTable) userOf(call Call) string {
+	row := t.row(call)
 	if row < 0 {
 		return ""
 	}

@@ -112,12 +112,12 @@ func (t *Turn) takeSlot(ctx context.Context) (acquired bool, err error) {
 	}
 	widest := t.plan[len(t.plan)-1]
 	grant, there := t.reserve(ctx)
+	t.promised = false // a promise holds for one request to the pool
 	if ctx.Err() != nil {
 		return false, graph.Canceled(ctx)
 	}
 	if !there {
 		t.giveBack(0)
-		t.promised = false
 		return false, nil
 	}
 	switch grant.Outcome {
@@ -132,12 +132,9 @@ func (t *Turn) takeSlot(ctx context.Context) (acquired bool, err error) {
 		return false, pause(ctx, grant.Wait)
 	case Closed:
 		t.giveBack(0)
-		t.promised = false
-		table := t.budgets.table
-		t.plan[grant.Budget].closeByPool(grant.Wait, table.userOf(table.row(t.call), t.call))
+		t.plan[grant.Budget].closeByPool(grant.Wait, t.budgets.table.userOf(t.call))
 	case Suspected:
 		t.giveBack(0)
-		t.promised = false
 		t.plan[grant.Budget].closeAsPrecaution(nil, min(grant.Wait, recheckAfter), time.Now())
 	}
 	return false, nil

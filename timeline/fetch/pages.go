@@ -42,8 +42,7 @@ type windowChain struct {
 
 // readPages adds the rows of pages until one has no link.
 func (r *Reader) readPages(ctx context.Context, w window.Window, q source.EventQuery, rows *rowSet) chainEnd {
-	c := windowChain{r: r, window: w, rows: rows, links: links.Set{}}
-	_, c.divisible = w.Finer()
+	c := windowChain{r: r, window: w, rows: rows, links: links.Set{}, divisible: w.IsDivisible()}
 	_, _, c.halvable = w.Halves()
 	prefetch := source.Prefetcher{
 		ReadPage: func(ctx context.Context, link string) (*source.Page[source.Item], error) { return r.page(ctx, q, link) },

@@ -72,19 +72,13 @@ func (r *Reader) markReread(end *chainEnd, rows *rowSet, res *Result) bool {
 		if r.Query.Conversation == "" {
 			r.cache(res.Window, &chunk.Chunk{Split: true, ReadAt: rows.oldestRead, AcceptedStart: res.AcceptedStart})
 		}
-	case end.unavailable() && res.Level == window.Era && isDivisible(res.Window):
+	case end.unavailable() && res.Level == window.Era && res.IsDivisible():
 		// Perhaps the whole era was too much for one request. If not, a year that cannot be read is a smaller gap than the era.
 		res.Reread = InPieces
 	default:
 		return false
 	}
 	return true
-}
-
-// isDivisible reports whether the grid splits a window.
-func isDivisible(w window.Window) bool {
-	_, ok := w.Finer()
-	return ok
 }
 
 // readFromAcceptedStart reads the pages of a window from its start, or from the first later start that Graph accepts. If Graph

@@ -81,7 +81,7 @@ func (check *Check) Verify(ctx context.Context, reader *fetch.Reader, res *fetch
 // do not wait for all records.
 func (check *Check) verifyStrictly(ctx context.Context, reader *fetch.Reader, res *fetch.Result) (contradicted bool) {
 	found, open := check.verifyByRows(res)
-	if _, divisible := res.Finer(); divisible && len(open) > maxRecords && res.Failed == nil {
+	if len(open) > maxRecords && res.Failed == nil && res.IsDivisible() {
 		res.Reread, res.Entries, res.Rows = fetch.InPieces, nil, 0
 		return false
 	}

@@ -50,6 +50,12 @@ func (w Window) Finer() (Level, bool) {
 	return 0, false
 }
 
+// IsDivisible reports whether the grid splits the window.
+func (w Window) IsDivisible() bool {
+	_, ok := w.Finer()
+	return ok
+}
+
 // leastHalf is the length of the shortest window that is still halved. Each half is asked for a second wider on both sides.
 const leastHalf = 4 * time.Second
 
