@@ -244,7 +244,7 @@ func TestTheLedgerAgreesWithAPlainSum(t *testing.T) {
 		}
 		pick := func(t *rapid.T) *account {
 			if len(accounts) == 0 {
-				t.Skip("no account")
+				accounts = append(accounts, &account{l.Open(0), 0, 0, map[int]bool{}})
 			}
 			return accounts[rapid.IntRange(0, len(accounts)-1).Draw(t, "account")]
 		}

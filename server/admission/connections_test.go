@@ -261,17 +261,17 @@ func TestBoundsOfConnectionsHoldAfterEveryStep(t *testing.T) {
 		l := newLobby(bounds)
 		var all []*visitor
 		authenticated, open := map[*visitor]bool{}, map[*visitor][]*admission.Request{}
+		enter := func(t *rapid.T) {
+			all = append(all, l.enter(fmt.Sprint("192.0.2.", rapid.IntRange(1, 4).Draw(t, "peer")), len(all)))
+		}
 		pick := func(t *rapid.T) *visitor {
 			if len(all) == 0 {
-				t.Skip("nobody is here")
+				enter(t)
 			}
 			return rapid.SampledFrom(all).Draw(t, "visitor")
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"enter": func(t *rapid.T) {
-				v := l.enter(fmt.Sprint("192.0.2.", rapid.IntRange(1, 4).Draw(t, "peer")), len(all))
-				all = append(all, v)
-			},
+			"enter": enter,
 			"begin": func(t *rapid.T) {
 				v := pick(t)
 				open[v] = append(open[v], v.Begin(context.Background(), 0))
