@@ -290,7 +290,7 @@ generate: proto-deps ## Generate gen/, eventwire/fields.go, docs/model.md, the r
 	@$(GO) test -count=1 -run='^TestReference$$' ./server/apierror -update >/dev/null
 	@$(GO) -C tools run ./openapifix $(CURDIR)/.cache/generated/openapi-parts $(CURDIR)/gen/descriptor/parley-full.binpb \
 		../docs/errors.md openapifix/examples.json $(CURDIR)/gen/openapi/openapi.json
-	@if command -v npm >/dev/null; then cd clients/typescript && npm ci --silent --no-fund --no-audit </dev/null && npm run --silent generate; \
+	@if command -v npm >/dev/null; then $(MAKE) --silent $(TS_HELPER) && cd clients/typescript && npm run --silent generate; \
 	else echo 'clients/typescript/src/api.ts is not generated anew: that needs npm' >&2; fi
 
 .PHONY: openapi-examples
@@ -310,11 +310,15 @@ openapi-lint: ## Lint gen/openapi/openapi.json
 	@tools/deps.sh node npm
 	@tools/openapilint/run.sh
 
-WEB := web/node_modules/.package-lock.json
+WEB       := web/node_modules/.package-lock.json
+TS_HELPER := clients/typescript/node_modules/.package-lock.json
 
 $(WEB): web/package.json web/package-lock.json
 	@tools/deps.sh node npm
 	cd web && npm ci --silent --no-fund --no-audit
+
+$(TS_HELPER): clients/typescript/package.json clients/typescript/package-lock.json
+	cd clients/typescript && npm ci --silent --no-fund --no-audit </dev/null
 
 .PHONY: web
 web: $(WEB) ## Build the explorer, web/explorer/site, which the binary holds

@@ -80,7 +80,8 @@ func (c *Client) repeat(ctx context.Context, k *call, accept func(context.Contex
 		if err.Kind == graph.KindLoginUnavailable && (used > 1 || err.Cause == graph.CauseTimeout) {
 			return err // a login repeats itself before it fails
 		}
-		if err.Kind == graph.KindThrottled && graph.KindOf(err.Status) == graph.KindThrottled { // 429 or 509: its gates are closed. Other throttled answers, and the login's, back off below
+		if err.Kind == graph.KindThrottled && graph.KindOf(err.Status) == graph.KindThrottled {
+			// A 429 or 509, whose gates are closed. Other throttled answers, and the login's, back off below.
 			if throttled.allows(ctx, err) {
 				free++
 			} else if used >= c.cfg.Retry.Tries {

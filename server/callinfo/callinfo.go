@@ -75,8 +75,8 @@ type Transport struct {
 	HTTP *HTTPRequest
 }
 
-// Lifetime has the hold of a call, and the functions that end it early. NewContext and the interceptor hold write Hold, hold writes AbortGRPC, and limits writes Eviction; limits
-// and the streams of the services read them.
+// Lifetime has the hold of a call, and the functions that end it early. NewContext and the interceptor hold write Hold, hold writes AbortGRPC,
+// and limits writes Eviction; limits and the streams of the services read them.
 type Lifetime struct {
 	// Hold keeps the resources of the call until its answer is out; nil where it has none.
 	Hold *lifetime.Hold
@@ -117,8 +117,8 @@ type Freshness struct {
 // Sent counts the data that a call has handed out, and its cost. The interceptor audit writes what was handed out, graphclient counts its requests;
 // logging and trace read both.
 type Sent struct {
-	// Rows are the events, conversations, rows of a report or users that were handed out; logs, spans and audit call all of them events. Complete is the answer's own word; nil where it
-	// has none.
+	// Rows are the events, conversations, rows of a report or users that were handed out; logs, spans and audit call all of them events.
+	// Complete is the answer's own word; nil where it has none.
 	Rows     int64
 	Complete *bool
 	// GraphRequests counts the requests to Graph that were sent for the call. Those that it shares count for the call that came first.

@@ -20,7 +20,8 @@ type HTTPRequest struct {
 
 // Writing is the writing of an answer over HTTP, which goes on after the method has answered.
 type Writing struct {
-	// Abort ends a write that waits for the client at once; otherwise the answer has a few seconds for its end. nil = it cannot be aborted. It may be called from any goroutine.
+	// Abort ends a write that waits for the client at once; otherwise the answer has a few seconds for its end. nil = it cannot be aborted. It
+	// may be called from any goroutine.
 	Abort func()
 
 	account ByteAccount

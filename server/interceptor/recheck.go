@@ -48,8 +48,9 @@ func (r recheck) check(info *callinfo.Info) error {
 	return nil
 }
 
-// rechecked is a stream whose caller is checked before each part, checkpoints too that only say that the stream goes on, so that a stream that waits for Graph ends as soon as
-// one that sends. Only the checkpoint after a sent batch, and the summary, go out unchecked: they hold nothing but what was sent.
+// rechecked is a stream whose caller is checked before each part, checkpoints too that only say that the stream goes on, so that a stream that
+// waits for Graph ends as soon as one that sends. Only the checkpoint after a sent batch, and the summary, go out unchecked: they hold nothing
+// but what was sent.
 type rechecked struct {
 	grpc.ServerStream
 

@@ -30,9 +30,9 @@ var readHeaders = []readHeader{
 	{key: headerCacheControl, list: true},
 }
 
-// checkHeaders refuses a call with a header that cannot be carried as it was meant: one that is given twice (but for
-// Cache-Control), that is empty where a value decides, or that holds anything but printable ASCII. Such a header is never taken for an absent one, since a call without it may mean another
-// caller, another tenant, or no reason.
+// checkHeaders refuses a call with a header that cannot be carried as it was meant: one that is given twice (but for Cache-Control), that is
+// empty where a value decides, or that holds anything but printable ASCII. Such a header is never taken for an absent one, since a call
+// without it may mean another caller, another tenant, or no reason.
 func checkHeaders(ctx context.Context) error {
 	for _, header := range readHeaders {
 		values := metadata.ValueFromIncomingContext(ctx, header.key)

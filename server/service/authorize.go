@@ -66,9 +66,9 @@ func (a *authorizer) resolve(ctx context.Context, request accessRequest) (callTa
 	return target, decision, err
 }
 
-// chooseSources returns the target with the candidates that the call reads. Each is tried in turn: it is chosen if a rule allows it, or may allow it once
-// the user's id is known, together with those chosen before it, and Graph is asked with the same permission as for the first chosen one. Where none is allowed, the policy is
-// asked about the first candidate. A target without candidates stays as it is.
+// chooseSources returns the target with the candidates that the call reads. Each is tried in turn: it is chosen if a rule allows it, or may
+// allow it once the user's id is known, together with those chosen before it, and Graph is asked with the same permission as for the first
+// chosen one. Where none is allowed, the policy is asked about the first candidate. A target without candidates stays as it is.
 func (a *authorizer) chooseSources(target callTarget) callTarget {
 	if target.scope.candidates == nil {
 		return target

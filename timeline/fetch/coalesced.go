@@ -14,11 +14,11 @@ import (
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
-// A window is one reading: its pages are asked for one after another, none of them comes from the cache (but see
-// readers.Readings), and calls that want the same window at the same time share the reading. A reading ends with the last of its calls. The next call never goes on with it,
-// because rows may have moved in between. Only a reading that waits for its first page when the time is up waits on for a while,
-// and the next call takes part in it. A token says when a window was too slow for its call. The window is then read in halves, and
-// the windows after it are as narrow, so that every walk comes to its end.
+// A window is one reading: its pages are asked for one after another, none of them comes from the cache (but see readers.Readings), and calls
+// that want the same window at the same time share the reading. A reading ends with the last of its calls. The next call never goes on with
+// it, because rows may have moved in between. Only a reading that waits for its first page when the time is up waits on for a while, and the
+// next call takes part in it. A token says when a window was too slow for its call. The window is then read in halves, and the windows after
+// it are as narrow, so that every walk comes to its end.
 
 // Read reads a window to its end, or takes part in the reading of another call.
 func (r *Reader) Read(ctx context.Context, req Request) *Result {
