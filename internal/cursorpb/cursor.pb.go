@@ -536,7 +536,9 @@ type Pages struct {
 	// The position in the conversations that are derived from events; absent where none are asked for.
 	Derived *Derived `protobuf:"bytes,11,opt,name=derived,proto3" json:"derived,omitempty"`
 	// The same counts of the users without a row in the usage report; absent where they are not asked for.
-	UserCounts    []uint64 `protobuf:"varint,12,rep,packed,name=user_counts,json=userCounts,proto3" json:"user_counts,omitempty"`
+	UserCounts []uint64 `protobuf:"varint,12,rep,packed,name=user_counts,json=userCounts,proto3" json:"user_counts,omitempty"`
+	// Graph did not evaluate its part of the filter.
+	Unfiltered    bool `protobuf:"varint,13,opt,name=unfiltered,proto3" json:"unfiltered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -653,6 +655,13 @@ func (x *Pages) GetUserCounts() []uint64 {
 		return x.UserCounts
 	}
 	return nil
+}
+
+func (x *Pages) GetUnfiltered() bool {
+	if x != nil {
+		return x.Unfiltered
+	}
+	return false
 }
 
 // Derived is a position in the conversations that are derived from events.
@@ -1162,7 +1171,7 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	"\x05level\x18\x01 \x01(\rR\x05level\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\"\n" +
 	"\rout_of_window\x18\x03 \x01(\bR\voutOfWindow\x12\x19\n" +
-	"\btoo_slow\x18\x04 \x01(\bR\atooSlow\"\xe8\x02\n" +
+	"\btoo_slow\x18\x04 \x01(\bR\atooSlow\"\x88\x03\n" +
 	"\x05Pages\x12\x12\n" +
 	"\x04link\x18\x01 \x01(\fR\x04link\x12\x14\n" +
 	"\x05index\x18\x02 \x01(\rR\x05index\x12\x12\n" +
@@ -1178,7 +1187,10 @@ const file_cursorpb_cursor_proto_rawDesc = "" +
 	" \x03(\x06R\tdelivered\x123\n" +
 	"\aderived\x18\v \x01(\v2\x19.parley.cursor.v1.DerivedR\aderived\x12\x1f\n" +
 	"\vuser_counts\x18\f \x03(\x04R\n" +
-	"userCounts\"\x99\x02\n" +
+	"userCounts\x12\x1e\n" +
+	"\n" +
+	"unfiltered\x18\r \x01(\bR\n" +
+	"unfiltered\"\x99\x02\n" +
 	"\aDerived\x120\n" +
 	"\x05times\x18\x01 \x01(\v2\x1a.parley.cursor.v1.InstantsR\x05times\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\fR\x03key\x12\x1a\n" +

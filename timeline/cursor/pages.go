@@ -30,6 +30,8 @@ type Pages struct {
 	Finished bool
 	// Restarted says that the pages were begun again, because Graph did not know a link any more.
 	Restarted bool
+	// Unfiltered says that Graph did not evaluate its part of the filter. Pages of links do not tell.
+	Unfiltered bool
 	// Concealed and Refreshed are of the usage report: whether a row had concealed names, and the refresh date.
 	Concealed bool
 	Refreshed string
@@ -75,7 +77,7 @@ func (p *Pages) encode() ([]byte, error) {
 	c := &p.Counts
 	m := &cursorpb.Pages{
 		Link: []byte(p.Link), Index: uint32(p.Index), Last: p.Last, Finished: p.Finished, Restarted: p.Restarted,
-		Concealed: p.Concealed, Refreshed: p.Refreshed,
+		Unfiltered: p.Unfiltered, Concealed: p.Concealed, Refreshed: p.Refreshed,
 		Counts: packCounts(c.Events, c.Duplicates, c.Pages, c.FromCache, c.Requests),
 	}
 	if u := &p.Users; *u != (Counts{}) {
@@ -102,7 +104,7 @@ func decodePages(plain []byte) (*Pages, error) {
 	}
 	p := &Pages{
 		Link: string(m.GetLink()), Index: int(m.GetIndex()), Last: m.GetLast(), Finished: m.GetFinished(), Restarted: m.GetRestarted(),
-		Concealed: m.GetConcealed(), Refreshed: m.GetRefreshed(), Delivered: m.GetDelivered(),
+		Unfiltered: m.GetUnfiltered(), Concealed: m.GetConcealed(), Refreshed: m.GetRefreshed(), Delivered: m.GetDelivered(),
 	}
 	c := &p.Counts
 	if !unpackCounts(m.GetCounts(), &c.Events, &c.Duplicates, &c.Pages, &c.FromCache, &c.Requests) {

@@ -33,7 +33,7 @@ func (d *rooms) Conversations(_ context.Context, q source.ConversationQuery, lin
 		return c
 	})
 	if page != nil {
-		page.Unfiltered = d.unfiltered
+		page.Unfiltered = d.unfiltered && link == "" // pages of links do not tell
 	}
 	return page, err
 }

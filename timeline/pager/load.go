@@ -58,7 +58,7 @@ func (p *pager[T]) enterPage(ctx context.Context, page *source.Page[T]) error {
 	if err != nil {
 		return p.pageFailed(ctx, err)
 	}
-	if p.position.Index == 0 && previous != nil && samePage(previous.Items, page.Items) {
+	if index == 0 && previous != nil && samePage(previous.Items, page.Items) {
 		p.end(parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP)
 		return nil
 	}
@@ -105,11 +105,11 @@ func (p *pager[T]) loadPart(ctx context.Context) error {
 
 // filterPart hides the rows of the part that do not match the filter.
 func (p *pager[T]) filterPart(ctx context.Context) error {
-	p.unfiltered = p.unfiltered || p.page.Unfiltered
+	p.position.Unfiltered = p.position.Unfiltered || p.page.Unfiltered
 	p.hidden = make([]bool, len(p.part))
 	doubt := false
 	for i, row := range p.part {
-		matches, known, err := p.match(ctx, row, p.unfiltered)
+		matches, known, err := p.match(ctx, row, p.position.Unfiltered)
 		if err != nil {
 			return err
 		}
@@ -190,36 +190,76 @@ func (p *pager[T]) restart(why error) {
 }
 
 // relocate finds the last delivered row in a page that was read again, and moves the position after it. It reports whether the row
-// was found.
+// was found. In a page without it the position is before the first row: rows that were delivered are known by their keys, and the
+// others may not have been looked at.
 func (p *pager[T]) relocate() (bool, error) {
-	size := p.page.Len()
-	if p.position.Index == 0 {
+	index := p.position.Index
+	if index == 0 {
 		return false, nil
 	}
-	if i := p.position.Index - 1; i < size {
-		part, first, err := p.page.Part(i)
+	p.position.Index = 0
+	if p.position.Last == 0 { // the filter hid all rows before the position
+		return false, nil
+	}
+	if index <= p.page.Len() {
+		part, first, err := p.page.Part(index - 1)
 		if err != nil {
 			return false, err
 		}
-		if hashOf(part[i-first]) == p.position.Last {
+		if hashOf(part[index-1-first]) == p.position.Last {
+			p.position.Index = index
 			return true, nil
 		}
 	}
-	for i := 0; i < size; {
-		part, first, err := p.page.Part(i)
+	at, err := p.find(func(row T) bool { return hashOf(row) == p.position.Last })
+	if err != nil {
+		return false, err
+	}
+	if n := len(p.position.Delivered); at == 0 && n > 0 {
+		// The row may have changed since. Where it has no key, the digest is of a row that was delivered before it.
+		at, err = p.find(func(row T) bool {
+			digest, named := p.digestOf(row)
+			return named && digest == p.position.Delivered[n-1]
+		})
 		if err != nil {
 			return false, err
 		}
+	}
+	p.position.Index = at
+	if at == 0 {
+		p.noticeRepeats(index)
+	}
+	return at > 0, nil
+}
+
+// find returns the index after the first row of the page for which is reports true; 0 when there is none.
+func (p *pager[T]) find(is func(row T) bool) (int, error) {
+	for i := 0; i < p.page.Len(); {
+		part, first, err := p.page.Part(i)
+		if err != nil {
+			return 0, err
+		}
 		for n, row := range part {
-			if hashOf(row) == p.position.Last {
-				p.position.Index = first + n + 1
-				return true, nil
+			if is(row) {
+				return first + n + 1, nil
 			}
 		}
 		i = first + len(part)
 	}
-	p.position.Index = min(p.position.Index, size)
-	return false, nil
+	return 0, nil
+}
+
+// noticeRepeats says that rows come again when a page is delivered from its first row on, of which more rows may have been delivered
+// than the token knows.
+func (p *pager[T]) noticeRepeats(index int) {
+	known := len(p.position.Delivered)
+	if index <= known || p.position.Counts.Events+p.position.Users.Events <= int64(known) {
+		return
+	}
+	p.notices = append(p.notices, &parleyv1.Notice{
+		Code: reasons.Code(parleyv1.NoticeCode_NOTICE_CODE_RESTARTED), Source: p.source,
+		Message: "the page at the position of the token has changed; it is read from its first row on, so rows may come a second time",
+	})
 }
 
 // rememberDelivered takes the rows before the position, in a page that was read again, as delivered. Under a filter, and in a page that is

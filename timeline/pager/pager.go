@@ -80,7 +80,6 @@ type pager[T proto.Message] struct {
 
 	fromToken   bool // the link came from a token
 	bypassCache bool // cached pages led into a doubt
-	unfiltered  bool // Graph did not evaluate its part of the filter
 
 	notices    []*parleyv1.Notice // not delivered yet
 	requestIDs []string           // Graph's, of failed requests

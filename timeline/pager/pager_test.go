@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,7 +28,9 @@ type directory struct {
 	again int
 	// nameless users have no id: the first ones.
 	nameless int
-	delay    time.Duration
+	// skipped is a user who has left; 0 = none.
+	skipped int
+	delay   time.Duration
 	// fault may replace the answer to the request with this link.
 	fault func(n int, link string) (next string, err error)
 }
@@ -91,12 +94,17 @@ func (d *directory) UsageCounts(_ context.Context, _ source.UsageQuery, link str
 }
 
 func (d *directory) Users(_ context.Context, _ source.UserQuery, link string) (*source.Page[*parleyv1.User], error) {
-	return dirPage(d, link, func(i int) *parleyv1.User {
+	page, err := dirPage(d, link, func(i int) *parleyv1.User {
 		if i < d.nameless {
 			return &parleyv1.User{DisplayName: strconv.Itoa(i)}
 		}
 		return &parleyv1.User{Name: fmt.Sprintf("users/%03d", i)}
 	})
+	if page != nil && d.skipped > 0 {
+		page.Items = slices.DeleteFunc(page.Items, func(u *parleyv1.User) bool { return u.GetName() == fmt.Sprintf("users/%03d", d.skipped) })
+		page.Rows = len(page.Items)
+	}
+	return page, err
 }
 
 func (d *directory) User(context.Context, string) (*parleyv1.User, error) {

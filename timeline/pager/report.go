@@ -58,7 +58,7 @@ func (p *pager[T]) reports() []*parleyv1.SourceReport {
 	if p.concealed {
 		frame.ConcealReads(r.GetCounts())
 	}
-	if r.FilteredByGateway = p.evaluated; !p.unfiltered {
+	if r.FilteredByGateway = p.evaluated; !p.position.Unfiltered {
 		r.FilteredByGraph = p.pushed
 	}
 	for _, reason := range p.position.GapReasons {

@@ -410,7 +410,8 @@ const (
 	NoticeCode_NOTICE_CODE_END_CUT_TO_NOW NoticeCode = 1
 	// The list was read again from its beginning: Graph refused or no longer knows the link in the token, or has made the usage report
 	// anew since. Or, of conversations newest first, late events moved conversations to before the position of the token, and the list of
-	// Copilot sessions and calls began again. Rows that were delivered before come again.
+	// Copilot sessions and calls began again. Or the page at the position of the token has changed and is read from its first row on. Rows
+	// that were delivered before may come again.
 	//
 	// Upsert the rows.
 	NoticeCode_NOTICE_CODE_RESTARTED NoticeCode = 2
