@@ -110,9 +110,9 @@ func (l *Lister) openConversationRows(sources query.Sources, req *query.Conversa
 	return r, nil
 }
 
-// inChats reports whether the chats are not at their end.
+// inChats reports whether the chats are not at their end. While a page of them is read they are not, and their position is left alone.
 func (r *conversationRows) inChats() bool {
-	return r.hasChats && !r.chats.position.Finished && r.pos.ChatsState == parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED
+	return r.hasChats && r.pos.ChatsState == parleyv1.SourceState_SOURCE_STATE_UNSPECIFIED && (r.chats.loading != nil || !r.chats.position.Finished)
 }
 
 // Step implements frame.Rows.

@@ -6,9 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -134,4 +136,46 @@ func (n chatNames) Conversations(context.Context, source.ConversationQuery, stri
 
 func (n chatNames) Conversation(context.Context, string, string, string) (*parleyv1.Conversation, error) {
 	return nil, fail(0)
+}
+
+// TestChatsThatEndInADoubtWhileTheyAreRead: a page like the one before ends the chats, in the goroutine that reads it. Heartbeats go on
+// meanwhile, and the stream goes on with the derived conversations.
+func TestChatsThatEndInADoubtWhileTheyAreRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		lister := newDerivingLister(t, func(context.Context, query.Sources, *query.Conversations, time.Time) (*pager.Derivation, error) {
+			return sessions{"a": 10}.derivation(false), nil
+		})
+		now := time.Now().UTC()
+		req := query.Conversations{
+			Caller: "c", Owner: "u", User: "u", Start: now.Add(-24 * time.Hour), End: now,
+			Sources: []parleyv1.Source{parleyv1.Source_SOURCE_COPILOT, parleyv1.Source_SOURCE_CONVERSATION},
+		}
+		got := &chats{last: now}
+		if err := lister.StreamConversations(t.Context(), query.Sources{Conversations: alikePages{}}, req, "", got.add); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"x", "a"}, got.names); diff != "" || got.summary.GetComplete() || len(got.tokens) < 10 {
+			t.Errorf("complete %v, %d checkpoints (-want +got):\n%s", got.summary.GetComplete(), len(got.tokens), diff)
+		}
+		for i, token := range got.tokens {
+			rest := &chats{}
+			if err := lister.StreamConversations(t.Context(), query.Sources{Conversations: alikePages{}}, req, token, rest.add); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{"x", "a"}[got.after[i]:], rest.names, cmpopts.EquateEmpty()); diff != "" || rest.summary.GetComplete() {
+				t.Errorf("checkpoint %d: complete %v (-want +got):\n%s", i, rest.summary.GetComplete(), diff)
+			}
+		}
+	})
+}
+
+// alikePages is a list of chats whose pages are all alike, and slow.
+type alikePages struct{ chatNames }
+
+func (alikePages) Conversations(context.Context, source.ConversationQuery, string) (*source.Page[*parleyv1.Conversation], error) {
+	time.Sleep(time.Minute)
+	page := &source.Page[*parleyv1.Conversation]{Requests: 1, Rows: 1, Next: "https://graph/v1.0/x?$skiptoken=1"}
+	page.Items = []*parleyv1.Conversation{{Name: "users/u/conversations/x", Kind: parleyv1.ConversationKind_CONVERSATION_KIND_GROUP}}
+	return page, nil
 }
