@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -9,6 +10,7 @@ import (
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/reasons"
 	"github.com/parley-gateway/parley/timeline/cursor"
+	"github.com/parley-gateway/parley/timeline/failure"
 )
 
 // maxNames is how many users a summary names.
@@ -22,6 +24,7 @@ type Tally struct {
 }
 
 // Summarize returns the summary of a user, and the reasons why something is missing. err is what ended the reading early; nil = nothing did.
+// A *failure.Error is of the sources, whose reports say the same; any other error is the gateway's fault, and no report tells of it.
 func Summarize(name string, err error, complete bool, reports []*parleyv1.SourceReport) (*parleyv1.UserSummary, []cursor.Missing) {
 	summary := &parleyv1.UserSummary{User: name, State: parleyv1.UserState_USER_STATE_READ, Complete: complete, Sources: reports}
 	var missing []cursor.Missing
@@ -30,7 +33,7 @@ func Summarize(name string, err error, complete bool, reports []*parleyv1.Source
 			missing = append(missing, one)
 		}
 	}
-	if err != nil && len(missing) == 0 { // no source says why: the gateway is at fault
+	if _, ofSources := errors.AsType[*failure.Error](err); err != nil && (!ofSources || len(missing) == 0) {
 		missing = append(missing, cursor.Missing{Reason: parleyv1.ErrorReason_ERROR_REASON_SOURCE_FAILED, Count: 1})
 	}
 	for _, one := range missing {

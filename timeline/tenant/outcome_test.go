@@ -1,12 +1,14 @@
 package tenant_test
 
 import (
+	"errors"
 	"testing"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/timeline/cursor"
+	"github.com/parley-gateway/parley/timeline/failure"
 	"github.com/parley-gateway/parley/timeline/tenant"
 )
 
@@ -57,5 +59,42 @@ func TestGapsOfAUserDecideTheOutcome(t *testing.T) {
 		if n := got.GetUsersRead(); (n == 3) != (test.state == read) || len(got.GetRefusedUsers())+len(got.GetIncompleteUsers())+int(n) != 3 {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestAFaultOfTheGatewayIsNotHiddenByARefusal: whatever the reports of the sources say, a user whose reading broke in the gateway is incomplete.
+func TestAFaultOfTheGatewayIsNotHiddenByARefusal(t *testing.T) {
+	t.Parallel()
+	const read, refusedForUser = parleyv1.SourceState_SOURCE_STATE_READ, parleyv1.SourceState_SOURCE_STATE_REFUSED_FOR_USER
+	gone := &failure.Error{Reason: parleyv1.ErrorReason_ERROR_REASON_NOT_FOUND, Source: parleyv1.Source_SOURCE_CHAT}
+	for name, test := range map[string]struct {
+		err    error
+		report *parleyv1.SourceReport
+		state  parleyv1.UserState
+		reason string
+	}{
+		"nothing else missing": {errors.New("broke"), &parleyv1.SourceReport{State: read}, parleyv1.UserState_USER_STATE_INCOMPLETE, "SOURCE_FAILED"},
+		"a source refused": {
+			errors.New("broke"), &parleyv1.SourceReport{State: refusedForUser, Reason: "USER_NOT_LICENSED"}, parleyv1.UserState_USER_STATE_INCOMPLETE, "SOURCE_FAILED",
+		},
+		"a gap that lasts": {
+			errors.New("broke"), &parleyv1.SourceReport{State: read, Gaps: []*parleyv1.Gap{{Reason: "START_BEFORE_KEPT"}}}, parleyv1.UserState_USER_STATE_INCOMPLETE,
+			"SOURCE_FAILED",
+		},
+		"the sources' own error": {gone, &parleyv1.SourceReport{State: parleyv1.SourceState_SOURCE_STATE_FAILED, Reason: "NOT_FOUND"}, parleyv1.UserState_USER_STATE_REFUSED, "NOT_FOUND"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			user, missing := tenant.Summarize("users/a", test.err, false, []*parleyv1.SourceReport{test.report})
+			if user.GetState() != test.state || user.GetReason() != test.reason {
+				t.Errorf("%v, want %v for %s", user, test.state, test.reason)
+			}
+			tally := tenant.Tally{Tenant: &cursor.Tenant{Totals: make([]cursor.Total, 1)}}
+			tally.Finish(user, missing)
+			got := tally.Summary([]parleyv1.Source{parleyv1.Source_SOURCE_CALL})
+			if incomplete := got.GetOutcome() == parleyv1.TenantOutcome_TENANT_OUTCOME_INCOMPLETE; incomplete != (test.state == parleyv1.UserState_USER_STATE_INCOMPLETE) {
+				t.Errorf("%v", got)
+			}
+		})
 	}
 }
