@@ -97,16 +97,19 @@ func (s *tenantStream) setPosition(position *cursor.Tenant) {
 }
 
 // ofUser is the request for the events of one user of the walk.
-func (s *tenantStream) ofUser(listed listedUser) query.Events {
-	q := s.req.OfUser(listed.id)
-	q.End, q.Plan, q.ManyUsers = s.position.End, listed.plan, true
+func (s *tenantStream) ofUser(id string) query.Events {
+	q := s.req.OfUser(id)
+	q.End, q.ManyUsers = s.position.End, true
 	return q
 }
 
 // open begins to read a user, or goes on with one whose token is not empty.
 func (s *tenantStream) open(ctx context.Context, listed listedUser, token []byte) error {
 	id := listed.id
-	q := s.ofUser(listed)
+	q := s.ofUser(id)
+	if listed.lacksPlan {
+		q.Plan = s.req.Plan(id)
+	}
 	resolved, err := q.Resolve(s.sources)
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/ledger"
-	"github.com/parley-gateway/parley/source"
 	"github.com/parley-gateway/parley/timeline/fetch"
 	"github.com/parley-gateway/parley/timeline/merge"
 )
@@ -152,7 +151,7 @@ func (s *tenantStream) readSourceAhead(ctx context.Context, from aheadSource, us
 	slots := make(chan struct{}, aheadAtOnce)
 	var backoff aheadBackoff
 	for i, user := range users {
-		if from.src == parleyv1.Source_SOURCE_COPILOT && user.plan != source.PlanUnchecked {
+		if from.src == parleyv1.Source_SOURCE_COPILOT && user.lacksPlan {
 			continue
 		}
 		select {
@@ -172,7 +171,7 @@ func (s *tenantStream) readSourceAhead(ctx context.Context, from aheadSource, us
 			continue
 		}
 		read := func() {
-			q, began := s.ofUser(user), time.Now()
+			q, began := s.ofUser(user.id), time.Now()
 			size, answered := kept.Read(ctx, &s.engine.merge, s.sources, &q, from.src, from.account)
 			backoff.note(began, answered)
 			s.ahead.finish(name, kept, size, from.account)

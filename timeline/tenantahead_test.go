@@ -145,12 +145,7 @@ func TestReadingAheadReadsWhatDoesNotWaitForCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newNightAhead(400)
-		a.req.Plan = func(user *parleyv1.User) source.CopilotPlan {
-			if source.LacksCopilotPlan(user) {
-				return source.PlanMissing
-			}
-			return source.PlanUnchecked
-		}
+		a.req.Plan = func(string) source.CopilotPlan { return source.PlanMissing }
 		licensed := 0
 		for _, user := range a.users {
 			if user.GetCopilot().GetLicensed() {

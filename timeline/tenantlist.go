@@ -24,10 +24,10 @@ type userList struct {
 	notices  []*parleyv1.Notice
 }
 
-// listedUser is a user with what the directory shows of the plan for Copilot.
+// listedUser is a user of the walk. lacksPlan says that the directory shows no plan for Copilot, where that matters.
 type listedUser struct {
-	id   string
-	plan source.CopilotPlan
+	id        string
+	lacksPlan bool
 }
 
 // add adds a user, if the user is in the part that is read.
@@ -90,11 +90,7 @@ func (s *tenantStream) addDirectory(ctx context.Context, list *userList) error {
 			if user.GetId() == "" || s.req.Licensed && !user.GetCopilot().GetLicensed() {
 				continue
 			}
-			listed := listedUser{id: user.GetId()}
-			if s.req.Plan != nil {
-				listed.plan = s.req.Plan(user)
-			}
-			list.add(s.req, listed)
+			list.add(s.req, listedUser{user.GetId(), s.looksForPlans() && source.LacksCopilotPlan(user)})
 		}
 		list.notices = append(list.notices, page.GetNotices()...)
 		if token = page.GetNextPageToken(); token == "" {
@@ -116,14 +112,21 @@ func emptyDirectory() *parleyv1.Notice {
 	}
 }
 
+// looksForPlans reports whether it matters who has a plan for Copilot.
+func (s *tenantStream) looksForPlans() bool {
+	const src = parleyv1.Source_SOURCE_COPILOT
+	_, unavailable := s.req.Unavailable[src]
+	return s.req.Plan != nil && !unavailable && slices.Contains(s.requested, src)
+}
+
 // maxPlanPages ends the answer of the directory about a few users.
 const maxPlanPages = 8
 
-// lookUpPlans looks up the plans of users who are asked for by id, if Copilot is requested. A user of whom the directory shows nothing keeps
-// source.PlanUnchecked: Graph is asked for the user's interactions, and its answer decides. After a look-up that fails, the same holds for
+// lookUpPlans looks up the plans of users who are asked for by id, if Copilot is asked. Of a user of whom the directory shows nothing,
+// Graph is asked for the interactions, and its answer decides. After a look-up that fails, the same holds for
 // all users who are left: no event is missing, but a user without a plan is refused and not read. The error is that of the context.
 func (s *tenantStream) lookUpPlans(ctx context.Context, users []listedUser) error {
-	if s.req.Plan == nil || s.sources.Users == nil || !slices.Contains(s.requested, parleyv1.Source_SOURCE_COPILOT) {
+	if s.sources.Users == nil || !s.looksForPlans() {
 		return nil
 	}
 	indexes := make(map[string]int, len(users))
@@ -142,8 +145,8 @@ func (s *tenantStream) lookUpPlans(ctx context.Context, users []listedUser) erro
 				return ctx.Err()
 			}
 			for _, user := range page.Items {
-				if i, asked := indexes[strings.ToLower(user.GetId())]; asked && users[i].plan == source.PlanUnchecked {
-					users[i].plan = s.req.Plan(user)
+				if i, asked := indexes[strings.ToLower(user.GetId())]; asked {
+					users[i].lacksPlan = source.LacksCopilotPlan(user)
 				}
 			}
 			if link = page.Next; link == "" {

@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 	"github.com/parley-gateway/parley/internal/lru"
 	"github.com/parley-gateway/parley/source"
 )
@@ -17,7 +16,7 @@ const (
 	maxPlans = 1 << 16
 )
 
-// Plans decides for readings of many users whether Graph is asked about a user's interactions. It belongs to one tenant, and
+// Plans decides for readings of many users whether Graph is asked about the interactions of users without a plan. It belongs to one tenant, and
 // remembers when users without a plan are to be asked about again. A user who has fallen out of the memory begins a new pause.
 type Plans struct {
 	mu  sync.Mutex
@@ -27,13 +26,10 @@ type Plans struct {
 // NewPlans returns an empty memory.
 func NewPlans() *Plans { return &Plans{due: lru.New[string, time.Time](maxPlans, nil)} }
 
-// Copilot returns how a reading of many users treats a user of the directory. Of the calls for a user without a plan at most one
-// a week returns source.PlanMissingAsked, and none in the first week.
-func (p *Plans) Copilot(user *parleyv1.User) source.CopilotPlan {
-	if !source.LacksCopilotPlan(user) {
-		return source.PlanUnchecked
-	}
-	id, now := strings.ToLower(user.GetId()), time.Now()
+// Copilot returns how a reading of many users treats a user without a plan. Of the calls for one at most one a week returns
+// source.PlanMissingAsked, and none in the first week.
+func (p *Plans) Copilot(id string) source.CopilotPlan {
+	id, now := strings.ToLower(id), time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	due, known := p.due.Get(id)

@@ -108,10 +108,10 @@ type ContentReader interface {
 	HostedContent(ctx context.Context, user string, ref source.Ref, id string) (io.ReadCloser, string, error)
 }
 
-// CopilotPlans decides for readings of many users whether Graph is asked about a user's interactions.
+// CopilotPlans decides for readings of many users whether Graph is asked about the interactions of users without a plan.
 type CopilotPlans interface {
-	// Copilot returns what a reading of many users does about a user of the directory.
-	Copilot(user *parleyv1.User) source.CopilotPlan
+	// Copilot returns what a reading of many users does about a user of whom the directory shows no plan.
+	Copilot(id string) source.CopilotPlan
 }
 
 var (

@@ -22,8 +22,9 @@ type Tenant struct {
 	Users []string
 	// Shard is the part of the users to read, and Shards how many parts there are; 0 = one.
 	Shard, Shards int
-	// Plan tells of a user of the directory whether Copilot is asked; nil = everybody is.
-	Plan func(*parleyv1.User) source.CopilotPlan
+	// Plan tells of a user of whom the directory shows no plan for Copilot whether Copilot is asked. It is called when the reading of the user
+	// begins or goes on. nil = Copilot is asked about everybody.
+	Plan func(id string) source.CopilotPlan
 	// Deduplicate sends an event once that several users have.
 	Deduplicate bool
 }
