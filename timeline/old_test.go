@@ -297,3 +297,37 @@ func TestLeftOutIsCounted(t *testing.T) {
 		}
 	})
 }
+
+// TestARefusedStartIsToldWhenAChainBeginsAgain: Graph refuses the asked start, and the page that it answers from a later one on comes from the cache and
+// does not fit. The chain begins again without the cache, and what lies before the later start is a gap all the same.
+func TestARefusedStartIsToldWhenAChainBeginsAgain(t *testing.T) {
+	t.Parallel()
+	for _, again := range []bool{false, true} {
+		inNovember(t, func(t *testing.T) {
+			t.Helper()
+			g := &fakeGraph{src: chat, size: 20, rows: oldRows()}
+			limit, answers := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), 0
+			g.hook = func(_ int, q source.EventQuery, _ string, p *page) (*page, error) {
+				if told, _ := source.RequestBounds(q.Start, q.End); told.Before(limit) {
+					return nil, fail(graph.KindBadRequest)
+				}
+				if answers++; answers == 1 && again {
+					p.FromCache = true
+					late := p.Items[0]
+					late.Key, late.Time = "late", q.End.Add(time.Hour)
+					p.Items = append(p.Items, late)
+				}
+				return p, nil
+			}
+			req := query.Events{Owner: "u", User: "u", Sources: []parleyv1.Source{chat}, OrderBy: query.EventTimeDesc, Conversation: "19:x@thread.v2", Start: year(1985)}
+			r := stream(t, newEngine(t, timeline.Config{}), sources(g), req, "")
+			if diff := gocmp.Diff(want(limit, time.Now(), true, g), ids(r.events)); diff != "" {
+				t.Errorf("again %v (-want +got):\n%s", again, diff)
+			}
+			gaps := report(r.summary.GetSources(), chat).GetGaps()
+			if r.summary.GetComplete() || len(gaps) != 1 || gaps[0].GetReason() != "GRAPH_REJECTED_REQUEST" {
+				t.Errorf("again %v: complete %v, gaps %v", again, r.summary.GetComplete(), gaps)
+			}
+		})
+	}
+}

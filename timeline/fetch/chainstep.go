@@ -75,8 +75,9 @@ func (r *Reader) NextPage(ctx context.Context, chain *ReverseChain) *Result {
 	s.build(reason)
 	if s.rows.boundsDoubted && s.page != nil && s.page.FromCache && s.from.state != graphPages {
 		// Perhaps cached pages of different readings do not fit together. A chain from Graph alone decides.
+		accepted := s.res.AcceptedStart
 		*s.next, s.res = *s.from, emptyResult(s.from)
-		s.res.Chain = s.next
+		s.res.Chain, s.res.AcceptedStart = s.next, accepted
 		return s.beginAgain(graphPages)
 	}
 	return s.res
