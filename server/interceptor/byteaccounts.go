@@ -35,7 +35,7 @@ func (l *Limits) openAnswer(info *callinfo.Info, req any, evict func()) (*answer
 // leaves no room.
 func (a *answerAccount) countAnswer(answer any, request *callinfo.HTTPRequest) error {
 	a.Add(bytesOf(answer) - a.expected)
-	if !a.limits.bytes.room(&a.call) {
+	if !a.limits.bytes.ensureRoom(&a.call) {
 		return a.limits.refuseBytes()
 	}
 	if request != nil {

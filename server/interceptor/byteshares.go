@@ -58,7 +58,7 @@ func (b *byteShares) admitCall(call *accountedCall, bytes int64) *ledger.Account
 	account := b.ledger.Open(0)
 	account.Add(bytes)
 	b.enter(account, call)
-	if !b.room(call) {
+	if !b.ensureRoom(call) {
 		b.leave(account)
 		account.Add(-bytes)
 		return nil
@@ -66,9 +66,9 @@ func (b *byteShares) admitCall(call *accountedCall, bytes int64) *ledger.Account
 	return account
 }
 
-// room reports whether a call may begin or answer. Where all memory is held, calls of the caller who holds most above a share end to
+// ensureRoom reports whether a call may begin or answer. Where all memory is held, calls of the caller who holds most above a share end to
 // make room, unless that is the caller of this call.
-func (b *byteShares) room(call *accountedCall) bool {
+func (b *byteShares) ensureRoom(call *accountedCall) bool {
 	limit := b.ledger.Config().Limit
 	over := b.ledger.Committed() - limit
 	return limit <= 0 || over <= 0 || b.makeRoom(call, over)

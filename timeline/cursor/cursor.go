@@ -29,8 +29,11 @@ const (
 // token of a stream over users is longer. Sealing adds 33 bytes, and base64 a third.
 const room = 1024*3/4 - 33
 
-// maxReason is more than any number of a parleyv1.ErrorReason. A newer gateway may have reasons that this one does not know.
-const maxReason = 1 << 14
+// maxSource and maxReason are more than any number of a parleyv1.Source and a parleyv1.ErrorReason. A newer gateway may have some that this one does not know.
+const (
+	maxSource = 1 << 14
+	maxReason = 1 << 14
+)
 
 // Errors of a token that was opened; Refusal turns them into those of a call.
 var (

@@ -163,7 +163,7 @@ func decodeTenant(plain []byte) (*Tenant, error) {
 		t.Open = append(t.Open, OpenUser{id, user.GetToken()})
 	}
 	for _, missing := range m.GetMissing() {
-		if missing.GetReason() > maxReason || missing.GetSource() > maxReason || int64(missing.GetCount()) < 0 {
+		if missing.GetReason() > maxReason || missing.GetSource() > maxSource || int64(missing.GetCount()) < 0 {
 			return nil, ErrMalformed
 		}
 		t.Missing = append(t.Missing, Missing{

@@ -9,8 +9,8 @@ import (
 
 // Memory that is reserved for a page before one was seen, and memory of a row beside its event while its window is read.
 const (
-	firstPage = 64 << 10
-	rowBytes  = 256
+	firstPageReserve = 64 << 10
+	rowBytes         = 256
 )
 
 // WindowBytes is the memory that a window is planned for at most: a part of what all streams may read ahead.
@@ -64,7 +64,7 @@ func (s *rowSet) release() {
 }
 
 // pageReserve is the memory that is reserved for the next page, as it comes and as it is cached.
-func (r *Reader) pageReserve() int64 { return max(firstPage, 2*r.pageBytes.Load()) }
+func (r *Reader) pageReserve() int64 { return max(firstPageReserve, 2*r.pageBytes.Load()) }
 
 // reserve reserves the memory of another page. It waits until there is enough, or until the window is the next one that the call delivers.
 func (r *Reader) reserve(ctx context.Context, rows *rowSet) error {

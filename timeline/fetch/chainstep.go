@@ -101,12 +101,12 @@ func (s *chainStep) ask(ctx context.Context) {
 	default:
 	}
 	s.page, s.err = r.page(ctx, s.from.query, s.from.link)
-	for _, start := range s.startsAfterRefusal() {
+	for _, start := range s.laterStarts() {
 		raised := *s.from
 		raised.Rest.Start, s.res.AcceptedStart = start, start
 		raised.begin(r, raised.state)
 		s.from = &raised
-		if s.page, s.err = r.page(ctx, s.from.query, ""); s.startsAfterRefusal() == nil {
+		if s.page, s.err = r.page(ctx, s.from.query, ""); s.laterStarts() == nil {
 			break
 		}
 	}
@@ -115,8 +115,8 @@ func (s *chainStep) ask(ctx context.Context) {
 	s.next, s.res.Chain = &next, &next
 }
 
-// startsAfterRefusal returns the times from which the first page is asked for in turn after Graph refused it.
-func (s *chainStep) startsAfterRefusal() []time.Time {
+// laterStarts returns the times from which the first page is asked for in turn after Graph refused it; none where it did not.
+func (s *chainStep) laterStarts() []time.Time {
 	if s.err == nil || s.from.link != "" {
 		return nil
 	}

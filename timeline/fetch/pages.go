@@ -93,7 +93,7 @@ func (c *windowChain) add(page *source.Page[source.Item], n int) (end chainEnd, 
 	switch {
 	case page.Next == "":
 		return chainEnd{truncated: truncated}, true
-	case page.Unbounded && n == 1 && rows.wholeWindow && !rows.wantUnbounded:
+	case page.Unbounded && n == 1 && rows.mayReread && !rows.wantUnbounded:
 		return chainEnd{boundsUnsent: true}, true
 	case doubt != parleyv1.ErrorReason_ERROR_REASON_PAGING_LOOP && !rows.unbounded &&
 		(c.divisible && r.needsPieces(c.window, c.truncation.Filled, rows) || c.halvable && r.needsHalves(rows)):
@@ -145,5 +145,5 @@ func (r *Reader) readFraction(w window.Window, rows *rowSet) float64 {
 
 // needsHalves reports whether even an hour is split: its rows are few, but take much more memory than a window is planned for.
 func (r *Reader) needsHalves(rows *rowSet) bool {
-	return rows.wholeWindow && r.rowUnit > 0 && r.Query.Conversation == "" && rows.size >= r.rowUnit*window.TargetRows*5/2
+	return rows.mayReread && r.rowUnit > 0 && r.Query.Conversation == "" && rows.size >= r.rowUnit*window.TargetRows*5/2
 }

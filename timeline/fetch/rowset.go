@@ -31,7 +31,7 @@ type rowSet struct {
 
 // rowBounds says which rows the result of a reading holds, and which ones Graph was asked for.
 type rowBounds struct {
-	wholeWindow   bool        // this is the first reading of a whole window, which may end in another Reread: no page of an ordered chain, and not compareHalves
+	mayReread     bool        // the reading may end in a Reread: it is the first one of a whole window, no page of an ordered chain, and not compareHalves
 	span          window.Span // span of the rows that the result holds: the window, or the part of a chain that a page shows
 	wantUnbounded bool        // the request says so (Request.Unbounded): the window is everything that is left of the source
 	unbounded     bool        // wantUnbounded, or a page said so: rows out of the span are expected and left out
@@ -95,7 +95,7 @@ func (s *rowSet) add(items []source.Item) {
 			continue
 		}
 		s.duplicates++
-		s.boundsDoubted = s.boundsDoubted || s.wholeWindow && !s.unbounded && !item.NoTime && s.isOutOfWindow(s.r.timeOf(item))
+		s.boundsDoubted = s.boundsDoubted || s.mayReread && !s.unbounded && !item.NoTime && s.isOutOfWindow(s.r.timeOf(item))
 		have := &s.items[at.item]
 		if at.chain != s.chain {
 			s.byKey[have.Key] = rowRef{at.item, s.chain}
@@ -114,7 +114,7 @@ const leastOutOfWindow = 10
 
 // boundsIgnored reports whether most rows lie out of the window.
 func (s *rowSet) boundsIgnored() bool {
-	return s.wholeWindow && !s.unbounded && !s.r.ByCreate && s.outOfWindow >= leastOutOfWindow && 2*s.outOfWindow > len(s.items)
+	return s.mayReread && !s.unbounded && !s.r.ByCreate && s.outOfWindow >= leastOutOfWindow && 2*s.outOfWindow > len(s.items)
 }
 
 // addPage counts a page. It returns the reason of a doubt about the whole of it, or none.

@@ -34,7 +34,7 @@ func (r *Reader) read(ctx context.Context, req *Request) *Result {
 	rows := newRowSet(r, w.Span)
 	defer rows.release()
 	rows.unbounded, rows.wantUnbounded = req.Unbounded, req.Unbounded
-	rows.urgent, rows.wholeWindow = req.Urgent, true
+	rows.urgent, rows.mayReread = req.Urgent, true
 	end := r.readFromAcceptedStart(ctx, rows, res)
 	if err := ctx.Err(); err != nil {
 		return r.Abandon(res, err)
