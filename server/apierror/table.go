@@ -65,8 +65,8 @@ var table = map[parleyv1.ErrorReason]row{
 	},
 	parleyv1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED: {
 		code: codes.Unimplemented, http: http.StatusMethodNotAllowed,
-		text: "this API is read with GET",
-		help: "Use `GET`.",
+		text: "this path does not have this method",
+		help: "Use a method that `Allow` lists.",
 	},
 	parleyv1.ErrorReason_ERROR_REASON_UNIMPLEMENTED: {
 		code: codes.Unimplemented,

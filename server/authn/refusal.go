@@ -33,7 +33,7 @@ type RefusedError struct {
 	Why Why
 	// RetryAfter is set when the same credential may be accepted later; 0 = it will not.
 	RetryAfter time.Duration
-	// Err is the cause behind WhyKeys, for the log; it holds no part of a credential.
+	// Err is set where the call ended while it waited for keys (WhyKeys): the error of its context. nil otherwise.
 	Err error
 }
 

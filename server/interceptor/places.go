@@ -17,9 +17,9 @@ func (l *Limits) enter(ctx context.Context, info *callinfo.Info, places *shares.
 	if l.Shutdown.Begun() && (places == l.streams || !l.Announced) {
 		return nil, errShuttingDown()
 	}
-	refuses, cause := l.Memory.RefusesCalls, metrics.ShedCalls
+	refuses, cause, kind := l.Memory.RefusesCalls, metrics.ShedCalls, "calls"
 	if places == l.streams {
-		refuses, cause = l.Memory.RefusesStreams, metrics.ShedStreams
+		refuses, cause, kind = l.Memory.RefusesStreams, metrics.ShedStreams, "streams"
 	}
 	if refuses() {
 		l.Shed(metrics.ShedMemory)
@@ -28,7 +28,7 @@ func (l *Limits) enter(ctx context.Context, info *callinfo.Info, places *shares.
 	place, err := places.Enter(ctx, info.CallerID, l.weight(info), cost, evict)
 	if err != nil {
 		l.Shed(cause)
-		return nil, overloaded("the gateway is at its limit of calls at one time, of which this caller has a share")
+		return nil, overloaded("the gateway is at its limit of " + kind + " at one time, of which this caller has a share")
 	}
 	return place, nil
 }

@@ -61,7 +61,7 @@ const (
 	ErrorReason_ERROR_REASON_USER_ID_REQUIRED ErrorReason = 4
 	// A REST path was asked with a method that it does not have; `Allow` lists the methods that it has.
 	//
-	// Use `GET`.
+	// Use a method that `Allow` lists.
 	ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED ErrorReason = 5
 	// The gRPC service has no such method.
 	//
