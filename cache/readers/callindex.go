@@ -383,11 +383,12 @@ func nameOf(row *source.CallRow) recordName { return recordName{row.ID, row.Vers
 
 // rowParticipants collects the participants of records.
 type rowParticipants struct {
-	begun  map[recordName]bool // of the goroutine that reads the list
-	mu     sync.Mutex          // guards the rest
-	ids    map[recordName][]string
-	asked  int // records that Graph was asked about
-	failed int // records about which Graph was not available
+	begun   map[recordName]bool // of the goroutine that reads the list
+	mu      sync.Mutex          // guards the rest
+	ids     map[recordName][]string
+	asked   int // records that Graph was asked about
+	failed  int // records about which Graph was not available
+	refused int // records that Graph refused, without a word of a permission
 }
 
 func newRowParticipants() rowParticipants {
@@ -416,8 +417,13 @@ func (p *rowParticipants) found(row *source.CallRow, ids []string) {
 	p.ids[nameOf(row)] = ids
 }
 
-// maxFailed is the number of records about which Graph may be unavailable before it is taken to be down.
-const maxFailed = 16
+// Bounds of the records that fail without ending the reading.
+const (
+	// maxFailed is the number of records about which Graph may be unavailable before it is taken to be down.
+	maxFailed = 16
+	// maxRefused is the number of records that Graph may refuse before it is taken to refuse all: where it has answered about none.
+	maxRefused = 16
+)
 
 // fail notes that a record could not be read, and returns the error if it ends the reading; nil = it concerns the record alone.
 func (p *rowParticipants) fail(err error) error {
@@ -425,15 +431,21 @@ func (p *rowParticipants) fail(err error) error {
 	if !ok {
 		return err
 	}
-	if graphErr.Kind != graph.KindUnavailable {
-		if concernsAllRequests(err) {
-			return err
-		}
-		return nil
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.failed++; p.failed > maxFailed {
+	var ends bool
+	switch graphErr.Kind {
+	case graph.KindUnavailable:
+		p.failed++
+		ends = p.failed > maxFailed
+	case graph.KindRefused, graph.KindAccessDenied, graph.KindUserNotLicensed:
+		// Graph has given the list, which takes the same permission.
+		p.refused++
+		ends = p.refused > maxRefused && len(p.ids) == 0
+	default:
+		ends = concernsAllRequests(err)
+	}
+	if ends {
 		return err
 	}
 	return nil

@@ -3,6 +3,7 @@ package readers_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -193,5 +194,69 @@ func TestALargeIndexTakesLessMemoryThanItsRecords(t *testing.T) {
 	}
 	if records < 2<<20 {
 		t.Errorf("the records are %d bytes: an index would hold them as they are", records)
+	}
+}
+
+// refusedCalls are calls of which Graph refuses the participants of the last ones.
+type refusedCalls struct {
+	*phoneBook
+
+	refused int
+	err     error
+}
+
+func (r refusedCalls) CallParticipants(ctx context.Context, id string) ([]string, error) {
+	people, err := r.phoneBook.CallParticipants(ctx, id)
+	if n, _ := strconv.Atoi(strings.TrimPrefix(id, "call")); n >= r.calls-r.refused {
+		return nil, r.err
+	}
+	return people, err
+}
+
+// TestWhomARefusedRecordConcerns reads calls of many users, of which Graph refuses some: the refusal of a record is a doubt about it, and no user is
+// remembered for it, unless it speaks of a permission or Graph refuses every record.
+func TestWhomARefusedRecordConcerns(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		kind           graph.Kind
+		calls, refused int
+		wantDoubts     int // -1 = the refusal is told
+	}{
+		"one without a reason":       {graph.KindRefused, 30, 1, 1},
+		"one by an access list":      {graph.KindAccessDenied, 30, 1, 1},
+		"one by somebody's licence":  {graph.KindUserNotLicensed, 30, 1, 1},
+		"some":                       {graph.KindRefused, 60, 20, 20},
+		"every one of a few":         {graph.KindRefused, 3, 3, 3},
+		"every one":                  {graph.KindRefused, 60, 60, -1},
+		"one for lack of permission": {graph.KindForbidden, 30, 1, -1},
+		"one for the tenant":         {graph.KindTenantNotLicensed, 30, 1, -1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			refusal := &graph.Error{Kind: test.kind, Status: 403, Requests: 1}
+			book := refusedCalls{&phoneBook{calls: test.calls, pageSize: 60, people: []string{"ada", "ben"}}, test.refused, refusal}
+			lives := open(t, cache.Config{})
+			scope := readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_CALL}
+			reader := lives.Refusals().Events(lives.Calls(book, book, scope), scope)
+			settled := time.Now().Truncate(time.Hour).Add(-72 * time.Hour)
+			for _, user := range book.people {
+				page, err := reader.Events(t.Context(), source.EventQuery{
+					Owner: user, User: user, Start: settled.Add(-24 * time.Hour), End: settled, CallIndex: source.IndexAlways,
+				}, "")
+				if test.wantDoubts < 0 {
+					if told, ok := errors.AsType[*graph.Error](err); !ok || told.Kind != test.kind {
+						t.Errorf("%s: %v", user, err)
+					}
+					continue
+				}
+				if err != nil {
+					t.Fatalf("%s: %v", user, err)
+				}
+				if len(page.Doubts) != test.wantDoubts || len(page.Items) != test.calls-test.refused {
+					t.Errorf("%s: %d calls, %v", user, len(page.Items), page.Doubts)
+				}
+			}
+		})
 	}
 }
