@@ -67,6 +67,18 @@ type indexReading struct {
 	err      error
 }
 
+// answer returns the index for a query that is to be found in it by use; nil = Graph is asked for the user's own list, which shows what is
+// wrong. Only a query that always goes by an index is told the error.
+func (r *indexReading) answer(use source.IndexUse) (index *callIndex, err error) {
+	switch {
+	case r.index != nil:
+		index = r.index.usable(use)
+	case use == source.IndexAlways:
+		err = r.err
+	}
+	return index, err
+}
+
 const (
 	// unusableLife is how long it is remembered that no index can be made, doubtLife how long an index with doubts is used at least.
 	unusableLife = 5 * time.Minute
@@ -303,7 +315,7 @@ func (x *indexReader) count(page *source.Page[source.CallRow]) {
 func (x *indexReader) readParticipants(ctx context.Context, row *source.CallRow) error {
 	ids, asked, err := x.r.participants(ctx, row)
 	if asked {
-		x.participants.count()
+		x.participants.count(max(1, graph.Requests(err))) // only an error tells the number
 	}
 	if err == nil {
 		x.participants.found(row, ids)
@@ -341,7 +353,7 @@ func sizeOfIDs(ids []string) int64 {
 }
 
 // requests is the number of requests that the reading took.
-func (x *indexReader) requests() int { return x.pages + x.participants.asked }
+func (x *indexReader) requests() int { return x.pages + x.participants.requests }
 
 // build returns the index and its size in memory.
 func (x *indexReader) build() (index *callIndex, size int64) {
@@ -383,12 +395,12 @@ func nameOf(row *source.CallRow) recordName { return recordName{row.ID, row.Vers
 
 // rowParticipants collects the participants of records.
 type rowParticipants struct {
-	begun   map[recordName]bool // of the goroutine that reads the list
-	mu      sync.Mutex          // guards the rest
-	ids     map[recordName][]string
-	asked   int // records that Graph was asked about
-	failed  int // records about which Graph was not available
-	refused int // records that Graph refused, without a word of a permission
+	begun    map[recordName]bool // of the goroutine that reads the list
+	mu       sync.Mutex          // guards the rest
+	ids      map[recordName][]string
+	requests int
+	failed   int // records about which Graph was not available
+	refused  int // records that Graph refused, without a word of a permission
 }
 
 func newRowParticipants() rowParticipants {
@@ -405,10 +417,10 @@ func (p *rowParticipants) begin(row *source.CallRow) bool {
 	return true
 }
 
-func (p *rowParticipants) count() {
+func (p *rowParticipants) count(requests int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked++
+	p.requests += requests
 }
 
 func (p *rowParticipants) found(row *source.CallRow, ids []string) {

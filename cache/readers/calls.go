@@ -2,12 +2,14 @@ package readers
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
+	"github.com/parley-gateway/parley/graphclient/graph"
 	"github.com/parley-gateway/parley/internal/coalesce"
 	"github.com/parley-gateway/parley/internal/lru"
 	"github.com/parley-gateway/parley/resource"
@@ -62,12 +64,28 @@ func (r *calls) Events(ctx context.Context, q source.EventQuery, link string) (*
 	index, requests, err := r.find(ctx, &q)
 	switch {
 	case err != nil:
-		return nil, err
-	case index == nil:
-		return r.next.Events(ctx, q, link)
-	default:
+		return nil, withRequests(err, requests)
+	case index != nil:
 		return r.page(&q, index, requests)
 	}
+	page, err := r.next.Events(ctx, q, link)
+	if err != nil {
+		return nil, withRequests(err, requests+graph.Requests(err))
+	}
+	counted := *page
+	counted.Requests += requests
+	return &counted, nil
+}
+
+// withRequests returns an error of Graph with the number of requests that led to it. Other errors tell no number, and stay as they are.
+func withRequests(err error, requests int) error {
+	graphErr, ok := errors.AsType[*graph.Error](err)
+	if !ok || graphErr.Requests == requests {
+		return err
+	}
+	counted := *graphErr
+	counted.Requests, counted.Err = requests, err
+	return &counted
 }
 
 // findable reports whether an index can answer a query.
@@ -77,7 +95,8 @@ func (r *calls) findable(q *source.EventQuery) bool {
 	return oneUser && q.CallIndex != source.IndexNever && q.End.After(q.Start) && r.cache.Largest() > 0 && (maxAge == 0 || maxAge >= minMaxAge)
 }
 
-// find returns the index that answers a query, and the requests that it took; nil = Graph is asked for the user's own list.
+// find returns the index that answers a query, and the requests that this call has made for an index, also for one that does not answer the
+// query; nil = Graph is asked for the user's own list.
 func (r *calls) find(ctx context.Context, q *source.EventQuery) (*callIndex, int, error) {
 	key, always := r.indexKey(q), q.CallIndex == source.IndexAlways
 	if always {
@@ -112,7 +131,6 @@ func readingName(q *source.EventQuery, key string) string {
 // readOrJoin reads the index of a query, or joins the reading of another call. With a costLimit of 0 it only joins one. The results are
 // those of find.
 func (r *calls) readOrJoin(ctx context.Context, q *source.EventQuery, key string, costLimit float64) (*callIndex, int, error) {
-	always := q.CallIndex == source.IndexAlways
 	for {
 		value, joined, err := r.cache.Read(ctx, r.label, readingName(q, key), coalesce.Options{}, func(ctx context.Context) any {
 			if known := r.cached(ctx, key); known != nil {
@@ -131,15 +149,12 @@ func (r *calls) readOrJoin(ctx context.Context, q *source.EventQuery, key string
 			continue // the limit of another caller, whose reading has ended
 		case ctx.Err() != nil:
 			return nil, 0, ctx.Err()
-		case reading.index == nil && always && reading.err != nil:
-			return nil, 0, reading.err
-		case reading.index == nil:
-			return nil, 0, nil // the user's own request shows what is wrong
-		case joined:
-			return reading.index.usable(q.CallIndex), 0, nil
-		default:
-			return reading.index.usable(q.CallIndex), reading.requests, nil
 		}
+		index, err := reading.answer(q.CallIndex)
+		if joined {
+			return index, 0, err // the call that began the reading counts its requests
+		}
+		return index, reading.requests, err
 	}
 }
 

@@ -2,13 +2,16 @@ package readers_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/parley-gateway/parley/cache"
@@ -120,6 +123,7 @@ func TestAnIndexIsReadOnceItCostsLessThanLists(t *testing.T) {
 			reader := readers.New(store, readers.Config{}).Calls(book, book, readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_CALL})
 			ctx := cache.WithControl(t.Context(), test.control)
 			var got counts
+			counted := 0
 			for i := range 40 {
 				user := fmt.Sprint("user", i)
 				q := source.EventQuery{Owner: user, User: user, Start: settled.Add(-24 * time.Hour), End: settled}
@@ -135,6 +139,7 @@ func TestAnIndexIsReadOnceItCostsLessThanLists(t *testing.T) {
 						t.Errorf("%s: verified %v, %s", q.Owner, page.Verified, item.Key)
 					}
 				}
+				counted += page.Requests
 				got.found += len(page.Items)
 				got.doubts += len(page.Doubts)
 			}
@@ -143,6 +148,8 @@ func TestAnIndexIsReadOnceItCostsLessThanLists(t *testing.T) {
 			book.mu.Unlock()
 			if name == "too large for the cache" {
 				got.participants = 0 // some were asked for while the list went on
+			} else if made := got.own + got.lists + got.participants; counted != made {
+				t.Errorf("%d requests are counted of %d", counted, made)
 			}
 			if got != test.want {
 				t.Errorf("%+v, want %+v", got, test.want)
@@ -236,9 +243,9 @@ func TestWhomARefusedRecordConcerns(t *testing.T) {
 			t.Parallel()
 			refusal := &graph.Error{Kind: test.kind, Status: 403, Requests: 1}
 			book := refusedCalls{&phoneBook{calls: test.calls, pageSize: 60, people: []string{"ada", "ben"}}, test.refused, refusal}
-			lives := open(t, cache.Config{})
+			pages := open(t, cache.Config{})
 			scope := readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_CALL}
-			reader := lives.Refusals().Events(lives.Calls(book, book, scope), scope)
+			reader := pages.Refusals().Events(pages.Calls(book, book, scope), scope)
 			settled := time.Now().Truncate(time.Hour).Add(-72 * time.Hour)
 			for _, user := range book.people {
 				page, err := reader.Events(t.Context(), source.EventQuery{
@@ -257,6 +264,76 @@ func TestWhomARefusedRecordConcerns(t *testing.T) {
 					t.Errorf("%s: %d calls, %v", user, len(page.Items), page.Doubts)
 				}
 			}
+		})
+	}
+}
+
+// brokenCalls are calls whose list breaks at its second page, after an empty one.
+type brokenCalls struct {
+	*phoneBook
+
+	err, ownErr error // of the list, and of each user's own
+}
+
+func (b brokenCalls) CallRows(_ context.Context, _, _ time.Time, link string) (*source.Page[source.CallRow], error) {
+	if link != "" {
+		time.Sleep(time.Second) // for whoever joins
+		return nil, b.err
+	}
+	return &source.Page[source.CallRow]{Requests: 1, ReadAt: time.Now(), Next: "2"}, nil
+}
+
+func (b brokenCalls) Events(ctx context.Context, q source.EventQuery, link string) (*source.Page[source.Item], error) {
+	page, err := b.phoneBook.Events(ctx, q, link)
+	if b.ownErr != nil {
+		return nil, b.ownErr
+	}
+	return page, err
+}
+
+// TestRequestsOfAnIndexThatFailsAreCounted counts the requests of a list that breaks at its second page: by the error, or by the user's own list.
+func TestRequestsOfAnIndexThatFailsAreCounted(t *testing.T) {
+	t.Parallel()
+	fault := func(kind graph.Kind, requests int) error {
+		return fmt.Errorf("list: %w", &graph.Error{Kind: kind, Requests: requests})
+	}
+	for name, test := range map[string]struct {
+		err, ownErr error
+		want        []int // requests of the first user, of one who joins, and of one who comes later
+	}{
+		"told to all":             {fault(graph.KindThrottled, 3), nil, []int{1 + 3, 0, 1 + 3}},
+		"each asks Graph":         {fault(graph.KindMalformed, 3), nil, []int{1 + 3 + 1, 1, 1}},
+		"each asks Graph in vain": {fault(graph.KindMalformed, 3), fault(graph.KindUnavailable, 2), []int{1 + 3 + 2, 2, 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				pages := open(t, cache.Config{})
+				book := brokenCalls{&phoneBook{}, test.err, test.ownErr}
+				reader := pages.Calls(book, book, readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_CALL})
+				settled := time.Now().Truncate(time.Hour).Add(-72 * time.Hour)
+				requestsOf := func(user string) int {
+					page, err := reader.Events(t.Context(), source.EventQuery{
+						Owner: user, User: user, Start: settled.Add(-24 * time.Hour), End: settled, CallIndex: source.IndexAlways,
+					}, "")
+					if err == nil {
+						return page.Requests
+					}
+					if want := cmp.Or(test.ownErr, test.err); !errors.Is(err, want) {
+						t.Errorf("%s: %v, want %v", user, err, want)
+					}
+					return graph.Requests(err)
+				}
+				joined := make(chan int)
+				go func() {
+					time.Sleep(time.Millisecond)
+					joined <- requestsOf("joins")
+				}()
+				got := []int{requestsOf("first"), <-joined, requestsOf("last")}
+				if !slices.Equal(got, test.want) {
+					t.Errorf("requests %v, want %v", got, test.want)
+				}
+			})
 		})
 	}
 }
