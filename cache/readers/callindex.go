@@ -209,12 +209,13 @@ func (x *indexReader) read(ctx context.Context) error {
 // limited reports whether the cost of the index is limited.
 func (x *indexReader) limited() bool { return x.costLimit <= maxIndexCost }
 
-// overCost returns errTooLarge or errTooCostly if the index takes more memory or requests than it may.
-func (x *indexReader) overCost() error {
+// overCost returns errTooLarge or errTooCostly if an index of the rows, of the list or of its second reading, takes more memory or requests
+// than it may.
+func (x *indexReader) overCost(rows *callRows) error {
 	switch {
-	case x.rows.size > x.maxSize:
+	case rows.size > x.maxSize:
 		return errTooLarge
-	case float64(x.pages)+float64(len(x.rows.all))/recordsPerList > x.costLimit:
+	case float64(x.pages)+float64(len(rows.all))/recordsPerList > x.costLimit:
 		return errTooCostly
 	}
 	return nil
@@ -243,7 +244,10 @@ func (x *indexReader) list(ctx context.Context, onPage func([]source.CallRow)) e
 		x.doubt(parleyv1.ErrorReason_ERROR_REASON_SUSPECTED_TRUNCATION)
 	}
 	x.rows.chain++
-	return x.rows.join(&again)
+	if err := x.rows.join(&again); err != nil {
+		return err
+	}
+	return x.overCost(&x.rows)
 }
 
 // doubt notes a doubt about the whole list.
@@ -294,7 +298,7 @@ func (x *indexReader) readPages(
 			x.doubt(doubt)
 			return false, false, nil
 		}
-		if err := x.overCost(); err != nil || !more {
+		if err := x.overCost(into); err != nil || !more {
 			return truncated, false, err
 		}
 		largest = max(largest, page.Rows)

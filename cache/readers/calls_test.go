@@ -337,3 +337,71 @@ func TestRequestsOfAnIndexThatFailsAreCounted(t *testing.T) {
 		})
 	}
 }
+
+// shortLists are calls whose list ends with an empty page after a short one, and has more calls when it is read in halves.
+type shortLists struct {
+	*phoneBook
+
+	start, end       time.Time
+	first, pages, of int // calls of the list; pages of each half, and calls of a page
+}
+
+func (l shortLists) CallRows(_ context.Context, start, end time.Time, link string) (*source.Page[source.CallRow], error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lists++
+	at := 0
+	_, _ = fmt.Sscan(link, &at) // no link is the first page
+	pages, rows := l.pages, l.of
+	if start.Equal(l.start) && end.Equal(l.end) {
+		pages, rows = 2, []int{l.first, 0}[at]
+	}
+	page := &source.Page[source.CallRow]{Requests: 1, ReadAt: time.Now(), Rows: rows}
+	for i := range rows {
+		page.Items = append(page.Items, source.CallRow{ID: fmt.Sprint(start.Unix(), "-", at*rows+i), Version: 1, Time: start, Record: []byte("{}")})
+	}
+	if at+1 < pages {
+		page.Next = strconv.Itoa(at + 1)
+	}
+	return page, nil
+}
+
+// TestTheSecondReadingOfAListIsBounded reads a list that may be truncated in two halves, which hold more than the index may take.
+func TestTheSecondReadingOfAListIsBounded(t *testing.T) {
+	t.Parallel()
+	settled := time.Now().Truncate(time.Hour).Add(-72 * time.Hour)
+	for name, test := range map[string]struct {
+		cache            cache.Config
+		use              source.IndexUse
+		pages, of        int
+		lists, records   int // requests at most
+		users, wantFound int // wantFound are the calls that the users find
+	}{
+		"memory": {cache.Config{MaxBytes: 256 << 10}, source.IndexAlways, 2000, 60, 12, 600, 1, 0},
+		"cost":   {cache.Config{}, source.IndexIfMany, 1, 600, 4, 0, 4, 0},
+		"fits":   {cache.Config{}, source.IndexAlways, 2, 60, 6, 240, 1, 240},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			book := shortLists{&phoneBook{people: []string{"user0"}}, settled.Add(-24 * time.Hour), settled, 2, test.pages, test.of}
+			pages := open(t, test.cache)
+			reader := pages.Calls(book, book, readers.Scope{Tenant: "t", Source: parleyv1.Source_SOURCE_CALL})
+			found := 0
+			for i := range test.users {
+				user := fmt.Sprint("user", i)
+				page, err := reader.Events(t.Context(), source.EventQuery{
+					Owner: user, User: user, Start: book.start, End: book.end, CallIndex: test.use,
+				}, "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				found += len(page.Items)
+			}
+			book.mu.Lock()
+			defer book.mu.Unlock()
+			if book.lists > test.lists || book.participants > test.records || found != test.wantFound {
+				t.Errorf("%d lists, %d records, %d calls; want %d, %d, %d", book.lists, book.participants, found, test.lists, test.records, test.wantFound)
+			}
+		})
+	}
+}
