@@ -152,7 +152,7 @@ func (p *aroundPage) page() *Page {
 		}
 		answer.Complete = answer.GetComplete() && part.message.GetComplete()
 		answer.Notices = joinNotices(answer.GetNotices(), part.message.GetNotices())
-		answer.Sources = joinReports(answer.GetSources(), part.message.GetSources())
+		answer.Sources = p.joinReports(answer.GetSources(), part.message.GetSources())
 	}
 	if answer.GetNextPageToken() == "" && answer.GetPreviousPageToken() == "" {
 		frame.AddCoverageGaps(answer.GetSources())
@@ -187,22 +187,25 @@ func joinNotices(older, newer []*parleyv1.Notice) []*parleyv1.Notice {
 }
 
 // joinReports returns reports about both sides. They meet at the anchor, so that the older span ends where the newer one begins.
-func joinReports(older, newer []*parleyv1.SourceReport) []*parleyv1.SourceReport {
+func (p *aroundPage) joinReports(older, newer []*parleyv1.SourceReport) []*parleyv1.SourceReport {
 	if len(older) == 0 {
 		return newer
 	}
 	for i := range min(len(older), len(newer)) { // both sides ask the same sources, in one order
-		joinReport(older[i], newer[i])
+		joinReport(older[i], newer[i], p.older.merger.End())
 	}
 	return older
 }
 
-// joinReport adds the report about the newer side of a source to the one about the older side.
-func joinReport(report, newer *parleyv1.SourceReport) {
+// joinReport adds the report about the newer side of a source to the one about the older side, which ends at split.
+func joinReport(report, newer *parleyv1.SourceReport, split time.Time) {
 	if report.GetState() == parleyv1.SourceState_SOURCE_STATE_READ {
 		report.State, report.Reason = newer.GetState(), newer.GetReason()
 	}
-	if report.SettledUntil = newer.GetSettledUntil(); report.GetState() != parleyv1.SourceState_SOURCE_STATE_READ {
+	if older := report.GetSettledUntil().AsTime(); !older.Before(split) || newer.GetSettledUntil().AsTime().Before(older) {
+		report.SettledUntil = newer.GetSettledUntil()
+	}
+	if report.GetState() != parleyv1.SourceState_SOURCE_STATE_READ {
 		report.SettledUntil = nil
 	}
 	switch {

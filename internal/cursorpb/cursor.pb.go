@@ -196,7 +196,7 @@ type Events struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The present of the walk (of its first call, or of the one that extended it last), the start and the end of the interval, since 1970.
 	Times *Instants `protobuf:"bytes,1,opt,name=times,proto3" json:"times,omitempty"`
-	// Seconds by which Graph's clock was behind the present of the walk.
+	// Seconds by which the earliest present of a source lies before that of the walk: Graph's clock was behind, or an open window was read before.
 	ClockLag uint32 `protobuf:"varint,2,opt,name=clock_lag,json=clockLag,proto3" json:"clock_lag,omitempty"`
 	// Everything was delivered.
 	Finished bool `protobuf:"varint,3,opt,name=finished,proto3" json:"finished,omitempty"`

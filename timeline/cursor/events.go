@@ -21,7 +21,8 @@ const (
 // Events is a position in the merged events of several sources.
 type Events struct {
 	// Present is the time of the first call of the walk, or of the call that extended it last. EarlierPresent is the same by the earlier of
-	// this machine's and Graph's clocks, with the distance rounded up to a whole second.
+	// this machine's and Graph's clocks, or when the oldest open window was read, if that was before; with the distance rounded up to a whole
+	// second.
 	Present, EarlierPresent time.Time
 	// Start and End bound the interval; a zero Start is open.
 	Start, End time.Time

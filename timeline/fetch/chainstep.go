@@ -167,6 +167,7 @@ func (s *chainStep) addPage() parleyv1.ErrorReason {
 		s.addGap(next.Rest, parleyv1.ErrorReason_ERROR_REASON_INTERVAL_NOT_HONOURED)
 	}
 	s.rows.unbounded = next.unbounded
+	s.rows.noteRead(page.ReadAt)
 	s.rows.add(next.unseen(r, page.Items, s.rows))
 	next.pages++
 	switch {

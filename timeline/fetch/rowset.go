@@ -121,9 +121,7 @@ func (s *rowSet) boundsIgnored() bool {
 func (s *rowSet) addPage(page *source.Page[source.Item]) (reason parleyv1.ErrorReason) {
 	s.verified = page.Verified && (s.verified || s.pages == 0)
 	s.pages++
-	if s.oldestRead.IsZero() || page.ReadAt.Before(s.oldestRead) {
-		s.oldestRead = page.ReadAt
-	}
+	s.noteRead(page.ReadAt)
 	s.unbounded = s.unbounded || page.Unbounded
 	for _, doubt := range page.Doubts {
 		if doubt.At.IsZero() {
@@ -133,6 +131,13 @@ func (s *rowSet) addPage(page *source.Page[source.Item]) (reason parleyv1.ErrorR
 		s.gaps = window.AddGap(s.gaps, instantGap(doubt.At, doubt.Reason))
 	}
 	return reason
+}
+
+// noteRead notes when a page was read.
+func (s *rowSet) noteRead(at time.Time) {
+	if s.oldestRead.IsZero() || at.Before(s.oldestRead) {
+		s.oldestRead = at
+	}
 }
 
 // instantGap is the gap of one row.

@@ -29,6 +29,7 @@ type sourceReader struct {
 	resumption // where the walk was resumed from (resume.go)
 	failures   // windows that could not be read
 	delivery   // windows that are being read and delivered
+	settling   // when they were read (present.go)
 	selection  // events that belong into the answer (filter.go)
 }
 
@@ -149,6 +150,9 @@ func (r *sourceReader) enter(res *fetch.Result) {
 	}
 	for _, gap := range res.Gaps {
 		r.addGap(gap)
+	}
+	if res.Chunk != nil {
+		r.noteRead(res.End, res.Chunk.ReadAt)
 	}
 	r.noteUnverified(res)
 	r.raiseStart(res)

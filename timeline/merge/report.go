@@ -64,7 +64,7 @@ func (m *Merger) report(r *sourceReader) *parleyv1.SourceReport {
 		report.Covered = interval(covered)
 	}
 	if r.state == parleyv1.SourceState_SOURCE_STATE_READ {
-		report.SettledUntil = timestamppb.New(m.settled(r.src))
+		report.SettledUntil = timestamppb.New(m.settled(r))
 	}
 	return report
 }
@@ -219,7 +219,7 @@ func (m *Merger) CachedWindows() (windows []UsedWindow, until time.Time, ok bool
 			return nil, until, false
 		case r.src == parleyv1.Source_SOURCE_CALL && m.span.Start.IsZero():
 			return nil, until, false
-		case isFirstCall && m.settled(r.src).Before(m.span.End):
+		case isFirstCall && m.settled(r).Before(m.span.End):
 			return nil, until, false
 		}
 		if r.src == parleyv1.Source_SOURCE_CALL {
