@@ -22,6 +22,9 @@ func (e *Exporter) wants(name string) bool { return slices.Contains(e.options.Da
 
 // storeFile moves a finished file into the store. The next commit makes it a part of the run.
 func (e *Exporter) storeFile(ctx context.Context, file dataset.File) error {
+	if err := e.unpublish(ctx); err != nil {
+		return err
+	}
 	state := &e.journal.State
 	name := fmt.Sprintf("%s%04d.%s", e.prefix(file.Dataset), state.Sequence, e.options.Format)
 	if err := e.store.PutFile(ctx, e.shardName(), name, file.Path); err != nil {

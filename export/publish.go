@@ -32,6 +32,10 @@ type Result struct {
 	Failures []Failures
 }
 
+func manifestFile(run string) string { return runFolder(run) + "manifest.json" }
+
+func successFile(run string) string { return runFolder(run) + "_SUCCESS" }
+
 func runFolder(run string) string { return "_runs/" + run + "/" }
 
 func shardFile(run string, shard, shards int) string {
@@ -41,6 +45,9 @@ func shardFile(run string, shard, shards int) string {
 // publish removes the files that are none of the run, and writes the shard's manifest and the lines of its users. missing names the datasets
 // that the run has no files of.
 func (e *Exporter) publish(ctx context.Context, missing []string) error {
+	if err := e.unpublish(ctx); err != nil {
+		return err
+	}
 	if err := e.removeOrphans(ctx); err != nil {
 		return err
 	}
@@ -60,6 +67,28 @@ func (e *Exporter) publish(ctx context.Context, missing []string) error {
 	}
 	state.Outcome, state.Published = manifest.Outcome, true
 	return e.journal.Commit()
+}
+
+// unpublish removes what a lost state of this run has published, _SUCCESS first. The run is read anew and replaces the files of that state,
+// so nothing may say any more that they are whole, and no other shard may merge this one before it is published again.
+func (e *Exporter) unpublish(ctx context.Context) error {
+	if e.journal.State.Unpublished {
+		return nil
+	}
+	there, err := e.store.List(ctx, runFolder(e.name))
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{successFile(e.name), shardFile(e.name, e.options.Shard, e.options.Shards) + ".json", manifestFile(e.name)} {
+		if !slices.Contains(there, name) {
+			continue
+		}
+		if err := e.store.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	e.journal.State.Unpublished = true
+	return nil
 }
 
 // removeOrphans removes the files of this shard that are not in its state: a killed process has left them, or they were withdrawn.
@@ -230,7 +259,7 @@ func finish(ctx context.Context, target *store.Store, owner, run string, shards 
 	if err := putManifest(ctx, target, owner, all); err != nil {
 		return Result{}, err
 	}
-	success := runFolder(run) + "_SUCCESS"
+	success := successFile(run)
 	mark := func() error { return target.Put(ctx, owner, success, strings.NewReader("")) }
 	if outcomeError(all.Outcome, strict) != nil {
 		mark = func() error { return target.Delete(ctx, success) }
@@ -239,7 +268,7 @@ func finish(ctx context.Context, target *store.Store, owner, run string, shards 
 		return Result{}, err
 	}
 	return Result{
-		Run: run, Manifest: runFolder(run) + "manifest.json", Outcome: all.Outcome, Counts: all.Counts, Files: len(all.Files),
+		Run: run, Manifest: manifestFile(run), Outcome: all.Outcome, Counts: all.Counts, Files: len(all.Files),
 		Refusals: all.Refusals, Failures: all.Failures,
 	}, target.Clean(owner)
 }
@@ -257,7 +286,7 @@ func putManifest(ctx context.Context, target *store.Store, owner string, all *Ma
 		writer.CloseWithError(err)
 		done <- err
 	}()
-	err = target.Put(ctx, owner, runFolder(all.Run)+"manifest.json", reader)
+	err = target.Put(ctx, owner, manifestFile(all.Run), reader)
 	reader.CloseWithError(err)
 	return errors.Join(err, <-done)
 }

@@ -57,6 +57,8 @@ type State struct {
 	Read      bool `json:"read"`
 	Finished  bool `json:"finished"`
 	Published bool `json:"published"`
+	// Unpublished says that the place of the export has nothing more of what an earlier state of the run published.
+	Unpublished bool `json:"unpublished"`
 	// ListIncomplete says that the directory was not listed whole: nobody knows which users are missing.
 	ListIncomplete bool              `json:"list_incomplete"`
 	GraphRequests  int64             `json:"graph_requests"`
