@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -30,6 +29,8 @@ var (
 	ErrRefused = errors.New("refused")
 	// ErrInterrupted says that the run was stopped; the state folder has everything up to there.
 	ErrInterrupted = errors.New("interrupted: run the same command again, it goes on from the state folder")
+	// ErrMismatch says that the state folder is of the same run at another place or of another gateway. The error has a line for each.
+	ErrMismatch = errors.New("the state folder is of another export")
 )
 
 // Exporter is one run of an export. It is for one goroutine, but for Progress.
@@ -76,19 +77,22 @@ func New(conn grpc.ClientConnInterface, options Options) *Exporter {
 func (e *Exporter) Name() string { return e.name }
 
 // Run exports until everything is read that can be read, or ctx ends. The error is nil for a run that is complete. It wraps ErrIncomplete,
-// ErrRefused or ErrInterrupted; any other error is that of the state folder, of the place of the export, or of Options.Stream.Token.
+// ErrRefused, ErrInterrupted or ErrMismatch; any other error is that of the state folder, of the place of the export, or of Options.Stream.Token.
 func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 	e.store, err = store.Open(ctx, e.options.Out)
 	if err != nil {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, e.store.Close()) }()
-	e.journal, err = journal.Open(filepath.Join(e.options.State, e.shardName()), e.name, e.options.Now())
+	e.journal, err = journal.Open(e.stateFolder(), e.name, e.options.Now())
 	if err != nil {
 		return Result{}, err
 	}
 	defer func() { err = errors.Join(err, e.journal.Close()) }()
 	defer e.progress.setState(StateEnded)
+	if err := e.checkState(); err != nil {
+		return Result{}, err
+	}
 	e.progress.setCommitted(&e.journal.State)
 	if err := e.store.Clean(e.shardName()); err != nil {
 		return Result{}, err

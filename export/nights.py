@@ -40,10 +40,14 @@ def process(command: list[str], ready: str):
 
 
 class Nights:
-    """A simulator with a clock that is moved, a gateway anew for each reading, and the exporter."""
+    """A simulator with a clock that is moved, a gateway anew for each reading, and the exporter.
+
+    All gateways have the address of the first one: the exporter does not go on with a run of another gateway.
+    """
 
     def __init__(self, parley: str, exporter: str, simulator: str, work: pathlib.Path):
         self.parley, self.exporter, self.simulator, self.work = parley, exporter, simulator, work
+        self.server = "127.0.0.1:0"
 
     def admin(self, path: str, body: dict | list | None = None, method: str | None = None) -> dict:
         data = json.dumps(body).encode() if body else None
@@ -54,11 +58,11 @@ class Nights:
         """Exports at an instant into each folder, over one gateway; the exporter must end with the exit code each time."""
         self.admin("clock", {"now": at.isoformat()})
         serve = [self.parley, "serve", "--graph-url", self.simulator, "--graph-credential", "none", "--audit-file", "/dev/null"]
-        serve += [f"--{name}-addr=127.0.0.1:0" for name in ("grpc", "http", "admin")]
+        serve += [f"--grpc-addr={self.server}", "--http-addr=127.0.0.1:0", "--admin-addr=127.0.0.1:0"]
         with process(serve, "is ready: ") as said:
-            server = re.search(r"gRPC \S*?(127\.0\.0\.1:\d+)", said)[1]
+            self.server = re.search(r"gRPC \S*?(127\.0\.0\.1:\d+)", said)[1]
             for out in outs:
-                command = [self.exporter, "--server", server, "--plaintext", "--out", str(self.work / out), *arguments]
+                command = [self.exporter, "--server", self.server, "--plaintext", "--out", str(self.work / out), *arguments]
                 ended = subprocess.run(command, capture_output=True, text=True, check=False)
                 if ended.returncode != code:
                     raise SystemExit(f"{arguments} ended with {ended.returncode}: {ended.stdout}{ended.stderr}")

@@ -20,6 +20,8 @@ import (
 type Options struct {
 	// Out is a folder, or the URL of a bucket: s3://, gs://, azblob://.
 	Out string
+	// Server is the address of the gateway, by which the state folder knows it again; empty = any gateway will do.
+	Server string
 	// State is the folder that keeps how far runs have come; each shard of a run has a folder of its own in it.
 	State string
 	// Start and End bound the interval.

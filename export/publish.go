@@ -190,12 +190,26 @@ func (e *Exporter) result(ctx context.Context) (Result, error) {
 	state := &e.journal.State
 	result, err := finish(ctx, e.store, e.shardName(), e.name, e.options.Shards, e.options.Strict)
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := e.checkPublished(ctx); err != nil {
+			return Result{}, err
+		}
 		result, err = Result{Run: e.name, Outcome: state.Outcome, Files: len(state.Files), Counts: Counts{Rows: state.Rows}}, nil
 	}
 	if err != nil {
 		return Result{}, err
 	}
 	return result, outcomeError(state.Outcome, e.options.Strict)
+}
+
+// checkPublished returns an error if the place of the export lacks the manifest of this shard, which the state has published.
+func (e *Exporter) checkPublished(ctx context.Context) error {
+	own := shardFile(e.name, e.options.Shard, e.options.Shards) + ".json"
+	there, err := e.store.List(ctx, own)
+	if err != nil || slices.Contains(there, own) {
+		return err
+	}
+	return fmt.Errorf("%s is not in %s any more: remove the state folder %s to read the run anew", own,
+		shownPlace(e.journal.State.Out, e.options.State), e.stateFolder())
 }
 
 // outcomeError returns the error of a run with an outcome; strict says that refusals are an error.

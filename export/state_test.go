@@ -1,15 +1,20 @@
 package export_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/parley-gateway/parley/export"
+	"github.com/parley-gateway/parley/export/internal/cli"
 	"github.com/parley-gateway/parley/export/internal/dataset"
 )
 
@@ -81,4 +86,115 @@ func TestALostStateUnpublishesTheRun(t *testing.T) {
 	}
 	equal(t, []string{"_SUCCESS", "manifest.json", "shards/0-of-2.json", "shards/1-of-2.json"}, published(t, out, name))
 	equal(t, wantKeys(9), keys(t, rows[dataset.Event](t, out, readManifest(t, out, name), dataset.Events)))
+}
+
+// TestAStateFolderKnowsItsPlaceAndGateway runs again with one state folder and other options. What another gateway or place has of the run is no
+// reason to do nothing, and files are not spread over two places.
+func TestAStateFolderKnowsItsPlaceAndGateway(t *testing.T) {
+	t.Parallel()
+	address := (&gateway{users: 3}).serve(t)
+	for name, c := range map[string]struct {
+		between func(t *testing.T, folder string, o *export.Options)
+		fails   bool // the first run reads nothing
+		is      error
+		want    string
+	}{
+		"the same":         {between: func(*testing.T, string, *export.Options) {}},
+		"no gateway named": {between: func(_ *testing.T, _ string, o *export.Options) { o.Server = "" }},
+		"another place": {
+			between: func(_ *testing.T, folder string, o *export.Options) { o.Out = filepath.Join(folder, "b") },
+			is:      export.ErrMismatch, want: "a; use that place, or another --state",
+		},
+		"another gateway": {
+			between: func(_ *testing.T, _ string, o *export.Options) { o.Server = "b:443" },
+			is:      export.ErrMismatch, want: "from a:443; use that gateway, or remove the folder",
+		},
+		"both moved together": {
+			between: func(t *testing.T, folder string, o *export.Options) {
+				t.Helper()
+				if err := os.Rename(folder, folder+"-moved"); err != nil {
+					t.Fatal(err)
+				}
+				o.Out, o.State = filepath.Join(folder+"-moved", "a"), filepath.Join(folder+"-moved", "state")
+			},
+		},
+		"a place that is mended before anything is read": {
+			between: func(_ *testing.T, folder string, o *export.Options) {
+				o.Server, o.Out = "b:443", filepath.Join(folder, "b")
+			},
+			fails: true,
+		},
+		"a place that was emptied": {
+			between: func(t *testing.T, folder string, _ *export.Options) {
+				t.Helper()
+				if err := os.RemoveAll(filepath.Join(folder, "a")); err != nil {
+					t.Fatal(err)
+				}
+			},
+			want: "remove the state folder",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := filepath.Join(t.TempDir(), "exports")
+			o := options(filepath.Join(folder, "a"))
+			o.State, o.Server = filepath.Join(folder, "state"), "a:443"
+			first, at := o, address
+			if c.fails {
+				first.Stream.Retries, at = -1, "127.0.0.1:1"
+			}
+			if _, err := run(t, at, first); (err != nil) != c.fails {
+				t.Fatal(err)
+			}
+			c.between(t, folder, &o)
+			result, err := run(t, address, o)
+			switch {
+			case c.want == "":
+				if err != nil || result.Outcome != "COMPLETE" || len(published(t, o.Out, result.Run)) != 3 {
+					t.Errorf("%+v, %v", result, err)
+				}
+			case err == nil || !strings.Contains(err.Error(), c.want) || c.is != nil && !errors.Is(err, c.is):
+				t.Errorf("%+v, %v", result, err)
+			}
+		})
+	}
+}
+
+// TestABucketIsKnownWithoutItsQuery: how a bucket is reached may change, and which one it is may not.
+func TestABucketIsKnownWithoutItsQuery(t *testing.T) {
+	t.Parallel()
+	register()
+	for _, name := range []string{"known-a", "known-b"} {
+		buckets.Store(name, &bucket{objects: map[string][]byte{}, left: -1})
+	}
+	address := (&gateway{users: 2}).serve(t)
+	o := options(t.TempDir())
+	for _, c := range []struct {
+		out  string
+		want error
+	}{
+		{"faulty://known-a/night", nil},
+		{"faulty://known-a/night/?region=eu-central-1", nil},
+		{"faulty://known-a/day", export.ErrMismatch},
+		{"faulty://known-b/night", export.ErrMismatch},
+	} {
+		o.Out = c.out
+		if _, err := run(t, address, o); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", c.out, err)
+		}
+	}
+}
+
+// TestProgramRefusesAnotherGateway: a run that one gateway gave is not done for another one, and the program says what to change.
+func TestProgramRefusesAnotherGateway(t *testing.T) {
+	t.Parallel()
+	out, g := t.TempDir(), &gateway{users: 2}
+	for i, want := range []int{cli.Done, cli.Usage} {
+		address := g.serve(t)
+		var errs bytes.Buffer
+		args := []string{"--server", address, "--plaintext", "--out", out, start.Format(time.DateOnly)}
+		if code := cli.Run(t.Context(), args, io.Discard, &errs); code != want || strings.Contains(errs.String(), "--server="+address) != (i == 1) {
+			t.Errorf("exit code %d, want %d: %s", code, want, errs.String())
+		}
+	}
 }

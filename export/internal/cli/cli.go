@@ -86,7 +86,7 @@ func report(errOut io.Writer, err error) int {
 	}
 	var usage usageError
 	switch {
-	case errors.As(err, &usage):
+	case errors.As(err, &usage) || errors.Is(err, export.ErrMismatch):
 		return Usage
 	case errors.Is(err, export.ErrInterrupted):
 		return Interrupted

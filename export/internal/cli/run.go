@@ -99,7 +99,7 @@ func (v runVerb) options(now func() time.Time) (export.Options, error) {
 		wrong = append(wrong, errors.New(flag+": "+fix))
 	}
 	o := export.Options{
-		Out: v.Out, State: v.State, Format: v.Format, Deduplicate: v.Dedupe, Strict: v.Strict, Reason: v.Reason, Shards: 1,
+		Out: v.Out, Server: v.Server, State: v.State, Format: v.Format, Deduplicate: v.Dedupe, Strict: v.Strict, Reason: v.Reason, Shards: 1,
 		Stream: parleyclient.Options{Retries: 30},
 	}
 	v.places(&o, bad)

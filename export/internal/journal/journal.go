@@ -34,6 +34,9 @@ type State struct {
 	Version   int       `json:"version"`
 	Run       string    `json:"run"`
 	StartedAt time.Time `json:"started_at"`
+	// Out and Server are where the run writes to and which gateway it reads; empty in states that were begun before these were noted.
+	Out    string `json:"out,omitempty"`
+	Server string `json:"server,omitempty"`
 
 	// Generation of the spool; each flush begins a new one.
 	Generation int `json:"generation"`
@@ -266,11 +269,11 @@ func (j *Journal) ReplaceFrames(rest iter.Seq[*parleyv1.StreamTenantEventsRespon
 	return errors.Join(before.file.Close(), os.Remove(path))
 }
 
-// Reset begins the run anew.
+// Reset begins the run anew, at the same place and gateway.
 func (j *Journal) Reset(now time.Time) error {
-	generation := j.State.Generation
-	j.State = begin(j.State.Run, now)
-	j.State.Generation = generation
+	before := j.State
+	j.State = begin(before.Run, now)
+	j.State.Generation, j.State.Out, j.State.Server = before.Generation, before.Out, before.Server
 	return errors.Join(j.Rollback(), j.save())
 }
 
