@@ -180,11 +180,10 @@ func (e *Exporter) readWithRestart(ctx context.Context) error {
 	return err
 }
 
-// nextRound begins a round of the users who are incomplete. If the directory was not listed whole, nobody knows whom to name, and the run
-// begins anew.
+// nextRound begins a round of the users who are incomplete. If these are not all who lack something, the run begins anew.
 func (e *Exporter) nextRound() error {
 	state := &e.journal.State
-	if state.ListIncomplete {
+	if state.Doubtful() {
 		return e.journal.Reset(e.options.Now())
 	}
 	summaries := 0

@@ -49,6 +49,8 @@ type gateway struct {
 	usage error
 	// listing is the error of ListUsers.
 	listing error
+	// notices are those of a stream of all users, when it begins: a resumed stream does not repeat them. One of the directory makes it incomplete.
+	notices []*parleyv1.Notice
 	// doubtful says that neither the list of users nor the usage report is whole.
 	doubtful bool
 
@@ -133,7 +135,8 @@ func (g *gateway) frames(request *parleyv1.StreamTenantEventsRequest) []*parleyv
 		UsersIncomplete: counts[parleyv1.UserState_USER_STATE_INCOMPLETE],
 		Sources:         []*parleyv1.TenantSourceReport{{Source: parleyv1.Source_SOURCE_CHAT, Counts: &parleyv1.SourceCounts{GraphRequests: 7}, SettledUntil: timestamppb.New(start)}},
 	}
-	if end.GetUsersIncomplete() > 0 {
+	ofDirectory := func(n *parleyv1.Notice) bool { return n.GetSource() == parleyv1.Source_SOURCE_USER }
+	if end.GetUsersIncomplete() > 0 || request.GetUserIds() == nil && slices.ContainsFunc(g.notices, ofDirectory) {
 		end.Outcome = parleyv1.TenantOutcome_TENANT_OUTCOME_INCOMPLETE
 	}
 	return append(frames, &parleyv1.StreamTenantEventsResponse{Frame: &parleyv1.StreamTenantEventsResponse_Summary{Summary: end}})
@@ -176,6 +179,14 @@ func (g *gateway) StreamTenantEvents(request *parleyv1.StreamTenantEventsRequest
 				at -= 2
 			}
 		}
+	}
+	if request.GetResumeToken() == "" && request.GetUserIds() == nil {
+		for _, notice := range g.notices {
+			if err := to.Send(&parleyv1.StreamTenantEventsResponse{Frame: &parleyv1.StreamTenantEventsResponse_Notice{Notice: notice}}); err != nil {
+				return err
+			}
+		}
+		frames[len(frames)-1].GetSummary().Notices = g.notices
 	}
 	for _, frame := range frames[at:] {
 		if err := to.Send(frame); err != nil {

@@ -185,11 +185,11 @@ func sortedFailures(counts map[Failures]int64) []Failures {
 	return out
 }
 
-// outcome returns the outcome of all counted users. A user who was read may have refusals, too: gaps for reasons that last. Coverage gaps do
+// outcome returns the outcome of all counted users; doubtful says that they lack more than their summaries tell. A user who was read may have refusals, too: gaps for reasons that last. Coverage gaps do
 // not count, since a source has such data of nobody.
-func (t *tally) outcome(listIncomplete bool) string {
+func (t *tally) outcome(doubtful bool) string {
 	switch {
-	case t.counts.UsersIncomplete > 0 || listIncomplete:
+	case t.counts.UsersIncomplete > 0 || doubtful:
 		return incomplete
 	case len(t.refusals) > 0 || t.counts.UsersRefused > 0:
 		return withRefusals

@@ -161,7 +161,7 @@ func (e *Exporter) manifest(total *tally, missing []string) *Manifest {
 	o, state := e.options, &e.journal.State
 	total.counts.Rows, total.counts.GraphRequests = state.Rows, state.GraphRequests
 	m := &Manifest{
-		SchemaVersion: dataset.SchemaVersion, Run: e.name, Outcome: total.outcome(state.ListIncomplete), RunDate: o.runDate(),
+		SchemaVersion: dataset.SchemaVersion, Run: e.name, Outcome: total.outcome(state.Doubtful()), RunDate: o.runDate(),
 		Start: o.Start.UTC().Format(time.RFC3339Nano), End: o.End.UTC().Format(time.RFC3339Nano),
 		Selection: strings.ToLower(strings.TrimPrefix(o.Users.String(), "USER_SELECTION_")), Shard: &o.Shard, Shards: o.Shards,
 		View: strings.TrimPrefix(o.View.String(), "EVENT_VIEW_"), Format: o.Format, Deduplicated: o.Deduplicate, Caller: o.Caller, Reason: o.Reason,

@@ -234,11 +234,15 @@ func batchFrame(events []*parleyv1.Event) *parleyv1.StreamTenantEventsResponse {
 	return &parleyv1.StreamTenantEventsResponse{Frame: &parleyv1.StreamTenantEventsResponse_Batch{Batch: &parleyv1.EventBatch{Events: events}}}
 }
 
+// endCut is the code of the notice that the interval was not over, so that the gateway read it up to its present.
+const endCut = "END_CUT_TO_NOW"
+
 // endLeg notes the summary of a stream and goes on to the next leg.
 func (e *Exporter) endLeg() error {
 	state, summary := &e.journal.State, e.summary
 	state.ListIncomplete = state.ListIncomplete || listIncomplete(summary)
 	for _, notice := range summary.GetNotices() {
+		state.EndCut = state.EndCut || notice.GetCode() == endCut
 		e.addNotice(notice.GetCode(), notice.GetMessage())
 	}
 	for _, report := range summary.GetSources() {

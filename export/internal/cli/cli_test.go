@@ -41,6 +41,8 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 		},
 		"interval":    {[]string{"--server=a:1", "--out=x", "--start=2026-11-30", "--end=2026-11-29"}, []string{"--start=2026-11-30T00:00:00Z: choose one before the end"}},
 		"day":         {[]string{"--server=a:1", "--out=x", "monday"}, []string{"<day>=monday: use yesterday"}},
+		"future":      {[]string{"--server=a:1", "--out=x", "--end=2999-01-01"}, []string{"--end=2999-01-01: choose an end that is not in the future"}},
+		"future day":  {[]string{"--server=a:1", "--out=x", "2999-01-01"}, []string{"<day>=2999-01-01: choose a day that is over"}},
 		"both":        {[]string{"--server=a:1", "--out=x", "yesterday", "--end=2026-11-29"}, []string{"<day>=yesterday: leave it out"}},
 		"token file":  {[]string{"--server=a:1", "--out=x", "--auth=token-file"}, []string{"--token-file: name the file"}},
 		"certificate": {[]string{"--server=a:1", "--out=x", "--auth=cert"}, []string{"--cert-file: name the client certificate", "--key-file: name its key"}},

@@ -31,7 +31,7 @@ type runVerb struct {
 	Out       string `help:"Folder or bucket of the export: a path, s3://…, gs://… or azblob://…" env:"PARLEY_EXPORT_OUT" placeholder:"PLACE"`
 	State     string `help:"Folder that keeps how far the run has come; default: _state in a folder of the export, else parley-export-state." env:"PARLEY_EXPORT_STATE" placeholder:"DIR"`
 	Start     string `help:"First instant, RFC 3339 or a day; default: yesterday." placeholder:"TIME"`
-	End       string `help:"First instant after the interval; default: the beginning of today." placeholder:"TIME"`
+	End       string `help:"First instant after the interval, not in the future; default: the beginning of today." placeholder:"TIME"`
 	Users     string `help:"all, licensed, or a file with an object id in each line." default:"all"`
 	Shard     string `help:"Part of the users, from 0/N to N-1/N, for N processes." placeholder:"I/N"`
 	Sources   string `help:"copilot, chat, call, retained_chat, with commas between; default: the first three."`
@@ -164,9 +164,21 @@ func (v runVerb) interval(o *export.Options, now time.Time, bad func(flag, value
 		}
 		*bound.at = at.UTC()
 	}
+	if o.End.After(now) {
+		v.notOver(bad)
+	}
 	if !o.Start.Before(o.End) {
 		bad("--start", o.Start.Format(time.RFC3339), "choose one before the end, "+o.End.Format(time.RFC3339))
 	}
+}
+
+// notOver refuses an interval that ends in the future: the run would be complete without what is still to come.
+func (v runVerb) notOver(bad func(flag, value, fix string)) {
+	if v.End == "" {
+		bad("<day>", v.Day, "choose a day that is over in UTC")
+		return
+	}
+	bad("--end", v.End, "choose an end that is not in the future")
 }
 
 // users reads the flags about users.

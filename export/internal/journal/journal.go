@@ -63,13 +63,18 @@ type State struct {
 	// Unpublished says that the place of the export has nothing more of what an earlier state of the run published.
 	Unpublished bool `json:"unpublished"`
 	// ListIncomplete says that the directory was not listed whole: nobody knows which users are missing.
-	ListIncomplete bool              `json:"list_incomplete"`
-	GraphRequests  int64             `json:"graph_requests"`
-	SettledUntil   map[string]string `json:"settled_until,omitempty"`
-	Notices        []Notice          `json:"notices,omitempty"`
-	Outcome        string            `json:"outcome,omitempty"`
-	EndedAt        time.Time         `json:"ended_at,omitzero"`
+	ListIncomplete bool `json:"list_incomplete"`
+	// EndCut says that the gateway read an interval that was not over up to its present: every user lacks the rest.
+	EndCut        bool              `json:"end_cut"`
+	GraphRequests int64             `json:"graph_requests"`
+	SettledUntil  map[string]string `json:"settled_until,omitempty"`
+	Notices       []Notice          `json:"notices,omitempty"`
+	Outcome       string            `json:"outcome,omitempty"`
+	EndedAt       time.Time         `json:"ended_at,omitzero"`
 }
+
+// Doubtful reports whether something may be missing of which no summary of a user tells: the run is incomplete, and its next round begins anew.
+func (s *State) Doubtful() bool { return s.ListIncomplete || s.EndCut }
 
 // Notice is a notice of the gateway about a whole stream, or one of the exporter's own.
 type Notice struct {
