@@ -198,21 +198,16 @@ func (t *tally) outcome(doubtful bool) string {
 	}
 }
 
-// merge adds another shard's manifest to m.
+// merge adds another shard's manifest to m. Either may lack maps and times: a shard without users has none, and manifests may be older or made by hand.
 func (m *Manifest) merge(other *Manifest) {
-	m.Counts.Users += other.Counts.Users
-	m.Counts.UsersRead += other.Counts.UsersRead
-	m.Counts.UsersRefused += other.Counts.UsersRefused
-	m.Counts.UsersIncomplete += other.Counts.UsersIncomplete
-	m.Counts.GraphRequests += other.Counts.GraphRequests
-	for name, rows := range other.Counts.Rows {
-		m.Counts.Rows[name] += rows
-	}
+	m.Counts.add(other.Counts)
+	m.SettledUntil = orEmpty(m.SettledUntil)
 	for source, at := range other.SettledUntil {
 		if m.SettledUntil[source] == "" || earlier(at, m.SettledUntil[source]) {
 			m.SettledUntil[source] = at
 		}
 	}
+	m.Coverage = orEmpty(m.Coverage)
 	for source, gaps := range other.Coverage {
 		for _, gap := range gaps {
 			if !slices.Contains(m.Coverage[source], gap) {
@@ -228,17 +223,45 @@ func (m *Manifest) merge(other *Manifest) {
 		}
 	}
 	m.Files = append(m.Files, other.Files...)
-	m.StartedAt, m.EndedAt = min(m.StartedAt, other.StartedAt), max(m.EndedAt, other.EndedAt)
+	if m.StartedAt == "" || other.StartedAt != "" && other.StartedAt < m.StartedAt {
+		m.StartedAt = other.StartedAt
+	}
+	m.EndedAt = max(m.EndedAt, other.EndedAt)
 	m.Outcome = worst(m.Outcome, other.Outcome)
 }
 
-// worst returns the worse one of two outcomes.
-func worst(a, b string) string {
-	order := []string{complete, withRefusals, incomplete}
-	if slices.Index(order, a) < slices.Index(order, b) {
-		return b
+// add adds the counts of another shard.
+func (c *Counts) add(other Counts) {
+	c.Users += other.Users
+	c.UsersRead += other.UsersRead
+	c.UsersRefused += other.UsersRefused
+	c.UsersIncomplete += other.UsersIncomplete
+	c.GraphRequests += other.GraphRequests
+	c.Rows = orEmpty(c.Rows)
+	for name, rows := range other.Rows {
+		c.Rows[name] += rows
 	}
-	return a
+}
+
+// orEmpty returns a map, or an empty one in place of nil.
+func orEmpty[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	return m
+}
+
+// worst returns the worse one of two outcomes. One that is not known may hide that something is missing: it counts as incomplete.
+func worst(a, b string) string {
+	good := []string{complete, withRefusals}
+	switch {
+	case !slices.Contains(good, a) || !slices.Contains(good, b):
+		return incomplete
+	case a == complete:
+		return b
+	default:
+		return a
+	}
 }
 
 // mergeFailures adds up the users of two lists by reason and source.

@@ -1,13 +1,17 @@
 package export
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/parley-gateway/parley/export/internal/journal"
+	"github.com/google/go-cmp/cmp"
+
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+
+	"github.com/parley-gateway/parley/export/internal/journal"
 )
 
 // TestAUserWithAGapOfTheSourceIsARefusal adds a user up whose state is READ: what does not apply is nothing, and what a source keeps of nobody is missing.
@@ -59,5 +63,45 @@ func TestNoNoticeOfAStreamIsLost(t *testing.T) {
 	}
 	if got := run.State.Notices; !slices.Equal(got, want) {
 		t.Errorf("%d notices, want %d", len(got), len(want))
+	}
+}
+
+// TestManifestsOfShardsMerge merges manifests of which some lack what others have: a shard without users, one of an older version, or one that was
+// written by hand.
+func TestManifestsOfShardsMerge(t *testing.T) {
+	t.Parallel()
+	whole := `{"outcome": "COMPLETE", "started_at": "2026-12-01T00:05:00Z", "ended_at": "2026-12-01T00:40:00Z",
+		"counts": {"users": 2, "rows": {"events": 3}}, "settled_until": {"CHAT": "2026-12-01T00:00:00Z"}, "coverage_gaps": {"CHAT": ["A"]}}`
+	want := Manifest{
+		Outcome: complete, StartedAt: "2026-12-01T00:05:00Z", EndedAt: "2026-12-01T00:40:00Z", Counts: Counts{Users: 2, Rows: map[string]int64{"events": 3}},
+		SettledUntil: map[string]string{"CHAT": "2026-12-01T00:00:00Z"}, Coverage: map[string][]string{"CHAT": {"A"}}, Refusals: []Failures{}, Failures: []Failures{},
+	}
+	for name, c := range map[string]struct {
+		other   string
+		outcome string
+	}{
+		"without users":            {`{"outcome": "COMPLETE", "started_at": "2026-12-01T00:05:00Z", "ended_at": "2026-12-01T00:06:00Z", "counts": {"rows": null}}`, complete},
+		"without times and counts": {`{"outcome": "COMPLETE_WITH_REFUSALS"}`, withRefusals},
+		"without an outcome":       {`{}`, incomplete},
+		"of an unknown outcome":    {`{"outcome": "DONE"}`, incomplete},
+	} {
+		for _, order := range [][]string{{whole, c.other}, {c.other, whole}} {
+			var all Manifest
+			for i, text := range order {
+				one := new(Manifest)
+				if err := json.Unmarshal([]byte(text), one); err != nil {
+					t.Fatal(err)
+				}
+				if i == 0 {
+					all = *one
+					continue
+				}
+				all.merge(one)
+			}
+			want.Outcome = c.outcome
+			if diff := cmp.Diff(want, all); diff != "" {
+				t.Errorf("%s, want (-) and got (+):\n%s", name, diff)
+			}
+		}
 	}
 }

@@ -264,11 +264,12 @@ func finish(ctx context.Context, target *store.Store, owner, run string, shards 
 		}
 		if all == nil {
 			all = one
+			all.Outcome = worst(all.Outcome, complete)
 			continue
 		}
 		all.merge(one)
 	}
-	all.Shard = nil
+	all.Run, all.Shard, all.Shards = run, nil, shards
 	all.Complete = all.Outcome == complete
 	if err := putManifest(ctx, target, owner, all); err != nil {
 		return Result{}, err
