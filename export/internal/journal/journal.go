@@ -274,12 +274,16 @@ func (j *Journal) ReplaceFrames(rest iter.Seq[*parleyv1.StreamTenantEventsRespon
 	return errors.Join(before.file.Close(), os.Remove(path))
 }
 
-// Reset begins the run anew, at the same place and gateway.
+// Reset begins the run anew, at the same place and gateway. After an error the journal can be opened, reset or not.
 func (j *Journal) Reset(now time.Time) error {
 	before := j.State
 	j.State = begin(before.Run, now)
 	j.State.Generation, j.State.Out, j.State.Server = before.Generation, before.Out, before.Server
-	return errors.Join(j.Rollback(), j.save())
+	if err := j.save(); err != nil { // before the logs: a state whose logs are shorter than it says cannot be opened
+		j.State = before
+		return err
+	}
+	return j.Rollback()
 }
 
 // begin returns the state of a run of which nothing is read.
