@@ -4,7 +4,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+
+	"google.golang.org/grpc/codes"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
@@ -23,8 +26,19 @@ func TestWhatIsInDoubtIsReadAnew(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			out := t.TempDir()
-			g := &gateway{users: 3, notices: []*parleyv1.Notice{notice}}
+			var end atomic.Int64 // frame that ends a connection
+			end.Store(9)
+			g := &gateway{users: 3, notices: []*parleyv1.Notice{notice}, incomplete: map[int]bool{1: true}, afterFrame: func(sent int) error {
+				if int64(sent) == end.Load() {
+					return failure(codes.PermissionDenied, "NOT_ALLOWED", -1)
+				}
+				return nil
+			}}
 			address := g.serve(t)
+			// Another process goes on with the stream, which does not repeat the notice.
+			if _, err := run(t, address, options(out)); !errors.Is(err, export.ErrRefused) {
+				t.Fatal(err)
+			}
 			result, err := run(t, address, options(out))
 			if !errors.Is(err, export.ErrIncomplete) || result.Outcome != "INCOMPLETE" {
 				t.Fatalf("%+v, %v", result, err)
@@ -33,9 +47,15 @@ func TestWhatIsInDoubtIsReadAnew(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(out, "_runs", result.Run, "_SUCCESS")); err == nil {
 				t.Error("the run has _SUCCESS")
 			}
+			// From the first file of the new reading on, nothing says what the run has.
 			g.mu.Lock()
-			g.users, g.notices = 4, nil
+			g.users, g.notices, g.incomplete = 4, nil, nil
+			end.Store(int64(g.sent) + 25)
 			g.mu.Unlock()
+			if _, err := run(t, address, options(out)); !errors.Is(err, export.ErrRefused) {
+				t.Fatal(err)
+			}
+			equal(t, []string{}, published(t, out, result.Run))
 			if result, err = run(t, address, options(out)); err != nil || result.Outcome != "COMPLETE" {
 				t.Fatalf("%+v, %v", result, err)
 			}

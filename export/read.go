@@ -3,7 +3,6 @@ package export
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -57,10 +56,13 @@ func (e *Exporter) request(ids []string) *parleyv1.StreamTenantEventsRequest {
 func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 	state := &e.journal.State
 	request := e.request(ids)
+	var notices []*parleyv1.Notice // since the last checkpoint
 	options := e.options.Stream
 	options.Memory = -1 // e.seen drops what comes twice
 	options.OnCheckpoint = func(ctx context.Context, checkpoint *parleyv1.Checkpoint) error {
 		state.Token = checkpoint.GetResumeToken()
+		e.keepNotices(notices)
+		notices = nil
 		if err := e.journal.Commit(); err != nil {
 			return err
 		}
@@ -69,12 +71,16 @@ func (e *Exporter) readLeg(ctx context.Context, ids []string) error {
 		}
 		return e.flush(ctx)
 	}
-	options.OnNotice = func(notice *parleyv1.Notice) { e.progress.setWaiting(notice.GetCode()) }
+	options.OnNotice = func(notice *parleyv1.Notice) {
+		e.progress.setWaiting(notice.GetCode())
+		notices = append(notices, notice)
+	}
 	stream := parleyclient.New(parleyclient.Method[*frames.Frame, *frames.Frame]{
 		Open: func(ctx context.Context, _ string) (parleyclient.Receiver[*frames.Frame], error) {
 			if err := errors.Join(e.journal.Rollback(), e.seen.load(e.journal, e.options.Deduplicate)); err != nil {
 				return nil, err
 			}
+			notices = nil
 			request.ResumeToken = state.Token
 			stream, err := frames.Open(ctx, e.conn, request)
 			if err != nil {
@@ -237,14 +243,28 @@ func batchFrame(events []*parleyv1.Event) *parleyv1.StreamTenantEventsResponse {
 // endCut is the code of the notice that the interval was not over, so that the gateway read it up to its present.
 const endCut = "END_CUT_TO_NOW"
 
+// keepNotices keeps what a resumed stream does not say again: that the list of users may lack some, and that the interval was not over.
+func (e *Exporter) keepNotices(notices []*parleyv1.Notice) {
+	state := &e.journal.State
+	for _, notice := range notices {
+		directory, cut := notice.GetSource() == parleyv1.Source_SOURCE_USER, notice.GetCode() == endCut
+		state.DirectoryNotice = state.DirectoryNotice || directory
+		state.EndCut = state.EndCut || cut
+		if directory || cut {
+			e.addNotice(notice.GetCode(), notice.GetMessage())
+		}
+	}
+}
+
 // endLeg notes the summary of a stream and goes on to the next leg.
 func (e *Exporter) endLeg() error {
 	state, summary := &e.journal.State, e.summary
-	state.ListIncomplete = state.ListIncomplete || listIncomplete(summary)
+	e.keepNotices(summary.GetNotices())
 	for _, notice := range summary.GetNotices() {
-		state.EndCut = state.EndCut || notice.GetCode() == endCut
 		e.addNotice(notice.GetCode(), notice.GetMessage())
 	}
+	state.ListIncomplete = state.ListIncomplete || listIncomplete(summary, state.DirectoryNotice)
+	state.DirectoryNotice = false
 	for _, report := range summary.GetSources() {
 		state.GraphRequests += report.GetCounts().GetGraphRequests()
 		if at := report.GetSettledUntil(); at != nil {
@@ -260,13 +280,9 @@ func (e *Exporter) endLeg() error {
 	return e.journal.Commit()
 }
 
-// listIncomplete reports whether a stream missed users: a notice is about the directory, or the outcome is incomplete and no user is.
-func listIncomplete(summary *parleyv1.TenantSummary) bool {
-	if summary.GetOutcome() != parleyv1.TenantOutcome_TENANT_OUTCOME_INCOMPLETE {
-		return false
-	}
-	ofDirectory := func(n *parleyv1.Notice) bool { return n.GetSource() == parleyv1.Source_SOURCE_USER }
-	return summary.GetUsersIncomplete() == 0 || slices.ContainsFunc(summary.GetNotices(), ofDirectory)
+// listIncomplete reports whether a stream missed users: its outcome is incomplete, and no user is, or there was a notice about the directory.
+func listIncomplete(summary *parleyv1.TenantSummary, directoryNotice bool) bool {
+	return summary.GetOutcome() == parleyv1.TenantOutcome_TENANT_OUTCOME_INCOMPLETE && (summary.GetUsersIncomplete() == 0 || directoryNotice)
 }
 
 // earlier reports whether a is before b; false if one of them is no time in RFC 3339.

@@ -64,6 +64,8 @@ type State struct {
 	Unpublished bool `json:"unpublished"`
 	// ListIncomplete says that the directory was not listed whole: nobody knows which users are missing.
 	ListIncomplete bool `json:"list_incomplete"`
+	// DirectoryNotice says that the stream of the leg had a notice about the directory. A stream that is resumed does not repeat its notices.
+	DirectoryNotice bool `json:"directory_notice"`
 	// EndCut says that the gateway read an interval that was not over up to its present: every user lacks the rest.
 	EndCut        bool              `json:"end_cut"`
 	GraphRequests int64             `json:"graph_requests"`
