@@ -224,13 +224,17 @@ func TestIncompleteUsersAreReadAgain(t *testing.T) {
 	}
 	equal(t, want, keys(t, rows[dataset.Event](t, out, m, dataset.Events)))
 	rows[dataset.User](t, out, m, dataset.Users)
-	// Turns that have an answer now come again; the newest row of a prompt counts.
-	newest := map[string]dataset.Turn{}
+	// A turn that has an answer now comes again, and no other one does.
+	var answers []string
 	for _, turn := range rows[dataset.Turn](t, out, m, dataset.Turns) {
-		newest[turn.UserID+turn.UID] = turn
+		if turn.UserID == userID(1) {
+			answers = append(answers, fmt.Sprint(turn.UID, " ", turn.Answers))
+		}
 	}
-	if len(newest) != 5*eventsEach/4 {
-		t.Errorf("%d turns", len(newest))
+	slices.Sort(answers)
+	equal(t, []string{"prompt-1-1 1", "prompt-1-5 0", "prompt-1-5 1", "prompt-1-9 1"}, answers)
+	if want := int64(3*eventsEach/4 + 2*4); m.Counts.Rows[dataset.Turns] != want {
+		t.Errorf("%d turns, want %d", m.Counts.Rows[dataset.Turns], want)
 	}
 	if len(m.Refusals) != 1 || m.Refusals[0].Reason != "USER_NOT_LICENSED" || m.Counts.UsersRefused != 1 || len(m.Users) != 6 {
 		t.Errorf("manifest %+v", m.Manifest)

@@ -55,7 +55,8 @@ type fileWriters struct {
 	calls  *dataset.Writer[dataset.Call]
 	reader *dataset.Reader
 	parts  *dataset.OpenTurns
-	batch  []frames.Event // memory of writeFrame, used again for each frame
+	stored map[journal.Key]struct{} // turns that earlier rounds have stored of users who were incomplete
+	batch  []frames.Event           // memory of writeFrame, used again for each frame
 }
 
 // flush makes files of the committed frames, and replaces them by the parts of turns of the users who are still being read. An error
@@ -70,6 +71,9 @@ func (e *Exporter) flush(ctx context.Context) (err error) {
 		e: e, events: newWriter[dataset.Event](e, dataset.Events), copies: newWriter[dataset.Copy](e, dataset.Copies),
 		turns: newWriter[dataset.Turn](e, dataset.Turns), calls: newWriter[dataset.Call](e, dataset.Calls), reader: dataset.NewReader(e.name),
 		parts: dataset.NewOpenTurns(),
+	}
+	if f.stored, err = e.storedTurns(); err != nil {
+		return err
 	}
 	defer func() {
 		f.events.Abandon()
@@ -117,23 +121,58 @@ func (f *fileWriters) writeFrame(ctx context.Context, wire []byte) (err error) {
 		}
 	}
 	if user := next.GetUser(); user != nil {
-		return f.writeTurns(ctx, user.GetUser())
+		return f.writeTurns(ctx, user)
 	}
 	return nil
 }
 
-// writeTurns writes the turns of a user, whose summary ends the user's events.
-func (f *fileWriters) writeTurns(ctx context.Context, user string) error {
-	turns := f.parts.Take(user, f.e.name)
+// writeTurns writes the turns of a user, whose summary ends the user's events. Those of an incomplete user are noted: another round reads the user
+// again, and writes the turns alone that have changed.
+func (f *fileWriters) writeTurns(ctx context.Context, user *parleyv1.UserSummary) error {
+	turns := f.parts.Take(user.GetUser(), f.e.name)
 	if !f.e.wants(dataset.Turns) {
 		return nil
 	}
 	for _, row := range turns {
+		key := turnKey(row)
+		if _, again := f.stored[key]; again {
+			continue
+		}
 		if err := f.turns.Write(ctx, row, rowBytes); err != nil {
+			return err
+		}
+		if user.GetState() != parleyv1.UserState_USER_STATE_INCOMPLETE {
+			continue
+		}
+		if err := f.e.journal.AppendTurn(key); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// turnKey is the key of a turn. Another answer makes another one of it, also where the answer does not have the greatest version.
+func turnKey(row dataset.Turn) journal.Key {
+	first := int64(0)
+	if row.FirstAnswerTime != nil {
+		first = row.FirstAnswerTime.UnixMicro()
+	}
+	return journal.KeyOf("users/"+row.UserID, fmt.Sprintf("%s %d %d", row.UID, row.Answers, first), row.Version)
+}
+
+// storedTurns returns the turns that earlier rounds have stored of users who were incomplete.
+func (e *Exporter) storedTurns() (map[journal.Key]struct{}, error) {
+	if e.journal.State.Round == 0 {
+		return nil, nil //nolint:nilnil // no turn is stored
+	}
+	stored := map[journal.Key]struct{}{}
+	for key, err := range e.journal.Turns() {
+		if err != nil {
+			return nil, err
+		}
+		stored[key] = struct{}{}
+	}
+	return stored, nil
 }
 
 // errDamaged is the error of frames that cannot be read; it says how the run begins anew.

@@ -76,7 +76,7 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 func TestSchema(t *testing.T) {
 	t.Parallel()
 	for dialect, want := range map[string][]string{
-		"duckdb":    {"FROM read_parquet('s3://b/p/run_date=*/dataset=events/*.parquet'", "VIEW events_latest", "PARTITION BY uid, user_id ORDER BY version DESC", "VIEW events_once"},
+		"duckdb":    {"FROM read_parquet('s3://b/p/run_date=*/dataset=events/*.parquet'", "VIEW events_latest", "PARTITION BY uid, user_id ORDER BY version DESC, run", "PARTITION BY uid, user_id ORDER BY version DESC, answers DESC, run", "VIEW events_once"},
 		"spark":     {"USING parquet", "CREATE OR REPLACE TEMPORARY VIEW turns_latest", "call_modalities ARRAY<STRING>"},
 		"bigquery":  {"LOAD DATA INTO events", "s3://b/p/run_date=DATE/dataset=events/*.parquet", "event_time TIMESTAMP"},
 		"snowflake": {"COPY INTO events", "uid VARCHAR NOT NULL", "MATCH_BY_COLUMN_NAME"},

@@ -67,7 +67,7 @@ func Tables() []Table {
 	return []Table{
 		{Events, "What happened: a message, a note of Teams, a prompt, an answer, a call.", []string{"uid", "user_id", "version"}, []string{"version"}, columns[Event]()},
 		{Copies, "Another user's copy of an event that `events` has once (`--dedupe` alone).", []string{"uid", "user_id"}, []string{"run"}, columns[Copy]()},
-		{Turns, "A prompt to Copilot and its first answer, without text.", []string{"uid", "user_id"}, []string{"version"}, columns[Turn]()},
+		{Turns, "A prompt to Copilot and its first answer, without text.", []string{"uid", "user_id"}, []string{"version", "answers"}, columns[Turn]()},
 		{Calls, "A participant of a call that was read whole (`--view full`).", []string{"uid", "user_id", "participant_id", "version"}, []string{"version"}, columns[Call]()},
 		{Users, "A user whom the run read, or should have read.", []string{"user_id"}, []string{"run"}, columns[User]()},
 		{Conversations, "A chat of a user.", []string{"uid", "user_id"}, []string{"run"}, columns[Conversation]()},

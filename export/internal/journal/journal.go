@@ -47,6 +47,7 @@ type State struct {
 	Spool int64 `json:"spool"`
 	Users int64 `json:"users"`
 	Keys  int64 `json:"keys"`
+	Turns int64 `json:"turns"`
 
 	Files    []File           `json:"files,omitempty"`
 	Sequence int              `json:"sequence"`
@@ -98,9 +99,9 @@ type Journal struct {
 	// State is changed by the exporter; Commit writes it.
 	State State
 
-	folder             string
-	lock               *flock.Flock
-	spool, users, keys *log
+	folder                    string
+	lock                      *flock.Flock
+	spool, users, keys, turns *log
 }
 
 // Open opens the journal of a run, or begins one, and forgets what was not committed. The error wraps ErrBusy while another process has the
@@ -182,7 +183,10 @@ func (j *Journal) openLogs() (err error) {
 	if j.users, err = openLog(j.path("users.log"), j.State.Users); err != nil {
 		return err
 	}
-	j.keys, err = openLog(j.path("keys.log"), j.State.Keys)
+	if j.keys, err = openLog(j.path("keys.log"), j.State.Keys); err != nil {
+		return err
+	}
+	j.turns, err = openLog(j.path("turns.log"), j.State.Turns)
 	return err
 }
 
@@ -198,7 +202,7 @@ func (j *Journal) Scratch() string { return j.path("tmp") }
 // Close releases the folder. What was not committed is lost.
 func (j *Journal) Close() error {
 	var err error
-	for _, l := range []*log{j.spool, j.users, j.keys} {
+	for _, l := range []*log{j.spool, j.users, j.keys, j.turns} {
 		if l != nil {
 			err = errors.Join(err, l.file.Close())
 		}
@@ -218,24 +222,22 @@ func (j *Journal) AppendWire(frame []byte) error { return j.spool.appendWire(fra
 func (j *Journal) AppendUser(user *parleyv1.UserSummary) error { return j.users.append(user) }
 
 // AppendKey notes that an event of a user is among the frames.
-func (j *Journal) AppendKey(key Key) error {
-	var record [16]byte
-	binary.LittleEndian.PutUint64(record[:], key.Owner)
-	binary.LittleEndian.PutUint64(record[8:], key.Event)
-	return j.keys.write(record[:])
-}
+func (j *Journal) AppendKey(key Key) error { return j.keys.appendKey(key) }
+
+// AppendTurn notes that a turn of a user who will be read again is in a file.
+func (j *Journal) AppendTurn(key Key) error { return j.turns.appendKey(key) }
 
 // Spooled is how many bytes of frames there are, committed or not.
 func (j *Journal) Spooled() int64 { return j.spool.size }
 
 // Commit makes everything that was appended permanent, together with the state. After an error the last commit holds.
 func (j *Journal) Commit() error {
-	for _, l := range []*log{j.spool, j.users, j.keys} {
+	for _, l := range []*log{j.spool, j.users, j.keys, j.turns} {
 		if err := l.flush(); err != nil {
 			return err
 		}
 	}
-	j.State.Spool, j.State.Users, j.State.Keys = j.spool.size, j.users.size, j.keys.size
+	j.State.Spool, j.State.Users, j.State.Keys, j.State.Turns = j.spool.size, j.users.size, j.keys.size, j.turns.size
 	return j.save()
 }
 
@@ -253,7 +255,7 @@ func (j *Journal) save() error {
 
 // Rollback forgets everything that was appended since the last commit.
 func (j *Journal) Rollback() error {
-	return errors.Join(j.spool.truncate(j.State.Spool), j.users.truncate(j.State.Users), j.keys.truncate(j.State.Keys))
+	return errors.Join(j.spool.truncate(j.State.Spool), j.users.truncate(j.State.Users), j.keys.truncate(j.State.Keys), j.turns.truncate(j.State.Turns))
 }
 
 // ReplaceFrames replaces the frames, which are in files now, by others, and commits. Summaries and keys were committed before.
@@ -317,7 +319,7 @@ func (j *Journal) UserSummaries() iter.Seq2[*parleyv1.UserSummary, error] {
 	}
 }
 
-// Key stands for one version of an event of a user: the hashes of the user's name, and of uid and version.
+// Key stands for one version of an event, or of a turn, of a user: the hashes of the user's name, and of uid and version.
 type Key struct{ Owner, Event uint64 }
 
 // KeyOf is the key of an event.
@@ -360,16 +362,22 @@ func fnv[T string | []byte](text T) uint64 {
 }
 
 // Keys yields the committed keys: of frames in the spool, and of frames that are in files.
-func (j *Journal) Keys() iter.Seq2[Key, error] {
+func (j *Journal) Keys() iter.Seq2[Key, error] { return keys(j.keys.file.Name(), j.State.Keys) }
+
+// Turns yields the committed keys of turns.
+func (j *Journal) Turns() iter.Seq2[Key, error] { return keys(j.turns.file.Name(), j.State.Turns) }
+
+// keys yields the keys of a log up to a length.
+func keys(path string, length int64) iter.Seq2[Key, error] {
 	return func(yield func(Key, error) bool) {
-		file, err := os.Open(j.keys.file.Name())
+		file, err := os.Open(path)
 		if err != nil {
 			yield(Key{}, err)
 			return
 		}
 		defer func() { _ = file.Close() }()
-		reader := bufio.NewReaderSize(io.LimitReader(file, j.State.Keys), 1<<16)
-		var record [16]byte
+		reader := bufio.NewReaderSize(io.LimitReader(file, length), 1<<16)
+		var record [keySize]byte
 		for {
 			_, err := io.ReadFull(reader, record[:])
 			if errors.Is(err, io.EOF) {

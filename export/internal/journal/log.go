@@ -53,6 +53,16 @@ func (l *log) appendWire(message []byte) error {
 	return l.write(message)
 }
 
+// keySize is how many bytes a key has in a log.
+const keySize = 16
+
+func (l *log) appendKey(key Key) error {
+	var record [keySize]byte
+	binary.LittleEndian.PutUint64(record[:], key.Owner)
+	binary.LittleEndian.PutUint64(record[8:], key.Event)
+	return l.write(record[:])
+}
+
 func (l *log) write(record []byte) error {
 	n, err := l.buffered.Write(record)
 	l.size += int64(n)
