@@ -103,7 +103,7 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 	}
 	err = e.runSteps(call)
 	if err != nil && ctx.Err() != nil {
-		return Result{}, fmt.Errorf("%w (%w)", ErrInterrupted, err)
+		return Result{}, interruption(ctx, err)
 	}
 	if _, published := errors.AsType[*missingDatasetsError](err); err != nil && !published {
 		return Result{}, err
@@ -113,6 +113,14 @@ func (e *Exporter) Run(ctx context.Context) (result Result, err error) {
 		return result, err // says what is missing, which the outcome does not
 	}
 	return result, outcome
+}
+
+// interruption returns an error, or the one of a run that was stopped if ctx has ended.
+func interruption(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", ErrInterrupted, err)
 }
 
 // shardName begins the names of the files and folders of this shard.

@@ -32,8 +32,9 @@ type bucket struct {
 
 	mu      sync.Mutex
 	objects map[string][]byte
-	left    int   // operations before all fail; negative = none fails
-	fault   error // what they fail with
+	left    int              // operations before all fail; negative = none fails
+	fault   error            // what they fail with
+	onPut   func(key string) // is called before an object is there; may be nil
 }
 
 var buckets sync.Map // by their names
@@ -174,6 +175,9 @@ type upload struct {
 
 // Close implements driver.Writer.
 func (u *upload) Close() error {
+	if u.to.onPut != nil {
+		u.to.onPut(u.key)
+	}
 	if err := u.ctx.Err(); err != nil {
 		return err
 	}

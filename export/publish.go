@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -189,14 +190,14 @@ func (e *Exporter) manifest(total *tally, missing []string) *Manifest {
 func (e *Exporter) result(ctx context.Context) (Result, error) {
 	state := &e.journal.State
 	result, err := finish(ctx, e.store, e.shardName(), e.name, e.options.Shards, e.options.Strict)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, errShardMissing) {
 		if err := e.checkPublished(ctx); err != nil {
-			return Result{}, err
+			return Result{}, interruption(ctx, err)
 		}
 		result, err = Result{Run: e.name, Outcome: state.Outcome, Files: len(state.Files), Counts: Counts{Rows: state.Rows}}, nil
 	}
 	if err != nil {
-		return Result{}, err
+		return Result{}, interruption(ctx, err)
 	}
 	return result, outcomeError(state.Outcome, e.options.Strict)
 }
@@ -234,7 +235,7 @@ func Finish(ctx context.Context, out, run string, strict bool) (_ Result, err er
 	defer func() { err = errors.Join(err, target.Close()) }()
 	names, err := target.List(ctx, runFolder(run)+"shards/")
 	if err != nil {
-		return Result{}, err
+		return Result{}, interruption(ctx, err)
 	}
 	for _, name := range names {
 		var shard, shards int
@@ -242,25 +243,70 @@ func Finish(ctx context.Context, out, run string, strict bool) (_ Result, err er
 			continue
 		}
 		result, err := finish(ctx, target, run+"-finish", run, shards, strict)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, errShardMissing) {
 			return Result{}, fmt.Errorf("%w (%w)", ErrIncomplete, err)
 		}
 		if err != nil {
-			return Result{}, err
+			return Result{}, interruption(ctx, err)
 		}
 		return result, errors.Join(outcomeError(result.Outcome, strict), target.Clean(run+"-finish"))
 	}
 	return Result{}, fmt.Errorf("%w: no shard of the run %s is in %s", ErrRefused, run, out)
 }
 
+// errShardMissing says that not all shards of a run are published.
+var errShardMissing = errors.New("a shard of the run is not published")
+
 // finish merges the manifests of the shards into that of the run, and writes it with _SUCCESS or removes _SUCCESS. The error wraps
-// fs.ErrNotExist while the manifest of a shard is missing.
+// errShardMissing while the manifest of a shard is missing. Shards may finish at once, each with what it has read of the others: after its
+// writes each one reads again, so that the one that writes last has read what all have published.
 func finish(ctx context.Context, target *store.Store, owner, run string, shards int, strict bool) (Result, error) {
+	merged, err := mergeShards(ctx, target, run, shards)
+	if err := errors.Join(err, merged.missing); err != nil {
+		return Result{}, err
+	}
+	for {
+		if err := putRun(ctx, target, owner, run, merged, strict); err != nil {
+			return Result{}, err
+		}
+		next, err := mergeShards(ctx, target, run, shards)
+		if err != nil {
+			return Result{}, err
+		}
+		if next.sum == merged.sum {
+			break
+		}
+		merged = next
+	}
+	if merged.missing != nil {
+		return Result{}, merged.missing
+	}
+	all := merged.manifest
+	return Result{
+		Run: run, Manifest: manifestFile(run), Outcome: all.Outcome, Counts: all.Counts, Files: len(all.Files),
+		Refusals: all.Refusals, Failures: all.Failures,
+	}, target.Clean(owner)
+}
+
+// mergedShards is what the shards of a run have published.
+type mergedShards struct {
+	manifest *Manifest         // of the run; nil if a shard is missing
+	missing  error             // wraps errShardMissing
+	sum      [sha256.Size]byte // of the manifests of all shards
+}
+
+// mergeShards merges what the shards of a run have published.
+func mergeShards(ctx context.Context, target *store.Store, run string, shards int) (mergedShards, error) {
 	var all *Manifest
+	sum := sha256.New()
 	for shard := range shards {
 		one := new(Manifest)
-		if err := getJSON(ctx, target, shardFile(run, shard, shards)+".json", one); err != nil {
-			return Result{}, err
+		err := getJSON(ctx, target, shardFile(run, shard, shards)+".json", one, sum)
+		if errors.Is(err, fs.ErrNotExist) {
+			return mergedShards{missing: fmt.Errorf("%w: %w", errShardMissing, err)}, nil
+		}
+		if err != nil {
+			return mergedShards{}, err
 		}
 		if all == nil {
 			all = one
@@ -271,21 +317,21 @@ func finish(ctx context.Context, target *store.Store, owner, run string, shards 
 	}
 	all.Run, all.Shard, all.Shards = run, nil, shards
 	all.Complete = all.Outcome == complete
-	if err := putManifest(ctx, target, owner, all); err != nil {
-		return Result{}, err
+	return mergedShards{manifest: all, sum: [sha256.Size]byte(sum.Sum(nil))}, nil
+}
+
+// putRun writes the manifest of a run, and then writes or removes _SUCCESS. Of a run without a shard, whose state was lost meanwhile, it removes both.
+func putRun(ctx context.Context, target *store.Store, owner, run string, merged mergedShards, strict bool) error {
+	if merged.missing != nil {
+		return errors.Join(target.Delete(ctx, successFile(run)), target.Delete(ctx, manifestFile(run)))
 	}
-	success := successFile(run)
-	mark := func() error { return target.Put(ctx, owner, success, strings.NewReader("")) }
-	if outcomeError(all.Outcome, strict) != nil {
-		mark = func() error { return target.Delete(ctx, success) }
+	if err := putManifest(ctx, target, owner, merged.manifest); err != nil {
+		return err
 	}
-	if err := mark(); err != nil {
-		return Result{}, err
+	if outcomeError(merged.manifest.Outcome, strict) != nil {
+		return target.Delete(ctx, successFile(run))
 	}
-	return Result{
-		Run: run, Manifest: manifestFile(run), Outcome: all.Outcome, Counts: all.Counts, Files: len(all.Files),
-		Refusals: all.Refusals, Failures: all.Failures,
-	}, target.Clean(owner)
+	return target.Put(ctx, owner, successFile(run), strings.NewReader(""))
 }
 
 // putManifest writes the manifest with the lines of the users of all shards, which are never in memory together.
@@ -354,13 +400,18 @@ func putJSON(ctx context.Context, target *store.Store, owner, name string, value
 	return target.Put(ctx, owner, name, bytes.NewReader(append(text, '\n')))
 }
 
-func getJSON(ctx context.Context, target *store.Store, name string, value any) error {
+// getJSON reads a value; what it reads goes to sum, too.
+func getJSON(ctx context.Context, target *store.Store, name string, value any, sum io.Writer) error {
 	from, err := target.Read(ctx, name)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	if err := json.NewDecoder(from).Decode(value); err != nil {
+	text, err := io.ReadAll(io.TeeReader(from, sum))
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", name, err)
+	}
+	if err := json.Unmarshal(text, value); err != nil {
 		return fmt.Errorf("%s is damaged: %w", name, err)
 	}
 	return nil
