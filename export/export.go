@@ -27,6 +27,8 @@ var (
 	ErrIncomplete = errors.New("the export is incomplete: run the same command again, it reads what is missing")
 	// ErrRefused says that the gateway refuses what was asked for, or that refusals are not accepted.
 	ErrRefused = errors.New("refused")
+	// ErrRefusals is the ErrRefused of a run in which users are refused for reasons that last, while Options.Strict does not accept that.
+	ErrRefusals = fmt.Errorf("%w: some users are refused for reasons that last, and --strict does not accept that", ErrRefused)
 	// ErrInterrupted says that the run was stopped; the state folder has everything up to there.
 	ErrInterrupted = errors.New("interrupted: run the same command again, it goes on from the state folder")
 	// ErrMismatch says that the state folder is of the same run at another place or of another gateway. The error has a line for each.

@@ -3,6 +3,7 @@ package export_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"google.golang.org/grpc/codes"
+
+	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
 
 	"github.com/parley-gateway/parley/export"
 	"github.com/parley-gateway/parley/export/internal/cli"
@@ -68,6 +71,20 @@ func TestProgramWithoutGraph(t *testing.T) {
 		t.Errorf("%v, %+v", err, m.Manifest)
 	}
 	equal(t, wantKeys(6), keys(t, rows[dataset.Event](t, out, m, dataset.Events)))
+}
+
+// TestLateCallsAreReadAfterRefusals: what --strict does not accept of the night is no reason to leave the calls before it out.
+func TestLateCallsAreReadAfterRefusals(t *testing.T) {
+	t.Parallel()
+	g := &gateway{users: 3, refused: map[int]bool{1: true}}
+	var errs bytes.Buffer
+	args := []string{"--server", g.serve(t), "--plaintext", "--out", t.TempDir(), "--strict", "--late-calls", "yesterday"}
+	if code := cli.Run(t.Context(), args, io.Discard, &errs); code != cli.Refused {
+		t.Errorf("exit code %d: %s", code, errs.String())
+	}
+	if len(g.requests) != 2 || !slices.Equal(g.requests[1].GetSources(), []parleyv1.Source{parleyv1.Source_SOURCE_CALL}) {
+		t.Errorf("streams %v", g.requests)
+	}
 }
 
 // TestOutageOutlastsTheEvents has Graph down for some users and still when the list of users is read at the end. What is there is published,

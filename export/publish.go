@@ -219,7 +219,7 @@ func outcomeError(outcome string, strict bool) error {
 	case outcome == incomplete:
 		return ErrIncomplete
 	case outcome == withRefusals && strict:
-		return fmt.Errorf("%w: some users are refused for reasons that last, and --strict does not accept that", ErrRefused)
+		return ErrRefusals
 	default:
 		return nil
 	}

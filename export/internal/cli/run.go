@@ -71,7 +71,8 @@ func (v runVerb) Run(ctx context.Context, to streams) (err error) {
 	}
 	err = v.export(ctx, conn, options, shown, to)
 	late, ok := options.LateCalls(time.Now())
-	if !ok || !v.LateCalls || err != nil && !errors.Is(err, export.ErrIncomplete) {
+	published := err == nil || errors.Is(err, export.ErrIncomplete) || errors.Is(err, export.ErrRefusals)
+	if !ok || !v.LateCalls || !published {
 		return err
 	}
 	return errors.Join(err, v.export(ctx, conn, late, shown, to))
