@@ -16,7 +16,8 @@ var ErrCut = errors.New("parley: the stream was cut")
 // Options say how a stream is read; the zero value is ready to use.
 type Options struct {
 	// Token returns the access token of the next connection. If the gateway has refused the one before, refused is that token, and a
-	// cache must not answer with it again. Nil sends none. The channel must use TLS wherever others could listen.
+	// cache must not answer with it again. Its error ends the stream, and nothing else bounds its time. Nil sends none. The channel must use
+	// TLS wherever others could listen.
 	Token func(ctx context.Context, refused string) (string, error)
 
 	// OnNotice is called for each notice, in its place between the items. May be nil.

@@ -72,7 +72,7 @@ func (f authFlags) access(server string) (access, error) {
 		need("--oidc-client-id", f.OIDCClientID, "say the client's id there")
 		need("--oidc-client-secret-file", f.OIDCSecretFile, "name the file with its secret")
 		a.caller += " " + f.OIDCClientID
-		a.token = cached(f.oidcToken)
+		a.token = cached(usualTokenRetries.fetch(f.oidcToken))
 	case "azure":
 		need("--scope", f.Scope, "say the scope of the gateway's application, such as api://3f2c…/.default")
 		credential, err := f.azureCredential()
@@ -81,10 +81,10 @@ func (f authFlags) access(server string) (access, error) {
 			break
 		}
 		a.caller += " " + f.Azure
-		a.token = cached(func(ctx context.Context) (string, time.Time, error) {
+		a.token = cached(usualTokenRetries.fetch(func(ctx context.Context) (string, time.Time, error) {
 			token, err := credential.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{f.Scope}})
 			return token.Token, token.ExpiresOn, err
-		})
+		}))
 	default:
 		wrong = append(wrong, fmt.Errorf("--auth=%s: use none, token-file, cert, oidc-client or azure", f.Auth))
 	}
@@ -167,7 +167,7 @@ func (f authFlags) azureCredential() (credential azcore.TokenCredential, err err
 }
 
 // cached returns a function that fetches a token and returns it until a minute before its end, or until the gateway refuses it.
-func cached(fetch func(context.Context) (string, time.Time, error)) func(context.Context, string) (string, error) {
+func cached(fetch tokenFunc) func(context.Context, string) (string, error) {
 	var mu sync.Mutex
 	var token string
 	var expiry time.Time
