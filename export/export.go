@@ -174,6 +174,9 @@ func (e *Exporter) runSteps(ctx context.Context) error {
 			return err
 		}
 	}
+	if unfinished == nil && state.Outcome != incomplete {
+		return e.journal.Empty() // nothing of it is needed any more, and it names users
+	}
 	return unfinished
 }
 

@@ -52,7 +52,8 @@ func (e *Exporter) publish(ctx context.Context, missing []string) error {
 	if err := e.removeOrphans(ctx); err != nil {
 		return err
 	}
-	total, err := e.writeUserLines(filepath.Join(e.journal.Scratch(), "users"))
+	lines := filepath.Join(e.journal.Scratch(), "users")
+	total, err := e.writeUserLines(lines)
 	if err != nil {
 		return err
 	}
@@ -60,7 +61,7 @@ func (e *Exporter) publish(ctx context.Context, missing []string) error {
 	state.EndedAt = e.options.Now().UTC()
 	manifest := e.manifest(total, missing)
 	name := shardFile(e.name, e.options.Shard, e.options.Shards)
-	if err := e.store.PutFile(ctx, e.shardName(), name+".users.ndjson", filepath.Join(e.journal.Scratch(), "users")); err != nil {
+	if err := errors.Join(e.store.PutFile(ctx, e.shardName(), name+".users.ndjson", lines), os.Remove(lines)); err != nil {
 		return err
 	}
 	if err := putJSON(ctx, e.store, e.shardName(), name+".json", manifest); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -196,5 +197,41 @@ func TestProgramRefusesAnotherGateway(t *testing.T) {
 		if code := cli.Run(t.Context(), args, io.Discard, &errs); code != want || strings.Contains(errs.String(), "--server="+address) != (i == 1) {
 			t.Errorf("exit code %d, want %d: %s", code, want, errs.String())
 		}
+	}
+}
+
+// TestTheStateOfARunThatIsDoneIsEmpty: of a run that nothing reads again, the state folder keeps the state alone.
+func TestTheStateOfARunThatIsDoneIsEmpty(t *testing.T) {
+	t.Parallel()
+	out := t.TempDir()
+	g := &gateway{users: 6, incomplete: map[int]bool{1: true}, refused: map[int]bool{2: true}}
+	address := g.serve(t)
+	if _, err := run(t, address, options(out)); !errors.Is(err, export.ErrIncomplete) {
+		t.Fatal(err)
+	}
+	for range 2 { // the second of them finds that nothing is left to do
+		result, err := run(t, address, options(out))
+		if err != nil || result.Outcome != "COMPLETE_WITH_REFUSALS" || result.Counts.Users != 6 {
+			t.Fatalf("%+v, %v", result, err)
+		}
+		folder := filepath.Join(out, "_state", result.Run+"-0")
+		var left []string
+		err = filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			if info, err := entry.Info(); err != nil || info.Size() > 0 {
+				left = append(left, filepath.Base(path))
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, []string{"state.json"}, left)
+	}
+	if len(g.requests) != 2 {
+		t.Errorf("%d streams", len(g.requests))
 	}
 }

@@ -290,6 +290,19 @@ func (j *Journal) Reset(now time.Time) error {
 	return j.Rollback()
 }
 
+// Empty removes the logs of a run that is done and read no more. The state stays and says so. After an error the journal can be opened.
+func (j *Journal) Empty() error {
+	j.State.Spool, j.State.Users, j.State.Keys, j.State.Turns = 0, 0, 0, 0
+	if err := j.save(); err != nil { // before the logs, as in Reset
+		return err
+	}
+	legs, err := filepath.Glob(j.path("legs-*.json"))
+	for _, path := range legs {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return errors.Join(err, j.Rollback())
+}
+
 // begin returns the state of a run of which nothing is read.
 func begin(run string, now time.Time) State {
 	return State{Version: version, Run: run, StartedAt: now.UTC(), Rows: map[string]int64{}, SettledUntil: map[string]string{}, RoundStart: -1}
