@@ -80,7 +80,7 @@ func UsageRow(r *parleyv1.CopilotUsageRow, run string) UserUsage {
 	}
 }
 
-// timeOf returns a time in microseconds; nil for none. For a field in the wire format there is timeField.
+// timeOf returns what micros does; nil for none. For a field in the wire format there is timeField.
 func timeOf(at *timestamppb.Timestamp) *time.Time {
 	if at == nil {
 		return nil
@@ -89,8 +89,17 @@ func timeOf(at *timestamppb.Timestamp) *time.Time {
 	return short
 }
 
-// micros returns a time in microseconds, and its text where it is finer.
+// The times that RFC 3339 can write: the years 1 to 9999.
+var (
+	firstTime = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	endOfTime = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// micros returns a time in microseconds, and its text where it is finer; nil for one that JSON and SQL cannot have.
 func micros(exact time.Time) (*time.Time, string) {
+	if exact.Before(firstTime) || !exact.Before(endOfTime) {
+		return nil, ""
+	}
 	short := exact.Truncate(time.Microsecond)
 	if short.Equal(exact) {
 		return &short, ""

@@ -5,8 +5,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// JSON returns the JSON of a message, as protojson writes it without white space. The error is of a message that cannot be read, or that
-// JSON has no form for.
+// JSON returns the JSON of a message, as protojson writes it without white space; a time that JSON has no form for is null. The error is of a
+// message that cannot be read, or that JSON has no form for.
 func JSON(descriptor protoreflect.MessageDescriptor, wire []byte) (string, error) {
 	text, err := appendMessage(make([]byte, 0, 256), schemaOf(descriptor), wire, 0)
 	return string(text), err

@@ -104,12 +104,16 @@ const (
 	maxDuration  = 315576000000
 )
 
-var errRange = errors.New("a time is out of range")
+var errRange = errors.New("a duration is out of range")
 
+// appendTimestamp appends null for a time that JSON has no form for. protojson refuses the whole message; one time is no reason to lose it.
 func appendTimestamp(to []byte, _ *schema, wire []byte, _ int) ([]byte, error) {
 	seconds, nanos, err := secondsAndNanos(wire)
-	if err != nil || seconds < minTimestamp || seconds > maxTimestamp || nanos < 0 || nanos > 1e9 {
-		return nil, cmp.Or(err, errRange)
+	if err != nil {
+		return nil, err
+	}
+	if seconds < minTimestamp || seconds > maxTimestamp || nanos < 0 || nanos > 1e9 {
+		return append(to, "null"...), nil
 	}
 	to = append(to, '"')
 	to = time.Unix(seconds, int64(nanos)).UTC().AppendFormat(to, "2006-01-02T15:04:05.000000000")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -44,10 +45,14 @@ func want(t *testing.T, m proto.Message) (string, bool) {
 	return compact.String(), true
 }
 
+// compare holds the JSON of a message against that of protojson. Where protojson refuses a time, it is null.
 func compare(t *testing.T, m proto.Message, content []byte) {
 	t.Helper()
 	expected, ok := want(t, m)
 	text, err := wire.JSON(m.ProtoReflect().Descriptor(), content)
+	if !ok && err == nil && strings.Contains(text, "null") {
+		return
+	}
 	if (err == nil) != ok || ok && text != expected {
 		t.Errorf("%s: %v\ngot  %s\nwant %s", m.ProtoReflect().Descriptor().FullName(), err, text, expected)
 	}
