@@ -17,6 +17,9 @@ var ErrNotCached = errors.New("cache: not cached")
 // rereadAfter is how old a value must be before no-cache fetches it again.
 const rereadAfter = 10 * time.Second
 
+// MostOpen is how long a window is cached at most in which new rows are still expected.
+const MostOpen = time.Minute
+
 const (
 	defaultMaxBytes = 256 << 20
 

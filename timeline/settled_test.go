@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/cache/readers"
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
@@ -137,6 +139,67 @@ func TestSettledGoesByWhenAWindowWasRead(t *testing.T) {
 					}
 				})
 			})
+		}
+	}
+}
+
+// TestSettledTellsNobodyWhenOthersRead: a user who may read nobody else asks for an open interval that somebody else has read before, or that nobody has. What the
+// user is told is the same, by pages and by a stream that goes on from its own end; and a row that came since the reading of the other one is found by the next run.
+func TestSettledTellsNobodyWhenOthersRead(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"list", "stream"} {
+		told := map[bool][]time.Duration{}
+		for _, readBefore := range []bool{false, true} {
+			inNovember(t, func(t *testing.T) {
+				t.Helper()
+				began := time.Now().UTC()
+				g := &fakeGraph{src: chat, size: 50, rows: spread("r", 40, began.AddDate(0, 0, -10), began)}
+				store, err := cache.New(cache.Config{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer store.Close()
+				pages, scope := readers.New(store, readers.Config{}), readers.Scope{Tenant: "t", Source: chat}
+				have := query.Sources{
+					Skew:   func() time.Duration { return 0 },
+					Events: map[parleyv1.Source]source.EventReader{chat: pages.Events(g, scope)},
+				}
+				e := newEngine(t, timeline.Config{})
+				officer := query.Events{Caller: "officer", Owner: "ada", User: "ada", Sources: []parleyv1.Source{chat}, Start: began.AddDate(0, 0, -10), End: began}
+				if readBefore {
+					listAll(t, e, have, officer, 1000)
+				}
+				late := row{at: began.Add(-15*time.Minute + 30*time.Second), id: "late", version: 1}
+				g.mu.Lock()
+				g.rows = append(slices.Clone(g.rows), late)
+				g.edits++
+				g.mu.Unlock()
+				time.Sleep(40 * time.Second)
+				own, asked := officer, time.Now()
+				own.Caller, own.Narrow = "ada", true
+				note := func(reports []*parleyv1.SourceReport) time.Time {
+					settled := report(reports, chat).GetSettledUntil().AsTime()
+					told[readBefore] = append(told[readBefore], asked.Sub(settled))
+					return settled
+				}
+				var settled time.Time
+				if how == "stream" {
+					first := stream(t, e, have, own, "")
+					settled = note(first.summary.GetSources())
+					note(stream(t, e, have, own, first.summary.GetResumeToken()).summary.GetSources())
+				} else {
+					_, page := listAll(t, e, have, own, 7)
+					settled = note(page.GetSources())
+				}
+				time.Sleep(2 * time.Hour)
+				own.Start, own.End = settled, time.Time{}
+				if next := stream(t, e, have, own, ""); !slices.Contains(ids(next.events), "SOURCE_CHAT/late@1") {
+					t.Errorf("%s, read before %v: the row is lost", how, readBefore)
+				}
+			})
+		}
+		if diff := cmp.Diff(told[false], told[true]); diff != "" {
+			t.Errorf("%s (-nobody has read before +somebody has):\n%s", how, diff)
 		}
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 // Defaults of Config.
 const (
-	defaultOpen    = time.Minute
 	defaultCopilot = 24 * time.Hour
 	defaultChat    = time.Hour
 	defaultCall    = time.Hour
@@ -22,7 +21,7 @@ const (
 
 // Config says how long values are cached. Zero fields take the defaults.
 type Config struct {
-	// Open is for a window whose end is not settled yet, Copilot, Chat and Call for settled windows. Usage is
+	// Open is for a window whose end is not settled yet, at most cache.MostOpen; Copilot, Chat and Call for settled windows. Usage is
 	// for usage reports whose refresh date does not move, Other for conversations and users.
 	Open, Copilot, Chat, Call, Usage, Other time.Duration
 	// Settle is how long after an event its row may still appear; as timeline.Config.Settle.
@@ -61,7 +60,7 @@ type Decorator struct {
 
 // New returns a Decorator over a cache, which its caller closes.
 func New(over *cache.Cache, cfg Config) *Decorator {
-	cfg.Open = cmp.Or(cfg.Open, defaultOpen)
+	cfg.Open = min(cmp.Or(cfg.Open, cache.MostOpen), cache.MostOpen)
 	cfg.Copilot = cmp.Or(cfg.Copilot, defaultCopilot)
 	cfg.Chat = cmp.Or(cfg.Chat, defaultChat)
 	cfg.Call = cmp.Or(cfg.Call, defaultCall)

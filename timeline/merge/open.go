@@ -103,7 +103,7 @@ func (m *Merger) newReader(sources query.Sources, src parleyv1.Source) *sourceRe
 		progress: progress{
 			state: parleyv1.SourceState_SOURCE_STATE_READ, density: window.Density{Level: window.Era, WindowRows: window.TargetRows},
 		},
-		settling:  settling{settle: m.cfg.Settle[src], skew: m.present.skew},
+		settling:  settling{settle: m.cfg.Settle[src], skew: m.present.skew, conceal: m.req.Narrow},
 		selection: selection{filter: m.filter, pushed: pushed.Fields, getter: sources.Getters[src]},
 		fetch: &fetch.Reader{
 			Source: src, Events: sources.Events[src], ByCreate: byCreate, Desc: m.desc,

@@ -3,6 +3,7 @@ package merge
 import (
 	"time"
 
+	"github.com/parley-gateway/parley/cache"
 	"github.com/parley-gateway/parley/timeline/window"
 )
 
@@ -33,6 +34,7 @@ func (p *present) now() time.Time { return time.Now().Add(-max(p.skew(), 0)) }
 type settling struct {
 	settle   time.Duration        // as Config.Settle
 	skew     func() time.Duration // as present.skew
+	conceal  bool                 // no answer may tell when a window was read: each counts as old as it may be
 	openRead time.Time            // when the oldest of the open windows was read, by the earlier one of both clocks; zero = none was open
 }
 
@@ -51,15 +53,22 @@ func (s *settling) noteRead(end, read time.Time) {
 // presentOf is the present of a source: that of the walk, or when the oldest of its open windows was read, whichever is earlier.
 func (m *Merger) presentOf(r *sourceReader) time.Time {
 	at := m.present.earliest()
-	if !r.openRead.IsZero() {
+	switch {
+	case r.conceal:
+		at = at.Add(-cache.MostOpen)
+	case !r.openRead.IsZero():
 		at = window.Earlier(at, r.openRead)
 	}
 	return at
 }
 
-// earliestPresent is the earliest present of the sources.
-func (m *Merger) earliestPresent() time.Time {
+// tokenPresent is the present that a token holds: the earliest one of the sources. finished says that the walk may be extended from there. A
+// call that goes on before conceals the age of windows by itself.
+func (m *Merger) tokenPresent(finished bool) time.Time {
 	at := m.present.earliest()
+	if m.req.Narrow && !finished {
+		return at
+	}
 	for _, r := range m.readers {
 		at = window.Earlier(at, m.presentOf(r))
 	}

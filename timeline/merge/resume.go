@@ -137,7 +137,7 @@ func (m *Merger) finalToken() (string, error) { return m.seal(true) }
 // seal makes the token of the position. finished says that it is the last one of a stream.
 func (m *Merger) seal(finished bool) (string, error) {
 	saved := cursor.Events{
-		Present: m.present.ofWalk, EarlierPresent: m.earliestPresent(), Start: m.span.Start, End: m.span.End, Finished: finished,
+		Present: m.present.ofWalk, EarlierPresent: m.tokenPresent(finished), Start: m.span.Start, End: m.span.End, Finished: finished,
 		OutOfWindow: m.seen.OutOfWindow(cursor.MaxOutOfWindow),
 	}
 	for _, r := range m.readers {
