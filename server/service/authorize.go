@@ -43,8 +43,8 @@ func (a *authorizer) authorizeUser(ctx context.Context, field, user string, scop
 // resolve finds the tenant and the user of a request, and asks the policy about them.
 //
 // Rules about some users decide by object id. For a user principal name the policy is asked first whether any rule could allow the
-// call, and, after the look-up, whether one does. It is not asked again about named sources that a rule for all users has allowed
-// already. A call that no rule could allow causes no look-up.
+// call, and, after the look-up, which one does: a rule about the user may come before one for all users. A call that no rule could allow
+// causes no look-up.
 func (a *authorizer) resolve(ctx context.Context, request accessRequest) (callTarget, authz.Decision, error) {
 	target, err := a.findTenant(ctx, request)
 	if err != nil {
@@ -58,7 +58,7 @@ func (a *authorizer) resolve(ctx context.Context, request accessRequest) (callTa
 	if err != nil || target.upn == "" {
 		return target, decision, err
 	}
-	if target, err = a.lookUp(ctx, target, decision); err != nil || decision.Answer == authz.Allowed && target.scope.candidates == nil {
+	if target, err = a.lookUp(ctx, target, decision); err != nil {
 		return target, decision, err
 	}
 	target = a.chooseSources(target)
@@ -67,7 +67,7 @@ func (a *authorizer) resolve(ctx context.Context, request accessRequest) (callTa
 }
 
 // chooseSources returns the target with the candidates that the call reads. Each is tried in turn: it is chosen if a rule allows it, or may
-// allow it once the user's id is known, together with those chosen before it, and Graph is asked with the same permission as for the first
+// allow it once the user's id is looked up, together with those chosen before it, and Graph is asked with the same permission as for the first
 // chosen one. Where none is allowed, the policy is asked about the first candidate. A target without candidates stays as it is.
 func (a *authorizer) chooseSources(target callTarget) callTarget {
 	if target.scope.candidates == nil {
@@ -79,7 +79,8 @@ func (a *authorizer) chooseSources(target callTarget) callTarget {
 	for _, src := range target.scope.candidates {
 		target.scope.sources = append(slices.Clone(allowed), src)
 		decision := rules.Decide(target.caller, target.policyRequest())
-		if decision.Answer == authz.Denied || len(allowed) > 0 && decision.OnBehalf != onBehalf {
+		possible := decision.Answer == authz.Allowed || decision.Answer == authz.NeedsUserID && !target.unresolved
+		if !possible || len(allowed) > 0 && decision.OnBehalf != onBehalf {
 			continue
 		}
 		allowed, onBehalf = target.scope.sources, decision.OnBehalf
@@ -109,7 +110,7 @@ func (a *authorizer) lookUp(ctx context.Context, target callTarget, decision aut
 	if err := recordIntent(ctx, lookupIntent(ctx, target, decision)); err != nil {
 		return target, err
 	}
-	undecided := decision.Answer == authz.NeedsUserID
+	undecided := decision.Answer == authz.NeedsUserID && !a.allowsEveryUser(target)
 	if undecided && cache.ControlOf(ctx).OnlyIfCached {
 		return target, apierror.ForReason(parleyv1.ErrorReason_ERROR_REASON_NOT_CACHED) // see newGrant
 	}
@@ -125,6 +126,13 @@ func (a *authorizer) lookUp(ctx context.Context, target callTarget, decision aut
 	default:
 		return found, nil
 	}
+}
+
+// allowsEveryUser reports whether the policy allows some of the call without knowing the user's id.
+func (a *authorizer) allowsEveryUser(target callTarget) bool {
+	target.unresolved = true
+	target = a.chooseSources(target)
+	return a.policy.Current().Decide(target.caller, target.policyRequest()).Answer == authz.Allowed
 }
 
 // allow records an allowed call, and refuses any other one.
