@@ -71,12 +71,14 @@ type Guard struct {
 	cfg  Config
 	full int64 // the cache's limit without pressure
 
-	mu         sync.Mutex
+	collecting sync.Mutex    // held while a collection runs, and never taken under mu: whoever is not refused waits for none
+	interval   time.Duration // the release interval; of tick alone
+
+	mu         sync.Mutex // guards the rest
 	checked    time.Time
-	collection uint64        // number of the collection that the last check saw
-	collected  time.Time     // when that was seen first, or a collection was asked for
-	other      int64         // live bytes without the cache's
-	interval   time.Duration // the release interval
+	collection uint64    // number of the collection that the last check saw
+	collected  time.Time // when that was seen first, or a collection was asked for
+	other      int64     // live bytes without the cache's
 	shedding   bool
 
 	tune    func(percent int) int // nil = the collector is left alone
@@ -152,16 +154,19 @@ func (g *Guard) refuses(share float64) bool {
 	if g == nil || g.cfg.Limit <= 0 {
 		return false
 	}
+	if !g.exceeds(share) {
+		return false
+	}
+	g.collect(g.cfg.Collect, checkEvery)
+	return g.exceeds(share)
+}
+
+// exceeds reports whether live data without the cache, as the last collection found it, takes more than a share of the limit.
+func (g *Guard) exceeds(share float64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if since := time.Since(g.checked); since >= checkEvery || since < 0 {
 		g.check()
-	}
-	if float64(g.other) <= share*float64(g.cfg.Limit) {
-		return false
-	}
-	if time.Since(g.collected) >= checkEvery {
-		g.collect(g.cfg.Collect)
 	}
 	return float64(g.other) > share*float64(g.cfg.Limit)
 }
@@ -170,29 +175,46 @@ func (g *Guard) refuses(share float64) bool {
 // garbage.
 func (g *Guard) tick() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	g.check()
-	since, before := time.Since(g.collected), g.other
+	shedding, before := g.shedding, g.other
+	g.mu.Unlock()
 	switch {
-	case g.shedding && since >= collectEvery:
-		g.collect(g.cfg.Collect)
+	case shedding:
+		g.collect(g.cfg.Collect, collectEvery)
 	case before <= releaseAbove:
 		g.interval = minReleaseInterval
-	case since >= g.interval:
-		g.collect(g.cfg.Release)
-		if g.other > before-before/8 {
+	default:
+		after, ran := g.collect(g.cfg.Release, g.interval)
+		switch {
+		case !ran:
+		case after > before-before/8:
 			g.interval = min(2*g.interval, maxReleaseInterval)
-		} else {
+		default:
 			g.interval = minReleaseInterval
 		}
 	}
 }
 
-// collect runs a collection by one of the two functions of Config and checks again; the lock is held.
-func (g *Guard) collect(run func()) {
+// collect runs a collection by one of the two functions of Config and checks again, unless the last one is younger than age. It returns what
+// is live then without the cache, and whether one ran.
+func (g *Guard) collect(run func(), age time.Duration) (other int64, ran bool) {
+	g.collecting.Lock()
+	defer g.collecting.Unlock()
+	if g.sinceCollected() < age {
+		return 0, false
+	}
 	run()
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.check()
 	g.collected = time.Now()
+	return g.other, true
+}
+
+func (g *Guard) sinceCollected() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Since(g.collected)
 }
 
 // check compares live data with the limit and gives the cache what is left of its share; the lock is held.

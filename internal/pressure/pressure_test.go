@@ -142,6 +142,32 @@ func TestNobodyIsRefusedForWhatIsGone(t *testing.T) {
 	})
 }
 
+// TestACollectionDelaysNobodyWhoIsNotRefused: while a collection runs for a stream that would be refused, calls that are not refused
+// begin at once.
+func TestACollectionDelaysNobodyWhoIsNotRefused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := &heap{limit: 500}
+		g := pressure.New(pressure.Config{Limit: 1000, Cache: h, Heap: h.live, Collect: func() {
+			time.Sleep(time.Second)
+			h.collect()
+		}})
+		h.set(800)
+		h.collect()
+		g.RefusesCalls() // looks at the heap
+		time.Sleep(time.Second)
+		began, stream := time.Now(), make(chan bool, 1)
+		go func() { stream <- g.RefusesStreams() }()
+		synctest.Wait()
+		if g.RefusesCalls() || !g.Shedding() || time.Since(began) != 0 {
+			t.Errorf("a call is refused, or waited for %v", time.Since(began))
+		}
+		if _, collections := h.live(); !<-stream || time.Since(began) != time.Second || collections != 1 {
+			t.Errorf("a stream is not refused, or after %v; %d collections before", time.Since(began), collections)
+		}
+	})
+}
+
 // TestGuardLooksByItself: streams that run already may fill the heap without any new call; the log tells once when shedding
 // begins and once when it ends.
 func TestGuardLooksByItself(t *testing.T) {
