@@ -31,11 +31,9 @@ func TestTheSameRuleDecidesByIDAndByName(t *testing.T) {
 			if _, err := client.ListEvents(as(t.Context(), "delegate"), &parleyv1.ListEventsRequest{Parent: "users/" + user + belowChat, Sources: chats}); err != nil {
 				t.Fatal(err)
 			}
-			var last line
-			for _, last = range g.records.take(t) { //nolint:revive // the last one is the call's own
-			}
-			if last.Rule != "own" || last.Graph.Permission != "on_behalf_of" {
-				t.Errorf("rule %q, permission %q", last.Rule, last.Graph.Permission)
+			lines := g.records.take(t)
+			if last := lines[len(lines)-1]; last.Rule != "own" || last.Graph.Permission != "on_behalf_of" {
+				t.Errorf("%+v", last)
 			}
 			ctx, cancel := context.WithTimeout(as(t.Context(), "machine"), 10*time.Second)
 			defer cancel()
