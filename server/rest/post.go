@@ -123,7 +123,8 @@ func (b bodyReader) member(name string, field protoreflect.FieldDescriptor, oute
 	return err
 }
 
-// list reads the values of a list, whose opening bracket is token.
+// list reads the values of a list, whose opening bracket is token. An empty list is refused: taken for an absent
+// one, it would ask for everything.
 func (b bodyReader) list(name string, field protoreflect.FieldDescriptor, token json.Token) error {
 	if token != json.Delim('[') {
 		return apierror.Invalid(name, "must be a list")
@@ -141,6 +142,9 @@ func (b bodyReader) list(name string, field protoreflect.FieldDescriptor, token 
 	}
 	if _, err := b.Token(); err != nil { // the closing bracket
 		return errJSON
+	}
+	if len(b.values[name]) == 0 {
+		return apierror.Invalid(name, "is empty; give its values, or leave it out")
 	}
 	return nil
 }
