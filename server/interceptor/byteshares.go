@@ -88,19 +88,19 @@ func (b *byteShares) leave(account *ledger.Account) {
 	account.Close()
 }
 
-// makeRoom ends the largest calls of the callers who hold most above a share, until need bytes come back. It reports false where
-// the newcomer's own caller holds most, or, where there are no shares, where all calls together hold too much.
+// makeRoom ends the largest calls of the callers who hold most above a share, until need bytes come back. It reports false, and ends none,
+// where the newcomer's own caller would hold most before that, or, where there are no shares, where all calls together hold too much.
 func (b *byteShares) makeRoom(newcomer *accountedCall, need int64) bool {
-	ended, mayStay := b.choose(newcomer, need)
-	for _, call := range ended {
+	chosen, mayStay := b.choose(newcomer, need)
+	for _, call := range chosen {
 		call.end()
 	}
 	return mayStay
 }
 
-// choose returns the calls to end for a newcomer, so that need bytes come back. mayStay is false where the newcomer's own
-// caller holds most above a share or, without shares, where all calls together hold too much.
-func (b *byteShares) choose(newcomer *accountedCall, need int64) (ended []*accountedCall, mayStay bool) {
+// choose returns the calls to end for a newcomer, so that need bytes come back, and has them count as ending. mayStay is false as makeRoom
+// describes; no call is chosen then.
+func (b *byteShares) choose(newcomer *accountedCall, need int64) (chosen []*accountedCall, mayStay bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	above, total, ending := b.aboveShares(newcomer)
@@ -113,18 +113,21 @@ func (b *byteShares) choose(newcomer *accountedCall, need int64) (ended []*accou
 			break // nobody holds more than a share
 		}
 		if greediest == newcomer.caller {
-			return ended, false
+			for _, call := range chosen {
+				call.ending = false // what it would give back is not needed
+			}
+			return nil, false
 		}
 		largest, size := b.largest(greediest)
 		if largest == nil {
 			break
 		}
 		largest.ending = true
-		ended = append(ended, largest)
+		chosen = append(chosen, largest)
 		need -= size
 		above[greediest] -= float64(size)
 	}
-	return ended, true
+	return chosen, true
 }
 
 // aboveShares returns how many bytes each caller holds above a share, the newcomer's caller included. It also returns the bytes of all
