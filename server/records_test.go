@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -60,6 +61,32 @@ func TestRecordsOfCalls(t *testing.T) {
 	expect(t, "unresolved", g.list(t, "officer", boUPN), codes.OK, "")
 	if got := g.records.take(t); len(got) != 2 || !strings.HasPrefix(got[0].Owner, "sha256:") {
 		t.Errorf("a name that could not be resolved: records %+v", got)
+	}
+}
+
+// TestABatchThatIsCutIsOnRecord: a caller over REST who leaves within a batch has events of it. The outcome counts the whole batch.
+func TestABatchThatIsCutIsOnRecord(t *testing.T) {
+	t.Parallel()
+	g := startGuarded(t, nil)
+	const events, size = 1000, 10_000 // more than the kernel holds for a connection
+	batch := &parleyv1.EventBatch{}
+	for range events {
+		batch.Events = append(batch.Events, &parleyv1.Event{Name: "users/u/events/1", Body: &parleyv1.Body{Content: strings.Repeat("a", size)}})
+	}
+	g.streamEvents = func(_ context.Context, emit func(*parleyv1.StreamEventsResponse) error) error {
+		return emit(&parleyv1.StreamEventsResponse{Frame: &parleyv1.StreamEventsResponse_Batch{Batch: batch}})
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	resp := g.send(t, ctx, http.MethodGet, "/v1/users/me/events:stream", "Authorization", "Bearer owner")
+	if _, err := io.CopyN(io.Discard, resp.Body, 60*size); err != nil {
+		t.Fatal(err)
+	}
+	leave()
+	until(t, "the outcome is on record", func() bool { return strings.Contains(g.records.String(), `"outcome":`) })
+	got := g.records.take(t)
+	if out := got[len(got)-1].Outcome; out.Code != "CANCELED" || out.Events != events || out.Complete != nil {
+		t.Errorf("outcome %+v of a batch of %d", out, events)
 	}
 }
 

@@ -218,7 +218,8 @@ func TestStreamErrorBeforeTheFirstMessageIsHeaders(t *testing.T) {
 	}
 }
 
-// TestEndWaitsForTheHandler: a stream that its caller leaves ends its handler, which End waits for; later messages are refused.
+// TestEndWaitsForTheHandler: a stream that its caller leaves ends its handler, which End waits for; the last message counts as taken, and
+// later ones are refused.
 func TestEndWaitsForTheHandler(t *testing.T) {
 	t.Parallel()
 	for name, read := range map[string]bool{"before the first message": false, "after one": true} {
@@ -226,7 +227,7 @@ func TestEndWaitsForTheHandler(t *testing.T) {
 		client, _ := clientOf(&service{stream: func(_ *parleyv1.StreamCopilotUsageRequest, stream grpc.ServerStreamingServer[parleyv1.StreamCopilotUsageResponse]) error {
 			began = true
 			left, later := stream.Send(notice("A")), stream.Send(notice("B"))
-			if status.Code(left) != codes.Canceled || status.Code(later) != codes.Canceled {
+			if !errors.Is(left, inproc.ErrTaken) || status.Code(later) != codes.Canceled || errors.Is(later, inproc.ErrTaken) {
 				t.Errorf("%v, %v", left, later)
 			}
 			ended = true

@@ -111,6 +111,10 @@ var _ grpc.ServerStream = (*serverStream)(nil)
 
 var errGone = status.Error(codes.Canceled, "the caller is gone")
 
+// ErrTaken is the error of a message that the caller took, and left before it asked for the next one: some or all of it may have been handed
+// on. With any other error of SendMsg nothing of the message was.
+var ErrTaken = status.Error(codes.Canceled, "the caller left while it had a message")
+
 // Context implements grpc.ServerStream.
 func (s *serverStream) Context() context.Context { return s.ctx }
 
@@ -124,7 +128,7 @@ func (s *serverStream) SendHeader(md metadata.MD) error { return s.writer.SendHe
 func (s *serverStream) SetTrailer(md metadata.MD) { _ = s.writer.SetTrailer(md) } // never fails
 
 // SendMsg implements grpc.ServerStream. It is called by the goroutine that the handler began on, and the caller is done with
-// the message when it returns.
+// the message when it returns. It fails with ErrTaken where the caller took the message.
 func (s *serverStream) SendMsg(message any) error {
 	if err := s.ctx.Err(); err != nil {
 		return err
@@ -134,7 +138,7 @@ func (s *serverStream) SendMsg(message any) error {
 	}
 	if !s.send(message) {
 		s.send = nil
-		return errGone
+		return ErrTaken
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package interceptor
 
 import (
 	"context"
+	"errors"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -11,6 +12,7 @@ import (
 	"github.com/parley-gateway/parley/server/apierror"
 	"github.com/parley-gateway/parley/server/audit"
 	"github.com/parley-gateway/parley/server/callinfo"
+	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/server/metrics"
 )
 
@@ -60,13 +62,14 @@ type audited struct {
 	out handout
 }
 
-// SendMsg implements grpc.ServerStream.
+// SendMsg implements grpc.ServerStream. A message counts if some of it may be out: over REST a caller who leaves within a batch has a part of
+// it. Over gRPC nothing of a message goes out that SendMsg fails for.
 func (s *audited) SendMsg(message any) error {
-	if err := s.ServerStream.SendMsg(message); err != nil {
-		return err
+	err := s.ServerStream.SendMsg(message)
+	if err == nil || errors.Is(err, inproc.ErrTaken) {
+		s.out.add(message)
 	}
-	s.out.add(message)
-	return nil
+	return err
 }
 
 // end writes the outcome of a call that has an intent on record or was denied. A call that did not return has panicked.

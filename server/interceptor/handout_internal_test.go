@@ -1,14 +1,21 @@
 package interceptor
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	parleyv1 "github.com/parley-gateway/parley/gen/go/parley/v1"
+	"github.com/parley-gateway/parley/server/inproc"
 	"github.com/parley-gateway/parley/timeline"
 )
 
@@ -83,5 +90,48 @@ func TestHandoutOfAStream(t *testing.T) {
 	out.add(&httpbody.HttpBody{Data: []byte("abc")})
 	if diff := cmp.Diff(handout{rows: 5, bytes: 3, complete: new(true)}, out, cmp.AllowUnexported(handout{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// sending is a stream whose SendMsg ends with an error.
+type sending struct {
+	grpc.ServerStream
+
+	err error
+}
+
+// SendMsg implements grpc.ServerStream.
+func (s sending) SendMsg(any) error { return s.err }
+
+// TestMessagesThatMayBeOutAreCounted: a message of a stream counts unless it is certain that nothing of it went out.
+func TestMessagesThatMayBeOutAreCounted(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		err     error
+		counted bool
+	}{
+		"sent":                            {nil, true},
+		"the caller left within it":       {inproc.ErrTaken, true},
+		"the same, below a wrapper":       {fmt.Errorf("send: %w", inproc.ErrTaken), true},
+		"the call was over":               {context.Canceled, false},
+		"over gRPC, the client was gone":  {status.Error(codes.Canceled, "context canceled"), false},
+		"over gRPC, it was not encodable": {status.Error(codes.Internal, "grpc: error while marshaling"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var want handout
+			if test.counted {
+				want = handout{rows: 3, bytes: 2}
+			}
+			stream := &audited{ServerStream: sending{err: test.err}}
+			for _, message := range []any{&timeline.Batch{Count: 3}, &httpbody.HttpBody{Data: []byte("ab")}} {
+				if err := stream.SendMsg(message); !errors.Is(err, test.err) {
+					t.Errorf("%v", err)
+				}
+			}
+			if diff := cmp.Diff(want, stream.out, cmp.AllowUnexported(handout{})); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
