@@ -99,7 +99,7 @@ func (c *Invoker) Invoke(ctx context.Context, method string, args, reply any, op
 		call.Request = args
 	}
 	writer := &headerWriter{method: method}
-	answer, err := to.handler(to.service, grpc.NewContextWithServerTransportStream(serverContext(ctx), writer),
+	answer, err := to.handler(to.service, grpc.NewContextWithServerTransportStream(ServerContext(ctx), writer),
 		func(request any) error { return copyMessage(request, args) }, c.unary)
 	for _, opt := range opts {
 		switch opt := opt.(type) {
@@ -121,9 +121,9 @@ func (c *Invoker) Invoke(ctx context.Context, method string, args, reply any, op
 	return nil
 }
 
-// serverContext returns the context of the handler: the outgoing metadata of ctx are its incoming ones, and its peer has the TLS state of the
+// ServerContext returns the context of the handler of a call: the outgoing metadata of ctx are its incoming ones, and its peer has the TLS state of the
 // call.
-func serverContext(ctx context.Context) context.Context {
+func ServerContext(ctx context.Context) context.Context {
 	md, _ := metadata.FromOutgoingContext(ctx)
 	if call := FromContext(ctx); call != nil && call.TLS != nil {
 		ctx = peer.NewContext(ctx, &peer.Peer{AuthInfo: credentials.TLSInfo{State: *call.TLS}})

@@ -23,7 +23,7 @@ func (c *Invoker) NewStream(ctx context.Context, _ *grpc.StreamDesc, method stri
 	if call == nil {
 		return nil, status.Error(codes.Internal, "a stream without a call, which would never end")
 	}
-	s := &clientStream{call: call, server: &serverStream{ctx: serverContext(ctx)}}
+	s := &clientStream{call: call, server: &serverStream{ctx: ServerContext(ctx)}}
 	s.ctx = ctx
 	s.next, call.stop = iter.Pull(func(yield func(any) bool) {
 		s.server.send = yield
