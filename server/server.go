@@ -135,7 +135,10 @@ func (s *Server) newREST() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rest.New(rest.Config{Conn: conn, Pages: pages, Logger: s.cfg.Logger, CountBytes: s.cfg.Metrics.BytesSent(metrics.TransportREST)})
+	bodies := interceptor.NewBodies(s.interceptors.Authenticator, !s.cfg.mode.open(), s.cfg.Metrics.Shed)
+	return rest.New(rest.Config{
+		Conn: conn, Pages: pages, AdmitBody: bodies.Admit, Logger: s.cfg.Logger, CountBytes: s.cfg.Metrics.BytesSent(metrics.TransportREST),
+	})
 }
 
 // Start opens the listeners and serves until Close. It returns when calls are accepted; ctx bounds the opening only. When

@@ -121,8 +121,8 @@ func (c *Invoker) Invoke(ctx context.Context, method string, args, reply any, op
 	return nil
 }
 
-// ServerContext returns the context of the handler of a call: the outgoing metadata of ctx are its incoming ones, and its peer has the TLS state of the
-// call.
+// ServerContext returns the context of the handler of a call: the outgoing metadata of ctx are its incoming ones, and its peer has the TLS
+// state of the call.
 func ServerContext(ctx context.Context) context.Context {
 	md, _ := metadata.FromOutgoingContext(ctx)
 	if call := FromContext(ctx); call != nil && call.TLS != nil {

@@ -47,7 +47,12 @@ func (i *identity) refusal(ctx context.Context, info *callinfo.Info, err error) 
 		level = slog.LevelWarn // nobody can be accepted
 	}
 	i.logger.LogAttrs(ctx, level, "caller refused", slog.String("why", string(known.Why)), slog.String("transport", info.Protocol))
-	return errRefused(known, "the caller is not accepted: "+string(known.Why))
+	return errNotAccepted(known)
+}
+
+// errNotAccepted is the error of a caller who is not accepted.
+func errNotAccepted(refusal *authn.RefusedError) *apierror.Error {
+	return errRefused(refusal, "the caller is not accepted: "+string(refusal.Why))
 }
 
 // errRefused is the error of a caller who is not accepted, now or any more. Where the issuer's keys are out of reach nothing

@@ -46,6 +46,8 @@ const (
 	ShedOpen = "open"
 	// ShedConnections: a connection was closed to make room for others.
 	ShedConnections = "connections"
+	// ShedBodies: bodies of requests over REST that are being read take all room that there is for them.
+	ShedBodies = "bodies"
 )
 
 // What files hold, as reloads name them.
@@ -103,7 +105,7 @@ func New(version, revision string) (*Metrics, error) {
 			Name: "parley_reload_last_success_timestamp_seconds", Help: "When files were last read with success, at the start or after a change, by what they hold.",
 		}, []string{"what"}),
 		shed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "parley_shed_total", Help: "Calls that were refused, and connections that were closed, because the gateway had no room, by cause: memory, calls, streams, read_ahead, open, connections.",
+			Name: "parley_shed_total", Help: "Calls that were refused, and connections that were closed, because the gateway had no room, by cause: memory, calls, streams, read_ahead, open, connections, bodies.",
 		}, []string{"cause"}),
 		calls: newCalls(),
 	}
@@ -120,7 +122,7 @@ func (m *Metrics) zeroLabels() {
 		m.reloads.WithLabelValues(what, reloadOK)
 		m.reloads.WithLabelValues(what, reloadFailed)
 	}
-	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedBytes, ShedOpen, ShedConnections} {
+	for _, cause := range []string{ShedMemory, ShedCalls, ShedStreams, ShedBytes, ShedOpen, ShedConnections, ShedBodies} {
 		m.shed.WithLabelValues(cause)
 	}
 }

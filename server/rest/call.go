@@ -65,13 +65,16 @@ func (c *call) reads() bool { return c.verb == http.MethodGet || c.verb == http.
 // headers of proxies, trailers, metadata. The mux gets other verbs as GET too, so that checkRequest can refuse them according to the path, and
 // a POST with a body as a GET with the same query. A request that cannot be read goes to its method as well, with http.Unreadable and without
 // parameters; an error is one of the path.
-func (c *call) muxRequest(w http.ResponseWriter, r *http.Request, methods map[string]*method) (*http.Request, error) {
+func (h *Handler) muxRequest(c *call, w http.ResponseWriter, r *http.Request) (*http.Request, error) {
 	path, err := decodePath(r.URL.EscapedPath())
 	values := url.Values{}
-	switch m := methods[path]; {
+	switch m := h.methods[path]; {
 	case m != nil && m.post && r.Method == http.MethodPost:
 		c.posted = true
-		values, c.http.Unreadable = c.readPost(w, r, m)
+		boundRead(w) // holds on after an error: net/http reads on in what was not read
+		if values, c.http.Unreadable = h.readPost(c, w, r, m); c.http.Unreadable == nil {
+			unboundRead(w)
+		}
 	case !c.reads() && err != nil:
 		return nil, errMethod()
 	case err != nil:
@@ -97,7 +100,7 @@ func (c *call) readGet(r *http.Request) (url.Values, error) {
 }
 
 // readPost reads headers and body of a POST as the query that means the same.
-func (c *call) readPost(w http.ResponseWriter, r *http.Request, m *method) (url.Values, error) {
+func (h *Handler) readPost(c *call, w http.ResponseWriter, r *http.Request, m *method) (url.Values, error) {
 	if err := c.readHeaders(r); err != nil {
 		return nil, err
 	}
@@ -105,6 +108,11 @@ func (c *call) readPost(w http.ResponseWriter, r *http.Request, m *method) (url.
 	if err != nil {
 		return nil, err
 	}
+	leave, err := h.admitBody(inproc.ServerContext(c.outgoing()), bodySize(r))
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	values, err := m.readBody(w, r)
 	if err != nil {
 		return nil, err
@@ -116,6 +124,11 @@ func (c *call) readPost(w http.ResponseWriter, r *http.Request, m *method) (url.
 		values[name] = given
 	}
 	return values, nil
+}
+
+// outgoing returns the context in which the method of the call is called.
+func (c *call) outgoing() context.Context {
+	return metadata.NewOutgoingContext(&callContext{c.ctx, c}, c.headers)
 }
 
 // newRequest makes a request of a path and a form.

@@ -151,8 +151,7 @@ func (h *Handler) handleError(ctx context.Context, _ *runtime.ServeMux, _ runtim
 // interceptors find out the caller first: the error is theirs about the caller, or the problem.
 func (h *Handler) refusal(c *call, problem error) error {
 	c.http.Unreadable = problem
-	ctx := metadata.NewOutgoingContext(&callContext{c.ctx, c}, c.headers)
-	err := h.invokeEmpty(ctx, c.method)
+	err := h.invokeEmpty(c.outgoing(), c.method)
 	if err == nil {
 		return errInternal()
 	}

@@ -23,15 +23,30 @@ const (
 	bodyField   = "body" // the field that errors about the whole body name
 )
 
+// boundRead bounds the time in which the body comes.
+func boundRead(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout)) // not every reader has deadlines
+}
+
+// unboundRead ends the bound of boundRead.
+func unboundRead(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // not every reader has deadlines
+}
+
+// bodySize is how many bytes of a body are read at most.
+func bodySize(r *http.Request) int64 {
+	if r.ContentLength < 0 { // it does not say
+		return maxBody
+	}
+	return min(r.ContentLength, maxBody)
+}
+
 // readBody reads the JSON object of a POST as the query that means the same, so that both are checked alike.
 func (m *method) readBody(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); r.Header.Get("Content-Type") != "" && (err != nil || kind != jsonType) {
 		return nil, apierror.Invalid("content-type", "must be "+jsonType)
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every reader has deadlines
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	_ = control.SetReadDeadline(time.Time{})
 	if _, long := errors.AsType[*http.MaxBytesError](err); long {
 		return nil, apierror.Invalid(bodyField, "is longer than "+strconv.Itoa(maxBody>>10)+" KiB")
 	}

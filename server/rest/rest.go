@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -19,6 +20,9 @@ type Config struct {
 	Conn grpc.ClientConnInterface
 	// Pages serves every path outside of the API: documents, health.
 	Pages http.Handler
+	// AdmitBody is called before the body of a request is read, with the context that a handler of the call would have and the most bytes
+	// that are read. It returns a function to be called after that, or an error, with which the body is not read; nil = every body is read.
+	AdmitBody func(ctx context.Context, bytes int64) (leave func(), err error)
 	// Logger receives failures to answer; nil = none.
 	Logger *slog.Logger
 	// CountBytes is called with the bytes that are handed to an answer of the API: those of a stream before compression, those of a message
@@ -38,6 +42,7 @@ type Handler struct {
 	conn       grpc.ClientConnInterface
 	methods    map[string]*method // by path template
 	pages      http.Handler
+	admitBody  func(ctx context.Context, bytes int64) (leave func(), err error)
 	logger     *slog.Logger
 	countBytes func(bytes int)
 }
@@ -50,7 +55,12 @@ func New(cfg Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Handler{conn: cfg.Conn, methods: methods, pages: cfg.Pages, logger: cfg.Logger, countBytes: cfg.CountBytes}
+	h := &Handler{
+		conn: cfg.Conn, methods: methods, pages: cfg.Pages, admitBody: cfg.AdmitBody, logger: cfg.Logger, countBytes: cfg.CountBytes,
+	}
+	if h.admitBody == nil {
+		h.admitBody = func(context.Context, int64) (func(), error) { return func() {}, nil }
+	}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
@@ -74,7 +84,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := newCall(w, r, h.logger)
 	c.out.countBytes = h.countBytes
 	defer c.end()
-	request, err := c.muxRequest(w, r, h.methods)
+	request, err := h.muxRequest(c, w, r)
 	if err != nil {
 		writeError(w, err)
 		return
